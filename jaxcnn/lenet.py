@@ -1,0 +1,130 @@
+"""LeNet as two functions: `init` draws the parameters, `apply` turns images into logits."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._conv import conv
+from jaxcnn._geometry import output_size
+from jaxcnn._pool import pool
+
+Params = dict[str, dict[str, jax.Array]]
+Initializer = Callable[..., jax.Array]
+
+CONV1, CONV2, DENSE = 6, 16, (120, 84)
+WINDOW, PADDING1, POOL = 5, 2, 2
+
+
+def init(
+    key: jax.Array,
+    *,
+    spatial: Sequence[int] = (28, 28),
+    channels: int = 1,
+    classes: int = 10,
+    kernel_init: Initializer | None = None,
+    bias_init: Initializer = jax.nn.initializers.zeros,
+    dense_bias: bool = True,
+    dtype: Any = jnp.float32,
+) -> Params:
+    """Draw LeNet's parameters.
+
+    Args:
+      key: a `jax.random` key.
+      spatial: sides of one image; their number is the number of spatial axes.
+      channels: channels of one image.
+      classes: how many logits.
+      kernel_init: a `jax.nn.initializers` function, called with its own default axis order (*window, in, out),
+        so that its fan-in is right; None is LeCun normal.
+      bias_init: the same for the biases.
+      dense_bias: whether the dense layers have a bias.
+      dtype: of every parameter.
+
+    Returns:
+      {"conv1": {"kernel", "bias"}, "conv2": ..., "dense1": {"kernel" (in, out), "bias"}, "dense2": ..., "dense3": ...}
+
+    Raises:
+      ValueError: images too small for two convolutions and two poolings.
+
+    >>> params = init(jax.random.key(0))
+    >>> {name: layer["kernel"].shape for name, layer in params.items()}  # doctest: +NORMALIZE_WHITESPACE
+    {'conv1': (6, 1, 5, 5), 'conv2': (16, 6, 5, 5),
+     'dense1': (400, 120), 'dense2': (120, 84), 'dense3': (84, 10)}
+
+    Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
+    """
+    kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
+    n = len(spatial)
+    features = CONV2 * math.prod(_feature_map(side) for side in spatial)
+    widths = (features, *DENSE, classes)
+    shapes = {"conv1": (WINDOW,) * n + (channels, CONV1), "conv2": (WINDOW,) * n + (CONV1, CONV2)}
+    shapes |= {f"dense{i}": shape for i, shape in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1)}
+
+    params: Params = {}
+    for (name, shape), layer_key in zip(shapes.items(), jax.random.split(key, len(shapes)), strict=True):
+        kernel_key, bias_key = jax.random.split(layer_key)
+        kernel = kernel_init(kernel_key, shape, dtype)
+        params[name] = {"kernel": jnp.moveaxis(kernel, (-1, -2), (0, 1)) if name.startswith("conv") else kernel}
+        if dense_bias or name.startswith("conv"):
+            params[name]["bias"] = bias_init(bias_key, shape[-1:], dtype)
+    return params
+
+
+def apply(
+    params: Params,
+    images: jax.Array,
+    *,
+    activation: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid,
+    pool_mode: str = "mean",
+) -> jax.Array:
+    """Logits of images: conv, pool, conv, pool, and three dense layers.
+
+    Args:
+      params: what `init` returns; a layer without "bias" adds none.
+      images: (samples, channels, *spatial), or one image (channels, *spatial).
+      activation: after every layer but the last.
+      pool_mode: "mean" or "max", or any other mode of `pool`.
+
+    Returns:
+      (samples, classes), or (classes,) for one image.
+
+    Raises:
+      ValueError: images whose rank, channels or sides are not those of `params`.
+
+    >>> apply(init(jax.random.key(0)), jnp.zeros((3, 1, 28, 28))).shape
+    (3, 10)
+
+    Source: the same network as LeNet-5, each C3 map connected to all S2 maps and a softmax in place of the RBF units.
+    """
+    n = params["conv1"]["kernel"].ndim - 2
+    if images.ndim == n + 1:
+        return apply(params, images[None], activation=activation, pool_mode=pool_mode)[0]
+    x = images
+    for name, padding in (("conv1", PADDING1), ("conv2", 0)):
+        layer = params[name]
+        x = activation(conv(x, layer["kernel"], layer.get("bias"), padding=padding))
+        x = pool(x, (POOL,) * n, pool_mode)
+    x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
+    for name in ("dense1", "dense2"):
+        x = activation(_dense(params[name], x))
+    return _dense(params["dense3"], x)
+
+
+def _feature_map(side: int) -> int:
+    """Side of the last feature map of an image of this side."""
+    side = output_size(side, WINDOW, padding=PADDING1)
+    side = output_size(side, POOL, stride=POOL)
+    side = output_size(side, WINDOW)
+    return output_size(side, POOL, stride=POOL)
+
+
+def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+    if x.shape[-1] != layer["kernel"].shape[0]:
+        raise ValueError(
+            f"lenet.apply: images: they give {x.shape[-1]} features, but the dense kernel takes "
+            f"{layer['kernel'].shape[0]}; draw the parameters with lenet.init(key, spatial=...) for these images"
+        )
+    y = x @ layer["kernel"]
+    return y + layer["bias"] if "bias" in layer else y
