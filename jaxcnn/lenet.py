@@ -1,5 +1,6 @@
 """LeNet as two functions: `init` draws the parameters, `apply` turns images into logits."""
 
+import itertools
 import math
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -60,7 +61,7 @@ def init(
     features = CONV2 * math.prod(_feature_map(side) for side in spatial)
     widths = (features, *DENSE, classes)
     shapes = {"conv1": (WINDOW,) * n + (channels, CONV1), "conv2": (WINDOW,) * n + (CONV1, CONV2)}
-    shapes |= {f"dense{i}": shape for i, shape in enumerate(zip(widths[:-1], widths[1:], strict=True), start=1)}
+    shapes |= {f"dense{i}": shape for i, shape in enumerate(itertools.pairwise(widths), start=1)}
 
     params: Params = {}
     for (name, shape), layer_key in zip(shapes.items(), jax.random.split(key, len(shapes)), strict=True):
@@ -114,10 +115,9 @@ def apply(
 
 def _feature_map(side: int) -> int:
     """Side of the last feature map of an image of this side."""
-    side = output_size(side, WINDOW, padding=PADDING1)
-    side = output_size(side, POOL, stride=POOL)
-    side = output_size(side, WINDOW)
-    return output_size(side, POOL, stride=POOL)
+    for window, stride, padding in ((WINDOW, 1, PADDING1), (POOL, POOL, 0), (WINDOW, 1, 0), (POOL, POOL, 0)):
+        side = output_size(side, window, stride=stride, padding=padding)
+    return side
 
 
 def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:

@@ -1,0 +1,104 @@
+"""Correlation of maps with one kernel, and convolution, which flips the kernel first."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._padding import as_array, spatial_shape
+from jaxcnn._ranked import kernel_rank, ranked
+from jaxcnn._ways.choose import contract
+
+
+def correlate(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    padding_mode: Any = "constant",
+    fill: Any = 0,
+    method: str = "auto",
+) -> jax.Array:
+    """Slide one kernel over the last n axes of x, multiply and sum, where n is the kernel's rank.
+
+    correlate(x, kernel)[..., i] = sum over t of padded(x)[..., i * stride + t * dilation] * kernel[t]
+
+    Args:
+      x: (*lead, *spatial); every leading index is a map of its own.
+      kernel: (*window).
+      stride, padding, dilation, padding_mode, fill: as in `windows`.
+      method: "auto", "definition" (one window at a time) or "windows" (all windows by one matrix product).
+
+    Returns:
+      (*lead, *out). Complex kernels are not conjugated.
+
+    Raises:
+      ValueError: an x of fewer axes than the kernel, a window larger than the padded map, a stride or dilation below 1.
+      TypeError: a stride, pad or dilation that is not an int, or is traced.
+
+    >>> x = jnp.arange(9.0).reshape(3, 3)
+    >>> correlate(x, jnp.array([[0.0, 1.0], [2.0, 3.0]]))
+    Array([[19., 25.],
+           [37., 43.]], dtype=float32)
+
+    Source: `corr2d` and `corr3d` of the text that this library starts from, in any rank.
+    """
+    return _correlate("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
+
+
+def convolve(
+    x: jax.Array,
+    kernel: jax.Array,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    padding_mode: Any = "constant",
+    fill: Any = 0,
+    method: str = "auto",
+) -> jax.Array:
+    """`correlate` with the kernel flipped on every axis: convolution as mathematics has it.
+
+    convolve(x, kernel)[..., i] = sum over t of padded(x)[..., i * stride + t * dilation] * kernel[window - 1 - t]
+
+    Args:
+      x: (*lead, *spatial).
+      kernel: (*window).
+      stride, padding, dilation, padding_mode, fill, method: as in `correlate`.
+
+    Returns:
+      (*lead, *out).
+
+    Raises:
+      ValueError, TypeError: as `correlate`.
+
+    >>> convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5]), padding="FULL")
+    Array([0. , 1. , 2.5, 4. , 1.5], dtype=float32)
+
+    Source: `numpy.convolve`, in any rank.
+    """
+    flipped = jnp.flip(as_array("convolve", "kernel", kernel))
+    return _correlate("convolve", x, flipped, stride, padding, dilation, padding_mode, fill, method)
+
+
+def _correlate(
+    function: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, mode: Any, fill: Any, method: str
+) -> jax.Array:
+    x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
+    spatial = spatial_shape(function, x, kernel.ndim)
+    lead = x.shape[: x.ndim - kernel.ndim]
+    # Each map is a sample of one channel.
+    y = contract(
+        function, x.reshape(math.prod(lead), 1, *spatial), kernel[None, None], groups=1,
+        stride=stride, padding=padding, dilation=dilation, padding_mode=mode, fill=fill,
+        method=method, precision=None, preferred_element_type=None,
+    )  # fmt: skip
+    return y.reshape(*lead, *y.shape[2:])
+
+
+_EXAMPLE = ">>> {name}(jnp.ones((3,) * {n}), jnp.ones((2,) * {n})).shape == (2,) * {n}\nTrue"
+
+corr1d, corr2d, corr3d = (ranked(correlate, f"corr{n}d", n, kernel_rank(0), _EXAMPLE) for n in (1, 2, 3))

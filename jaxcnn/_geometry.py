@@ -1,0 +1,251 @@
+"""Integers only: where windows lie on a map, how many there are, and the one voice in which bad input is refused."""
+
+import operator
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+Pair = tuple[int, int]
+
+PADDINGS = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
+
+
+def refuse(function: str, argument: str, problem: str, remedy: str = "") -> str:
+    """The one form of an error: function, argument, what is wrong in numbers, and the way out."""
+    return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
+
+
+def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
+    """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        shown = (
+            f"{type(value).__name__} {value!r}"
+            if isinstance(value, float | bool | str)
+            else f"a {type(value).__name__}"
+        )
+        remedy = "pass a Python int, known when the function is traced (under jit: static_argnames)"
+        raise TypeError(refuse(function, argument, f"must be an int, not {shown}", remedy))
+    if least is not None and number < least:
+        raise ValueError(refuse(function, argument, f"is {number}, but must be at least {least}"))
+    return number
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether `value` lists one entry per axis (an array scalar does not)."""
+    return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
+
+
+def per_axis(function: str, argument: str, value: Any, n: int, *, least: int | None = None) -> tuple[int, ...]:
+    """An int for all n axes, or one int per axis, as a tuple of n ints."""
+    if not is_sequence(value):
+        return (integer(function, argument, value, least=least),) * n
+    values = tuple(value)
+    if len(values) != n:
+        raise ValueError(refuse(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
+                                f"pass one int, or a tuple of {n}"))  # fmt: skip
+    return tuple(integer(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
+
+
+def axes_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
+    """How many spatial axes `value` names; a lone int does not say."""
+    if not is_sequence(value):
+        problem = f"is {value!r}, which does not say how many axes are windowed"
+        raise TypeError(refuse(function, argument, problem, remedy or "pass a tuple, one int per axis"))
+    return len(tuple(value))
+
+
+class Axis(NamedTuple):
+    """Windows laid along one axis of a map."""
+
+    size: int
+    window: int
+    stride: int
+    low: int
+    high: int
+    dilation: int
+    ceil_mode: bool = False
+
+    @property
+    def span(self) -> int:
+        """Cells from the first tap of a window to its last."""
+        return (self.window - 1) * self.dilation + 1
+
+    @property
+    def padded(self) -> int:
+        return self.size + self.low + self.high
+
+    @property
+    def out(self) -> int:
+        """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
+        room = self.padded - self.span
+        if not self.ceil_mode:
+            return room // self.stride + 1
+        out = -(-room // self.stride) + 1
+        # The last window has to start inside the map or its low padding.
+        return out - 1 if (out - 1) * self.stride >= self.size + self.low else out
+
+    @property
+    def overhang(self) -> int:
+        """Cells by which ceil mode's last window reaches past the padded map."""
+        return max((self.out - 1) * self.stride + self.span - self.padded, 0)
+
+    def taps_inside(self, low: int, high: int) -> tuple[int, ...]:
+        """For each window, how many of its taps fall on padded cells [low, high)."""
+        return tuple(
+            sum(low <= start + tap * self.dilation < high for tap in range(self.window))
+            for start in range(0, self.out * self.stride, self.stride)
+        )
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Windows laid over a map: one `Axis` for each spatial axis, checked and hashable."""
+
+    axes: tuple[Axis, ...]
+
+    @property
+    def n(self) -> int:
+        return len(self.axes)
+
+    @cached_property
+    def window(self) -> tuple[int, ...]:
+        return tuple(a.window for a in self.axes)
+
+    @cached_property
+    def stride(self) -> tuple[int, ...]:
+        return tuple(a.stride for a in self.axes)
+
+    @cached_property
+    def dilation(self) -> tuple[int, ...]:
+        return tuple(a.dilation for a in self.axes)
+
+    @cached_property
+    def padding(self) -> tuple[Pair, ...]:
+        """What to put around the map before windows are taken, ceil mode's overhang included."""
+        return tuple((a.low, a.high + a.overhang) for a in self.axes)
+
+    @cached_property
+    def out(self) -> tuple[int, ...]:
+        return tuple(a.out for a in self.axes)
+
+    def unpadded(self) -> "Geometry":
+        """The same windows over a map that has its padding already."""
+        axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)
+        return Geometry(axes)
+
+
+def geometry(
+    function: str,
+    size: Sequence[int],
+    window: Sequence[int],
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+) -> Geometry:
+    """The one place where sizes, strides, padding and dilation are read, checked and brought together."""
+    n = len(window)
+    window = per_axis(function, "window", window, n, least=1)
+    stride = per_axis(function, "stride", stride, n, least=1)
+    dilation = per_axis(function, "dilation", dilation, n, least=1)
+    pairs = _padding(function, padding, size, window, stride, dilation)
+    columns = zip(size, window, stride, pairs, dilation, strict=True)
+    axes = tuple(Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
+    for i, a in enumerate(axes):
+        if a.span > a.padded:
+            spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
+            problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
+            raise ValueError(refuse(function, "window", problem, "pad more, or take a smaller window or dilation"))
+    return Geometry(axes)
+
+
+def _padding(
+    function: str,
+    padding: Any,
+    size: Sequence[int],
+    window: Sequence[int],
+    stride: Sequence[int],
+    dilation: Sequence[int],
+) -> tuple[Pair, ...]:
+    """Any way of saying padding, as one (low, high) per axis."""
+    n = len(window)
+    if isinstance(padding, str):
+        if padding not in PADDINGS:
+            names = ", ".join(map(repr, PADDINGS))
+            raise ValueError(refuse(function, "padding", f"{padding!r} is unknown", f"use {names}, ints or pairs"))
+        columns = zip(size, window, stride, dilation, strict=True)
+        return tuple(_named_padding(padding, m, (k - 1) * d + 1, s) for m, k, s, d in columns)
+    if not is_sequence(padding) or not any(is_sequence(entry) for entry in padding):
+        if n == 1 and is_sequence(padding) and len(tuple(padding)) == 2:
+            problem = f"{tuple(padding)} is one int per axis, but there is 1 spatial axis"
+            raise ValueError(refuse(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
+        return tuple((p, p) for p in per_axis(function, "padding", padding, n))
+    entries = tuple(padding)
+    if len(entries) != n:
+        raise ValueError(refuse(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
+                                "pass one (low, high) per axis"))  # fmt: skip
+    return tuple(_pair(function, i, entry) for i, entry in enumerate(entries))
+
+
+def _pair(function: str, axis: int, entry: Any) -> Pair:
+    if not is_sequence(entry) or len(tuple(entry)) != 2:
+        problem = f"on axis {axis} is {entry!r}, but the other axes have pairs"
+        raise ValueError(refuse(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
+    low, high = (integer(function, f"padding on axis {axis}", value) for value in entry)
+    return low, high
+
+
+def _named_padding(name: str, size: int, span: int, stride: int) -> Pair:
+    if name == "VALID":
+        return 0, 0
+    if name == "FULL":
+        return span - 1, span - 1
+    if name == "CAUSAL":
+        return span - 1, 0
+    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    less, more = total // 2, total - total // 2
+    return (less, more) if name == "SAME" else (more, less)
+
+
+def output_size(
+    size: int | Sequence[int],
+    window: int | Sequence[int],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Any = 0,
+    dilation: int | Sequence[int] = 1,
+    ceil_mode: bool = False,
+) -> Any:
+    """How many windows fit on a map: the shape rule by itself, in plain integers.
+
+    floor((size + low + high - ((window - 1) * dilation + 1)) / stride) + 1
+
+    Args:
+      size: of the map, an int or one int per axis.
+      window: an int or one int per axis.
+      stride, padding, dilation: as in `windows`.
+      ceil_mode: the ceiling in place of the floor, as long as the last window starts inside the map or its low padding.
+
+    Returns:
+      An int where size is an int, a tuple where it is a tuple.
+
+    Raises:
+      ValueError: a window larger than the padded map, or anything below its least value.
+
+    >>> output_size(28, 5, padding=2), output_size((28, 28), (2, 2), stride=2)
+    (28, (14, 14))
+
+    Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", 2016.
+    """
+    function = "output_size"
+    single = not is_sequence(size)
+    sizes = per_axis(function, "size", size, 1 if single else len(tuple(size)), least=0)  # type: ignore[arg-type]
+    laid = geometry(function, sizes, per_axis(function, "window", window, len(sizes), least=1),
+                    stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)  # fmt: skip
+    return laid.out[0] if single else laid.out

@@ -1,0 +1,136 @@
+"""Arrays on their way in: checked, and surrounded by padding."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcnn._geometry import Pair, is_sequence, refuse
+
+# Our names for the padding modes, and numpy's.
+MODES = {
+    "constant": "constant",
+    "reflect": "reflect",
+    "replicate": "edge",
+    "circular": "wrap",
+    "symmetric": "symmetric",
+}
+
+# Kinds of number, each of which holds those before it.
+_KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
+
+
+def as_array(function: str, argument: str, value: Any) -> jax.Array:
+    """`value` as a JAX array, or a TypeError in our voice for what is none."""
+    if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
+        raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
+    return jnp.asarray(value)
+
+
+def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
+    """The last n sides of x."""
+    if x.ndim < n:
+        problem = f"has shape {x.shape}, but the window has {n} axes"
+        raise ValueError(refuse(function, "x", problem, f"pass an array of at least {n} axes"))
+    return tuple(x.shape[x.ndim - n :])
+
+
+def accumulator(dtype: Any) -> Any:
+    """The dtype in which sums of `dtype` are kept: float32 for the half precisions, else itself."""
+    return jnp.dtype(jnp.float32 if dtype in (jnp.bfloat16, jnp.float16) else dtype)
+
+
+def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
+    """x with zeros around its last len(padding) axes; a negative pad crops."""
+    return _constant_pad(x, padding, jnp.zeros((), x.dtype))
+
+
+def pad(function: str, x: jax.Array, padding: Sequence[Pair], mode: Any = "constant", fill: Any = 0) -> jax.Array:
+    """x with padding of any mode around its last len(padding) axes; a negative pad crops first.
+
+    1234 -> constant 001234000, reflect 321234321, replicate 111234444, circular 341234123, symmetric 211234432
+    """
+    modes = padding_modes(function, mode, len(padding))
+    fill = _checked_fill(function, x, modes, fill)
+    for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
+        if name != "constant" and (low or high):
+            x = _index_pad(function, x, axis - len(padding), low, high, name)
+    left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
+    return _constant_pad(x, left, fill)
+
+
+def is_zeros(mode: Any, fill: Any) -> bool:
+    """Whether the padding is the default one: constant zeros."""
+    return isinstance(mode, str) and mode == "constant" and isinstance(fill, int) and fill == 0
+
+
+def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
+    """One mode for all n axes, or one per axis, as a tuple of n names."""
+    modes = tuple(mode) if is_sequence(mode) else (mode,) * n
+    if len(modes) != n:
+        problem = f"has {len(modes)} entries, but there are {n} spatial axes"
+        raise ValueError(refuse(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
+    for name in modes:
+        if name not in MODES:
+            raise ValueError(
+                refuse(function, "padding_mode", f"{name!r} is unknown", f"use {', '.join(map(repr, MODES))}")
+            )
+    return modes
+
+
+def _checked_fill(function: str, x: jax.Array, modes: Sequence[str], fill: Any) -> jax.Array:
+    if modes and "constant" not in modes and not is_zeros("constant", fill):
+        problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
+        raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
+    cell = as_array(function, "fill", fill)
+    if cell.ndim:
+        raise ValueError(refuse(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
+    kind_of_fill, kind_of_x = ([jnp.issubdtype(a.dtype, kind) for kind in _KINDS].index(True) for a in (cell, x))
+    if kind_of_fill > kind_of_x:
+        problem = f"is {cell.dtype}, which x ({x.dtype}) cannot hold"
+        raise TypeError(refuse(function, "fill", problem, "convert x first"))
+    return cell.astype(x.dtype)
+
+
+def _constant_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax.Array:
+    if not any(low or high for low, high in padding):
+        return x
+    return lax.pad(x, fill, [(0, 0, 0)] * (x.ndim - len(padding)) + [(low, high, 0) for low, high in padding])
+
+
+def _index_pad(function: str, x: jax.Array, axis: int, low: int, high: int, mode: str) -> jax.Array:
+    """Pad one axis with cells of the map: numpy says which, and each run of neighbours is one slice."""
+    size = x.shape[axis]
+    kept = np.arange(size)[max(-low, 0) : size - max(-high, 0)]
+    if not kept.size:
+        problem = f"({low}, {high}) leaves none of the {size} cells that {mode!r} could repeat"
+        raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
+    index = np.pad(kept, (max(low, 0), max(high, 0)), MODES[mode])  # type: ignore[call-overload]
+    parts = [_run(x, axis, run) for run in _runs(index)]
+    return parts[0] if len(parts) == 1 else lax.concatenate(parts, x.ndim + axis)
+
+
+def _runs(index: np.ndarray) -> list[np.ndarray]:
+    """An index cut into runs of one step: up by one, down by one, or standing still."""
+    runs, start = [], 0
+    steps = np.diff(index)
+    while start < len(index):
+        stop = start + 1
+        while stop < len(index) and abs(steps[stop - 1]) <= 1 and steps[stop - 1] == steps[start]:
+            stop += 1
+        runs.append(index[start:stop])
+        start = stop
+    return runs
+
+
+def _run(x: jax.Array, axis: int, run: np.ndarray) -> jax.Array:
+    first, last = int(run[0]), int(run[-1])
+    cells = lax.slice_in_dim(x, min(first, last), max(first, last) + 1, axis=axis)
+    if first > last:
+        return jnp.flip(cells, axis)
+    if first == last and len(run) > 1:
+        return jnp.repeat(cells, len(run), axis)
+    return cells

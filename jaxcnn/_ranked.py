@@ -1,0 +1,50 @@
+"""The maker of the rank-checked names: `conv2d` is `conv` that refuses any other rank."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+
+from jaxcnn._geometry import refuse
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def ranked(
+    operation: Callable[P, R], name: str, n: int, read: Callable[[str, Any, int], Any], example: str
+) -> Callable[P, R]:
+    """`operation` for n spatial axes; `read(function, argument, n)` checks its second argument and may complete it."""
+    signature = inspect.signature(operation)
+    second = list(signature.parameters)[1]
+
+    @functools.wraps(operation)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        bound = signature.bind(*args, **kwargs)
+        bound.arguments[second] = read(name, bound.arguments[second], n)
+        return operation(*bound.args, **bound.kwargs)
+
+    checked.__name__ = checked.__qualname__ = name
+    checked.__doc__ = (
+        f"`{operation.__name__}` with the rank checked: {n} spatial {'axis' if n == 1 else 'axes'}, the same arguments.\n\n"
+        f"Raises:\n  ValueError: a {second} of another rank, and whatever `{operation.__name__}` raises.\n\n"
+        f"{example.format(name=name, n=n)}\n"
+    )
+    return checked
+
+
+def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
+    """A reader that asks of a kernel `lead` axes before its n window axes."""
+
+    def read(function: str, kernel: Any, n: int) -> Any:
+        rank = jax.numpy.ndim(kernel)
+        if rank != lead + n:
+            wanted = "(out_channels, in_channels, *window)" if lead else "(*window)"
+            problem = f"has {rank} axes, but {function} takes {lead + n}: {wanted} with {n} window axes"
+            other = f"use {function[:-2]}{rank - lead}d for this kernel" if 1 <= rank - lead <= 3 else ""
+            raise ValueError(refuse(function, "kernel", problem, other))
+        return kernel
+
+    return read

@@ -1,0 +1,26 @@
+"""The definition: one window at a time, multiplied by its kernel and summed; `vmap` runs it over everything else."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import zero_pad
+from jaxcnn._windows import each_window
+
+
+def definition(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
+    """(samples, in_channels, *spatial) with (out_channels, in_channels, *window) to (samples, out_channels, *out)."""
+    del precision  # products and sums of single numbers are exact to rounding already
+
+    def one_map(feature_map: jax.Array, k: jax.Array) -> jax.Array:
+        return each_window(lambda window: jnp.sum(window * k, dtype=dtype), feature_map, g)
+
+    def one_channel(sample: jax.Array, k: jax.Array) -> jax.Array:
+        return jnp.sum(jax.vmap(one_map)(sample, k), axis=0, dtype=dtype)
+
+    def one_sample(sample: jax.Array) -> jax.Array:
+        return jax.vmap(one_channel, in_axes=(None, 0))(sample, kernel.astype(dtype))
+
+    return jax.vmap(one_sample)(zero_pad(x, g.padding).astype(dtype))

@@ -1,0 +1,156 @@
+"""The primitive: the windows that slide over a padded map, and their adjoint."""
+
+import functools
+import operator
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._geometry import Geometry, axes_of, geometry, refuse
+from jaxcnn._padding import accumulator, as_array, pad, spatial_shape, zero_pad
+
+# The definition ----------------------------------------------------------------------------------------------------
+
+
+def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Array:
+    """One window of one padded map: the cells that the taps see when the first of them lies at `start`."""
+    cells = lax.dynamic_slice(x, start, [a.span for a in g.axes])
+    return cells[tuple(slice(None, None, d) for d in g.dilation)]
+
+
+def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) -> jax.Array:
+    """f of every window of one padded map, laid out as a map: `vmap` runs it over the output positions."""
+    at: Callable[..., jax.Array] = lambda *start: f(window_at(x, start, g))
+    for axis in reversed(range(g.n)):
+        at = jax.vmap(at, in_axes=[0 if i == axis else None for i in range(g.n)])
+    return at(*(jnp.arange(o) * s for o, s in zip(g.out, g.stride, strict=True)))
+
+
+# The fast way: slices of the padded array, one axis at a time --------------------------------------------------------
+
+
+def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
+    """What each tap of the windows along one spatial axis of the padded x sees: one slice a tap."""
+    a, at = g.axes[axis], x.ndim - g.n + axis
+    last = (a.out - 1) * a.stride + 1
+    starts = range(0, a.window * a.dilation, a.dilation)
+    return [lax.slice_in_dim(x, start, start + last, a.stride, at) for start in starts]
+
+
+def taps(x: jax.Array, g: Geometry) -> jax.Array:
+    """The windows of the padded x, tap axes first: (*lead, *spatial) to (*window, *lead, *out)."""
+    for axis in reversed(range(g.n)):
+        x = jnp.stack(tap_slices(x, axis, g))
+    return x
+
+
+def windows(
+    x: jax.Array,
+    size: Sequence[int],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Any = 0,
+    dilation: int | Sequence[int] = 1,
+    padding_mode: str | Sequence[str] = "constant",
+    fill: Any = 0,
+) -> jax.Array:
+    """Every window that slides over the last n axes of x, where n = len(size).
+
+    windows(x, size)[..., i, t] = padded(x)[..., i * stride + t * dilation], on each axis
+
+    Args:
+      x: (*lead, *spatial), of any dtype; the windows are exact copies of its cells.
+      size: taps of the window, one int per axis.
+      stride: cells from one window to the next: an int or one per axis.
+      padding: an int, one int per axis, one (low, high) per axis (negative crops), "VALID", "SAME" (ceil(size / stride)
+        windows), "SAME_LOWER", "FULL" or "CAUSAL".
+      dilation: cells from one tap to the next: an int or one per axis.
+      padding_mode: where the cells of the padding come from, one for all axes or one per axis: "constant"
+        (1234 -> 001234000), "reflect" (321234321), "replicate" (111234444), "circular" (341234123) or "symmetric"
+        (211234432).
+      fill: what "constant" puts there, a scalar.
+
+    Returns:
+      (*lead, *out, *size).
+
+    Raises:
+      ValueError: a window larger than the padded map, a stride or dilation below 1, a wrong number of axes.
+      TypeError: a stride, pad, dilation or size that is not an int, or is traced; a fill that x's dtype cannot hold.
+
+    >>> x = jnp.arange(9.0).reshape(3, 3)
+    >>> windows(x, (2, 2)).shape
+    (2, 2, 2, 2)
+    >>> windows(x, (2, 2))[0, 1]
+    Array([[1., 2.],
+           [4., 5.]], dtype=float32)
+
+    Source: `im2col`/`unfold`, here in any rank and without a copy of the layout of another library.
+    """
+    x = as_array("windows", "x", x)
+    spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
+    g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation)
+    seen = taps(pad("windows", x, g.padding, padding_mode, fill), g)
+    return jnp.moveaxis(seen, range(g.n), range(-g.n, 0))
+
+
+def fold(
+    w: jax.Array,
+    spatial: Sequence[int],
+    *,
+    stride: int | Sequence[int] = 1,
+    padding: Any = 0,
+    dilation: int | Sequence[int] = 1,
+) -> jax.Array:
+    """Overlapping windows summed back into the map they came from: the adjoint of `windows`.
+
+    fold(w)[..., p] = sum of w[..., i, t] over all i, t with i * stride + t * dilation = p + low, on each axis
+
+    Args:
+      w: (*lead, *out, *size), as `windows` gives it.
+      spatial: sides of the map, one int per axis.
+      stride, padding, dilation: as they were for `windows`; what lies on the padding is dropped.
+
+    Returns:
+      (*lead, *spatial); sums of bfloat16 and float16 are kept in float32 until the end.
+
+    Raises:
+      ValueError: a w whose shape is not that of the windows of such a map.
+      TypeError: a stride, pad, dilation or side that is not an int, or is traced.
+
+    >>> x = jnp.ones((3, 3))
+    >>> fold(windows(x, (2, 2)), (3, 3))
+    Array([[1., 2., 1.],
+           [2., 4., 2.],
+           [1., 2., 1.]], dtype=float32)
+
+    Source: `col2im`/`fold`.
+    """
+    w, n = as_array("fold", "w", w), axes_of("fold", "spatial", spatial)
+    if w.ndim < 2 * n:
+        problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
+        raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
+    size = w.shape[w.ndim - n :]
+    g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
+    given = w.shape[w.ndim - 2 * n : w.ndim - n]
+    if given != g.out:
+        problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
+        raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
+    total = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
+    for axis in range(n):
+        total = _fold_axis(total, axis, g)
+    return zero_pad(total.astype(w.dtype), [(-low, -high) for low, high in g.padding])
+
+
+def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
+    """What each tap saw along one axis, added back in its place: (window, ...) to the padded map on this axis."""
+    a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
+    config = [(0, 0, 0)] * (seen.ndim - 1)
+    placed = []
+    for tap in range(a.window):
+        low = tap * a.dilation
+        config[at] = (low, a.padded - low - (a.out - 1) * a.stride - 1, a.stride - 1)
+        placed.append(lax.pad(seen[tap], jnp.zeros((), seen.dtype), config))
+    return functools.reduce(operator.add, placed)
