@@ -1,0 +1,1 @@
+"""Training LeNet: config, data, step, loop and the record of a run."""

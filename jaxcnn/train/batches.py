@@ -1,0 +1,52 @@
+"""Batches on the device, in an order made on the host; every sample is in one of them."""
+
+from collections.abc import Iterator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxcnn.train.data import Split
+
+
+def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
+    """The order of an epoch's samples, a function of the seed and the epoch alone.
+
+    Args:
+      seed: of the run.
+      epoch: from 0.
+      samples: how many.
+
+    Returns:
+      A permutation of range(samples), the same on every machine.
+
+    >>> sorted(epoch_order(0, 3, 5).tolist())
+    [0, 1, 2, 3, 4]
+    """
+    return np.random.default_rng((seed, epoch)).permutation(np.arange(samples, dtype=np.int32))
+
+
+def batches(split: Split, size: int, order: NDArray[np.int32]) -> Iterator[Split]:
+    """Cut a split that lies on the device into batches; the last may be smaller.
+
+    Args:
+      split: arrays whose leading axis is the samples.
+      size: samples a batch.
+      order: which sample comes when.
+
+    Returns:
+      An iterator over `ceil(len(order) / size)` splits.
+
+    >>> numbers = Split(jnp.arange(5.0), jnp.arange(5))
+    >>> [batch.targets.tolist() for batch in batches(numbers, 2, np.array([4, 3, 2, 1, 0], np.int32))]
+    [[4, 3], [2, 1], [0]]
+    """
+    for start in range(0, len(order), size):
+        yield _gather(split, order[start : start + size])
+
+
+@jax.jit
+def _gather(split: Split, indices: jax.Array) -> Split:
+    # One program a batch size; slicing outside jit would dispatch several for each batch.
+    return Split(*(jnp.take(array, indices, axis=0, mode="clip") for array in split))

@@ -1,0 +1,131 @@
+"""What a run looks like to someone who watches it: plain lines, and below them a progress bar on a terminal."""
+
+import os
+import sys
+from collections import deque
+from collections.abc import Iterator
+from types import TracebackType
+from typing import Self
+
+import jax
+
+from jaxcnn.train.errors import extra
+from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.run import Outcome, Start
+
+PRINT_STEPS = 100
+
+
+class Terminal:
+    """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal."""
+
+    def __init__(self) -> None:
+        """Load tqdm.
+
+        Raises:
+          InputError: tqdm isn't installed.
+        """
+        with extra():
+            from tqdm import tqdm
+        self._tqdm = tqdm
+        self._bar = tqdm(disable=True)
+        self._latest: deque[StepReport] = deque(maxlen=2)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+
+    def start(self, start: Start) -> None:
+        """Print the device and the shapes, and draw the bar."""
+        self._start = start
+        self._print(*start_lines(start))
+        self._bar = self._tqdm(total=start.plan.steps, unit="step", dynamic_ncols=True, leave=False, disable=None)
+
+    def step(self, report: StepReport) -> None:
+        """Move the bar; print every hundredth step of a run that has no epochs to print."""
+        self._latest.append(report)
+        self._bar.set_postfix(loss=f"{report.loss:.4g}", refresh=False)
+        self._bar.update()
+        last = report.step == self._start.plan.steps - 1
+        if self._start.data.test is None and (report.step % PRINT_STEPS == 0 or last):
+            self._print(step_line(report, self._start.plan.steps))
+
+    def epoch(self, report: EpochReport) -> None:
+        """Print a line an epoch."""
+        self._print(epoch_line(report, self._start.plan.epochs))
+
+    def end(self, outcome: Outcome) -> None:
+        """Print the result, the time it took, and where it is."""
+        self._bar.close()
+        self._print(*end_lines(self._start, outcome, list(self._latest)))
+
+    def _print(self, *lines: str) -> None:
+        with self._tqdm.external_write_mode(file=sys.stdout):
+            sys.stdout.writelines(f"{line}\n" for line in lines)
+            sys.stdout.flush()
+
+
+def start_lines(start: Start) -> Iterator[str]:
+    """Device, data, and for a run on one batch the shape of every layer."""
+    yield f"device: {device_name(start.device)}"
+    train, test = start.data
+    held_out = f", {len(test.targets)} to test" if test is not None else ""
+    yield f"data: {start.config.data}, {len(train.targets)} images to train{held_out}"
+    if test is None:
+        yield "layer shapes:"
+        yield from (f"  {name:<6}  {shape}" for name, shape in start.shapes.items())
+
+
+def device_name(device: jax.Device) -> str:
+    """The platform, and beside it what is known of the device.
+
+    >>> device_name(jax.devices("cpu")[0]).startswith("cpu (")
+    True
+    """
+    kind = f"{os.cpu_count()} cores" if device.platform == "cpu" else device.device_kind
+    return f"{device.platform} ({kind})"
+
+
+def step_line(report: StepReport, steps: int) -> str:
+    """A step's loss beside the least that it could be."""
+    width = len(str(steps - 1))
+    entropy = float(report.metrics["entropy"])
+    return f"step {report.step:>{width}}  loss {report.loss:.3f}  entropy of the labels {entropy:.3f}"
+
+
+def epoch_line(report: EpochReport, epochs: int) -> str:
+    """An epoch's loss and accuracy."""
+    number = f"{report.epoch:>{len(str(epochs))}}/{epochs}"
+    return f"epoch {number}  train loss {report.train_loss:.4f}  {accuracy(report.test)}  {report.seconds:.1f} s"
+
+
+def accuracy(test: Evaluation) -> str:
+    """
+    >>> accuracy(Evaluation(loss=0.1, correct=974, count=1000))
+    'test accuracy 97.4% (974/1000)'
+    """
+    return f"test accuracy {test.accuracy:.1%} ({test.correct}/{test.count})"
+
+
+def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Iterator[str]:
+    """The result, the time it took, and where it is."""
+    if outcome.steps < start.plan.steps:
+        yield f"stopped by Ctrl-C after {outcome.steps} of {start.plan.steps} steps; what was trained so far is saved"
+    if start.data.test is None and latest:
+        yield "what sample 0 is taken for, beside its label:"
+        yield from (_row(f"step {report.step}", report.metrics["probabilities"]) for report in latest)
+        yield _row("label", start.data.train.targets[0])
+    if outcome.test is not None:
+        yield accuracy(outcome.test)
+    images = start.plan.images(outcome.steps)
+    yield f"{outcome.seconds:.1f} s, {images / outcome.seconds:.0f} images/s"
+    yield f"run directory: {outcome.directory}"
+
+
+def _row(name: str, probabilities: jax.Array) -> str:
+    return f"  {name:<10}" + " ".join(f"{float(p):.3f}" for p in probabilities)

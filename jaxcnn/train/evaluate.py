@@ -1,0 +1,66 @@
+"""How good a model is on every sample of a split."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxcnn.train.batches import batches
+from jaxcnn.train.data import Split
+from jaxcnn.train.loss import cross_entropy
+from jaxcnn.train.step import Apply
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """A model measured over `count` samples."""
+
+    loss: float
+    """Mean cross-entropy."""
+
+    correct: int
+    """Samples whose largest logit is their class, or the likeliest one of their row of probabilities."""
+
+    count: int
+
+    @property
+    def accuracy(self) -> float:
+        return self.correct / self.count
+
+
+def make_evaluate(apply: Apply, *, batch_size: int = 500) -> Callable[[Any, Split], Evaluation]:
+    """A measure over whole splits, the last partial batch included.
+
+    Args:
+      apply: parameters and images to logits.
+      batch_size: samples at a time; it bounds the memory and changes no count.
+
+    Returns:
+      `(params, split) -> Evaluation`.
+
+    >>> import jax.numpy as jnp
+    >>> evaluate = make_evaluate(lambda params, x: x * params, batch_size=2)
+    >>> result = evaluate(jnp.array(1.0), Split(jnp.eye(3), jnp.array([0, 1, 0])))
+    >>> result.correct, result.count, round(result.accuracy, 3)
+    (2, 3, 0.667)
+    """
+
+    @jax.jit
+    def measure(params: Any, batch: Split) -> tuple[jax.Array, jax.Array]:
+        logits = apply(params, batch.images)
+        targets = batch.targets
+        classes = targets if targets.ndim < logits.ndim else targets.argmax(axis=-1)
+        return cross_entropy(logits, targets, reduction="sum"), (logits.argmax(axis=-1) == classes).sum()
+
+    def evaluate(params: Any, split: Split) -> Evaluation:
+        count = len(split.targets)
+        order = np.arange(count, dtype=np.int32)
+        # Every batch is dispatched before the first is fetched.
+        measured = jax.device_get([measure(params, batch) for batch in batches(split, batch_size, order)])
+        losses, corrects = zip(*measured, strict=True)
+        return Evaluation(math.fsum(map(float, losses)) / count, sum(map(int, corrects)), count)
+
+    return evaluate

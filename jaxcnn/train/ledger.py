@@ -1,0 +1,150 @@
+"""What a run tells about itself: losses as they come back from the device, and epochs as they close."""
+
+import math
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple, Protocol
+
+import jax
+
+from jaxcnn.train.config import Config
+from jaxcnn.train.errors import InputError
+from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.step import Metrics
+
+IN_FLIGHT = 8
+"""Steps given to the device before the first of them is waited for: it never idles, and Ctrl-C is never far."""
+
+
+@dataclass(frozen=True)
+class StepReport:
+    """One step, told as soon as its loss has come back from the device."""
+
+    step: int
+    """From 0; the loss is the one before this step's update."""
+
+    epoch: int
+    """From 1."""
+
+    loss: float
+    metrics: dict[str, Any]
+    """What the step measured beside the loss."""
+
+
+@dataclass(frozen=True)
+class EpochReport:
+    """A model measured: at the end of an epoch, or where a run ended inside one."""
+
+    epoch: int
+    steps: int
+    """Updates done so far."""
+
+    train_loss: float
+    """Mean over this epoch's samples, each at the time of its step."""
+
+    test: Evaluation
+    seconds: float
+    """Since the loop began."""
+
+    images_per_second: float
+    """Of this epoch's training, without the evaluation."""
+
+
+class Watcher(Protocol):
+    """Someone who is told how a run goes."""
+
+    def step(self, report: StepReport) -> None: ...
+
+    def epoch(self, report: EpochReport) -> None: ...
+
+
+class _Pending(NamedTuple):
+    step: int
+    epoch: int
+    samples: int
+    metrics: Metrics
+
+
+class Ledger:
+    """Counts steps, holds their losses until the device has them, and tells the watchers."""
+
+    def __init__(self, config: Config, watchers: Sequence[Watcher]) -> None:
+        self.steps = 0
+        self._config = config
+        self._watchers = watchers
+        self._pending: deque[_Pending] = deque()
+        self._began = time.perf_counter()
+        self._open_epoch()
+
+    @property
+    def epoch_is_open(self) -> bool:
+        """Whether steps were done since the last epoch was closed."""
+        return self._samples > 0
+
+    def add(self, epoch: int, samples: int, metrics: Metrics) -> None:
+        """Enter a step that the device was given, and settle one that is older."""
+        self._pending.append(_Pending(self.steps, epoch, samples, metrics))
+        self.steps += 1
+        self._samples += samples
+        self.settle(leave=IN_FLIGHT)
+
+    def settle(self, leave: int = 0) -> None:
+        """Wait for all pending losses but the newest few.
+
+        Raises:
+          InputError: a loss that isn't finite.
+        """
+        while len(self._pending) > leave:
+            step, epoch, samples, metrics = self._pending.popleft()
+            metrics = jax.device_get(metrics)
+            loss = float(metrics.pop("loss"))
+            check_finite(loss, step, self._config)
+            self._total += loss * (samples if self._config.loss == "mean" else 1)
+            for watcher in self._watchers:
+                watcher.step(StepReport(step, epoch, loss, metrics))
+            self._epoch = epoch
+        self._settled = time.perf_counter()
+
+    def close_epoch(self, test: Evaluation) -> None:
+        """Tell of an epoch, all of whose steps are settled, and open the next.
+
+        Raises:
+          InputError: a test loss that isn't finite.
+        """
+        check_finite(test.loss, self.steps, self._config)
+        report = EpochReport(
+            epoch=self._epoch,
+            steps=self.steps,
+            train_loss=self._total / self._samples,
+            test=test,
+            seconds=time.perf_counter() - self._began,
+            images_per_second=self._samples / (self._settled - self._opened),
+        )
+        for watcher in self._watchers:
+            watcher.epoch(report)
+        self._open_epoch()
+
+    def _open_epoch(self) -> None:
+        self._total, self._samples, self._epoch = 0.0, 0, 0
+        self._opened = self._settled = time.perf_counter()
+
+
+def check_finite(loss: float, step: int, config: Config) -> None:
+    """Stop a run that has left the numbers.
+
+    Raises:
+      InputError: the loss is NaN or infinite.
+
+    >>> check_finite(float("nan"), 3, Config(learning_rate=8.0))
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: the loss is nan at step 3 with learning rate 8: lower it,
+    for instance --learning-rate 0.8
+    """
+    if not math.isfinite(loss):
+        rate = config.learning_rate
+        raise InputError(
+            f"the loss is {loss} at step {step} with learning rate {rate:g}: "
+            f"lower it, for instance --learning-rate {rate / 10:g}"
+        )

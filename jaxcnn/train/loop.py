@@ -1,0 +1,98 @@
+"""The loop: batches into steps, until the last one or until it is told to stop."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count, islice, takewhile
+from typing import Any
+
+from jaxcnn.train.batches import batches, epoch_order
+from jaxcnn.train.config import Config
+from jaxcnn.train.data import Data, Split
+from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.ledger import Ledger, Watcher
+from jaxcnn.train.step import Metrics, State
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long a run is."""
+
+    samples: int
+    batch_size: int
+    steps_per_epoch: int
+    steps: int
+    epochs: int
+    """Those that are begun; `steps` may end inside the last."""
+
+    def images(self, steps: int) -> int:
+        """How many images so many steps see, each as often as it is seen."""
+        epochs, rest = divmod(steps, self.steps_per_epoch)
+        return epochs * self.samples + rest * self.batch_size
+
+
+def make_plan(config: Config, samples: int) -> Plan:
+    """Count the steps of a run over so many training samples.
+
+    >>> make_plan(Config(epochs=2, batch_size=100), 250)
+    Plan(samples=250, batch_size=100, steps_per_epoch=3, steps=6, epochs=2)
+    """
+    batch_size = min(config.batch_size or samples, samples)
+    steps_per_epoch = math.ceil(samples / batch_size)
+    steps = config.steps or (config.epochs or 0) * steps_per_epoch
+    return Plan(samples, batch_size, steps_per_epoch, steps, math.ceil(steps / steps_per_epoch))
+
+
+def fit(
+    state: State,
+    data: Data,
+    config: Config,
+    *,
+    step: Callable[[State, Split], tuple[State, Metrics]],
+    evaluate: Callable[[Any, Split], Evaluation],
+    watchers: Sequence[Watcher] = (),
+    stop: Callable[[], bool] = lambda: False,
+) -> tuple[State, Evaluation | None]:
+    """Train until the plan is done, or until `stop()`, which is asked between steps.
+
+    Args:
+      state: where to begin; it is donated.
+      data: on the device; without a test split nothing is evaluated.
+      config: its epochs or steps, batch_size, loss, seed and learning_rate.
+      step: what `make_step` returns.
+      evaluate: what `make_evaluate` returns.
+      watchers: told of every step and of every epoch.
+      stop: whether to end early, with what was trained so far.
+
+    Returns:
+      The state after the last step that was done, and its test.
+
+    Raises:
+      InputError: a loss that isn't finite, with its step and the learning rate.
+    """
+    plan = make_plan(config, len(data.train.targets))
+    ledger = Ledger(config, watchers)
+    test = None
+    stream = islice(_stream(data.train, plan, config.seed), plan.steps)
+    for epoch, batch in takewhile(lambda _: not stop(), stream):
+        state, metrics = step(state, batch)
+        ledger.add(epoch, len(batch.targets), metrics)
+        if data.test is not None and ledger.steps % plan.steps_per_epoch == 0:
+            ledger.settle()
+            test = evaluate(state.params, data.test)
+            ledger.close_epoch(test)
+    ledger.settle()
+    if data.test is not None and ledger.epoch_is_open:
+        test = evaluate(state.params, data.test)
+        ledger.close_epoch(test)
+    return state, test
+
+
+def _stream(split: Split, plan: Plan, seed: int) -> Iterator[tuple[int, Split]]:
+    """The batches of one epoch after another, each beside its epoch's number."""
+    for epoch in count(1):
+        if plan.batch_size == plan.samples:
+            yield epoch, split
+            continue
+        for batch in batches(split, plan.batch_size, epoch_order(seed, epoch, plan.samples)):
+            yield epoch, batch

@@ -1,0 +1,103 @@
+"""From the words of a config to the functions that they name."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import optax  # type: ignore[import-untyped]
+
+from jaxcnn import lenet, pool
+from jaxcnn.train.config import Config
+from jaxcnn.train.errors import InputError
+from jaxcnn.train.step import Apply
+
+ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
+    "relu": jax.nn.relu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jax.nn.tanh,
+}
+OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
+    "adam": optax.adam,
+    "momentum": partial(optax.sgd, momentum=0.9),
+    "sgd": optax.sgd,
+}
+
+
+def make_optimizer(config: Config) -> optax.GradientTransformation:
+    """The optimizer of a config, at its learning rate.
+
+    >>> make_optimizer(Config()).init({})[0].count.item()
+    0
+    """
+    return OPTIMIZERS[config.optimizer](config.learning_rate)
+
+
+def make_apply(config: Config) -> Apply:
+    """`lenet.apply` with a config's activation and pooling.
+
+    >>> make_apply(Config()).keywords["pool_mode"]
+    'max'
+    """
+    return partial(lenet.apply, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
+
+
+def initial_params(config: Config, image: Sequence[int]) -> lenet.Params:
+    """LeNet's parameters before the first step.
+
+    Args:
+      config: its seed, initializer and dense_bias.
+      image: shape of one image, (channels, *spatial).
+
+    Returns:
+      What `lenet.init` returns.
+
+    Raises:
+      InputError: images too small for LeNet.
+
+    >>> initial_params(Config(), (1, 28, 28))["dense3"]["kernel"].shape
+    (84, 10)
+    """
+    standard = jax.nn.initializers.normal(1.0) if config.initializer == "normal" else None
+    try:
+        return lenet.init(
+            jax.random.key(config.seed),
+            channels=image[0],
+            spatial=image[1:],
+            kernel_init=standard,
+            bias_init=standard or jax.nn.initializers.zeros,
+            dense_bias=config.dense_bias,
+        )
+    except ValueError as error:
+        raise InputError(f"images of shape {tuple(image)} don't suit LeNet: {error}") from error
+
+
+def layer_shapes(params: lenet.Params, images: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
+    """Shape of what each layer makes of a batch, without computing any of it.
+
+    Args:
+      params: what `lenet.init` returns.
+      images: shape of the batch, (samples, channels, *spatial).
+
+    Returns:
+      {"images": ..., "conv1": ..., "pool1": ..., ..., "dense3": ...}, in the order of the network.
+
+    >>> layer_shapes(initial_params(Config(), (1, 28, 28)), (10, 1, 28, 28))
+    {'images': (10, 1, 28, 28), 'conv1': (10, 6, 28, 28), 'pool1': (10, 6, 14, 14), 'conv2': (10, 16, 10, 10),
+     'pool2': (10, 16, 5, 5), 'dense1': (10, 120), 'dense2': (10, 84), 'dense3': (10, 10)}
+    """
+    shapes = {"images": images}
+    layers = iter(params)
+
+    def note(x: jax.Array) -> jax.Array:
+        """Stand where the activation does: it sees each layer but the last."""
+        name = next(layers)
+        shapes[name] = x.shape
+        if name.startswith("conv"):
+            window = (lenet.POOL,) * len(x.shape[2:])
+            shapes[name.replace("conv", "pool")] = jax.eval_shape(lambda x: pool(x, window, "mean"), x).shape
+        return x
+
+    batch = jax.eval_shape(lambda: jnp.zeros(images))
+    logits = jax.eval_shape(partial(lenet.apply, activation=note), params, batch)
+    return shapes | {next(layers): logits.shape}
