@@ -13,10 +13,16 @@ from jaxcnn._windows import taps
 
 def windows(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     """(samples, in_channels, *spatial) with (out_channels, in_channels, *window) to (samples, out_channels, *out)."""
-    # Channel-major columns (*window, in_channels, samples, *out): a tap is copied as one block, and the contracted axes
-    # lie in front, so that the product needs no transposed copy.
-    columns = taps(zero_pad(x.swapaxes(0, 1), g.padding), g)
-    rows = jnp.moveaxis(kernel, 1, -1)
-    contracted = (tuple(range(1, g.n + 2)), tuple(range(g.n + 1)))
-    y = lax.dot_general(rows, columns, (contracted, ((), ())), precision=precision, preferred_element_type=dtype)
-    return y.swapaxes(0, 1)
+
+    # The gradient takes its columns from x again: kept, they are a copy of x for every tap, and are read transposed.
+    @jax.checkpoint
+    def product(x: jax.Array, kernel: jax.Array) -> jax.Array:
+        # Channel-major columns (*window, in_channels, samples, *out): each tap is copied as one block, and what is
+        # contracted lies in front, so that the product needs no transposed copy.
+        columns = taps(zero_pad(x.swapaxes(0, 1), g.padding), g)
+        rows = jnp.moveaxis(kernel, 1, -1)
+        contracted = (tuple(range(1, g.n + 2)), tuple(range(g.n + 1)))
+        y = lax.dot_general(rows, columns, (contracted, ((), ())), precision=precision, preferred_element_type=dtype)
+        return y.swapaxes(0, 1)
+
+    return product(x, kernel)
