@@ -27,8 +27,9 @@ def ranked(
         return operation(*bound.args, **bound.kwargs)
 
     checked.__name__ = checked.__qualname__ = name
+    axes = "axis" if n == 1 else "axes"
     checked.__doc__ = (
-        f"`{operation.__name__}` with the rank checked: {n} spatial {'axis' if n == 1 else 'axes'}, the same arguments.\n\n"
+        f"`{operation.__name__}` with the rank checked: {n} spatial {axes}, the same arguments.\n\n"
         f"Raises:\n  ValueError: a {second} of another rank, and whatever `{operation.__name__}` raises.\n\n"
         f"{example.format(name=name, n=n)}\n"
     )

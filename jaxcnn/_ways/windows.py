@@ -22,7 +22,10 @@ def windows(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precisi
         columns = taps(zero_pad(x.swapaxes(0, 1), g.padding), g)
         rows = jnp.moveaxis(kernel, 1, -1)
         contracted = (tuple(range(1, g.n + 2)), tuple(range(g.n + 1)))
-        y = lax.dot_general(rows, columns, (contracted, ((), ())), precision=precision, preferred_element_type=dtype)
+        y: jax.Array = lax.dot_general(
+            rows, columns, (contracted, ((), ())), precision=precision, preferred_element_type=dtype
+        )
         return y.swapaxes(0, 1)
 
-    return product(x, kernel)
+    y: jax.Array = product(x, kernel)
+    return y
