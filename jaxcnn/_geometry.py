@@ -83,6 +83,8 @@ class Axis(NamedTuple):
     def out(self) -> int:
         """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
         room = self.padded - self.span
+        if room < 0:
+            return 0
         if not self.ceil_mode:
             return room // self.stride + 1
         out = -(-room // self.stride) + 1
@@ -96,10 +98,12 @@ class Axis(NamedTuple):
 
     def taps_inside(self, low: int, high: int) -> tuple[int, ...]:
         """For each window, how many of its taps fall on padded cells [low, high)."""
-        return tuple(
-            sum(low <= start + tap * self.dilation < high for tap in range(self.window))
-            for start in range(0, self.out * self.stride, self.stride)
-        )
+
+        def taps_before(cell: int) -> int:
+            return min(max(-(-cell // self.dilation), 0), self.window)
+
+        starts = range(0, self.out * self.stride, self.stride)
+        return tuple(max(taps_before(high - start) - taps_before(low - start), 0) for start in starts)
 
 
 @dataclass(frozen=True)
@@ -154,7 +158,7 @@ def geometry(
     window = per_axis(function, "window", window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
-    pairs = _padding(function, padding, size, window, stride, dilation)
+    pairs = padding_pairs(function, padding, size, window, stride, dilation)
     columns = zip(size, window, stride, pairs, dilation, strict=True)
     axes = tuple(Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
     for i, a in enumerate(axes):
@@ -165,7 +169,7 @@ def geometry(
     return Geometry(axes)
 
 
-def _padding(
+def padding_pairs(
     function: str,
     padding: Any,
     size: Sequence[int],

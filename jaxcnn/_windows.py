@@ -138,10 +138,15 @@ def fold(
     if given != g.out:
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
         raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
-    total = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
-    for axis in range(n):
-        total = _fold_axis(total, axis, g)
-    return zero_pad(total.astype(w.dtype), [(-low, -high) for low, high in g.padding])
+    seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
+    return zero_pad(fold_taps(seen, g).astype(w.dtype), [(-low, -high) for low, high in g.padding])
+
+
+def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:
+    """The adjoint of `taps`: (*window, *lead, *out) to (*lead, *padded)."""
+    for axis in range(g.n):
+        seen = _fold_axis(seen, axis, g)
+    return seen
 
 
 def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:

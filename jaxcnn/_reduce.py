@@ -1,0 +1,86 @@
+"""How windows are reduced: which cell wins, and in which order the cells of a window are brought together."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcnn._geometry import Geometry
+from jaxcnn._windows import each_window, tap_slices, taps
+
+# Arrays that are reduced together: the values, and for indices where each of them stood.
+Cells = tuple[jax.Array, ...]
+Combine = Callable[[Cells, Cells], Cells]
+
+
+def add(a: Cells, b: Cells) -> Cells:
+    return (a[0] + b[0],)
+
+
+def first_max(a: Cells, b: Cells) -> Cells:
+    """The larger of two; a tie or a NaN in `a` keeps `a`: the value and the whole gradient of the first winner."""
+    return _keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)
+
+
+def first_min(a: Cells, b: Cells) -> Cells:
+    return _keep((a[0] <= b[0]) | (a[0] != a[0]), a, b)
+
+
+def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
+    if len(a) > 1:  # a place below 0 is padding, which never wins against a real cell
+        keep = keep & ((a[1] >= 0) | (b[1] < 0))
+    return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
+
+
+def lowest(dtype: Any) -> Any:
+    """The identity of max."""
+    return -jnp.inf if jnp.issubdtype(dtype, jnp.floating) else _integer_limits(dtype)[0]
+
+
+def highest(dtype: Any) -> Any:
+    """The identity of min."""
+    return jnp.inf if jnp.issubdtype(dtype, jnp.floating) else _integer_limits(dtype)[1]
+
+
+def _integer_limits(dtype: Any) -> tuple[int, int]:
+    return (0, 1) if jnp.issubdtype(dtype, jnp.bool_) else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+
+
+def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
+    """Reduce the windows of padded maps one axis at a time.
+
+    The last axis goes first, so that a tie still falls to the first cell in row-major order.
+    """
+    for axis in reversed(range(g.n)):
+        seen = zip(*(tap_slices(array, axis, g) for array in cells), strict=True)
+        cells = functools.reduce(combine, seen)
+    return cells
+
+
+def reduce_axis(cells: Cells, axis: int, combine: Combine) -> Cells:
+    """Reduce a whole axis to one cell, neighbours first, so that the order of the cells is kept."""
+    while (size := cells[0].shape[axis]) > 1:
+        paired, last = size - size % 2, [lax.slice_in_dim(a, size - size % 2, size, axis=axis) for a in cells]
+        even, odd = (tuple(lax.slice_in_dim(a, i, paired, 2, axis) for a in cells) for i in (0, 1))
+        winners = combine(even, odd)
+        cells = tuple(lax.concatenate(pair, axis % cells[0].ndim) for pair in zip(winners, last, strict=True))
+    return cells
+
+
+def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """The definition: `reduce` of one window at a time, for every window of every map."""
+    lead, spatial = padded.shape[: padded.ndim - g.n], padded.shape[padded.ndim - g.n :]
+    maps = padded.reshape(math.prod(lead), *spatial)
+    y = jax.vmap(lambda one_map: each_window(reduce, one_map, g))(maps)
+    return y.reshape(*lead, *y.shape[1:])
+
+
+def flat_windows(padded: jax.Array, g: Geometry) -> jax.Array:
+    """All windows of padded maps, the taps of each as one last axis in row-major order: (*lead, *out, taps)."""
+    seen = jnp.moveaxis(taps(padded, g), range(g.n), range(-g.n, 0))
+    return seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window))
