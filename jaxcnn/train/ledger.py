@@ -3,13 +3,12 @@
 import math
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import jax
 
-from jaxcnn.train.config import Config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.step import Metrics
@@ -44,6 +43,9 @@ class EpochReport:
     train_loss: float
     """Mean over this epoch's samples, each at the time of its step."""
 
+    learning_rate: float
+    """Of the last update."""
+
     test: Evaluation
     seconds: float
     """Since the loop began."""
@@ -70,9 +72,17 @@ class _Pending(NamedTuple):
 class Ledger:
     """Counts steps, holds their losses until the device has them, and tells the watchers."""
 
-    def __init__(self, config: Config, watchers: Sequence[Watcher]) -> None:
+    def __init__(self, loss: str, rate: Callable[[int], Any], watchers: Sequence[Watcher]) -> None:
+        """Open the first epoch.
+
+        Args:
+          loss: whether losses are the "mean" or the "sum" over a batch.
+          rate: the learning rate of a step.
+          watchers: who is told.
+        """
         self.steps = 0
-        self._config = config
+        self._loss = loss
+        self._rate = rate
         self._watchers = watchers
         self._pending: deque[_Pending] = deque()
         self._began = time.perf_counter()
@@ -100,8 +110,8 @@ class Ledger:
             step, epoch, samples, metrics = self._pending.popleft()
             metrics = jax.device_get(metrics)
             loss = float(metrics.pop("loss"))
-            check_finite(loss, step, self._config)
-            self._total += loss * (samples if self._config.loss == "mean" else 1)
+            self._check_finite(loss, step)
+            self._total += loss * (samples if self._loss == "mean" else 1)
             for watcher in self._watchers:
                 watcher.step(StepReport(step, epoch, loss, metrics))
             self._epoch = epoch
@@ -113,11 +123,12 @@ class Ledger:
         Raises:
           InputError: a test loss that isn't finite.
         """
-        check_finite(test.loss, self.steps, self._config)
+        self._check_finite(test.loss, self.steps - 1)
         report = EpochReport(
             epoch=self._epoch,
             steps=self.steps,
             train_loss=self._total / self._samples,
+            learning_rate=float(self._rate(self.steps - 1)),
             test=test,
             seconds=time.perf_counter() - self._began,
             images_per_second=self._samples / (self._settled - self._opened),
@@ -130,21 +141,11 @@ class Ledger:
         self._total, self._samples, self._epoch = 0.0, 0, 0
         self._opened = self._settled = time.perf_counter()
 
-
-def check_finite(loss: float, step: int, config: Config) -> None:
-    """Stop a run that has left the numbers.
-
-    Raises:
-      InputError: the loss is NaN or infinite.
-
-    >>> check_finite(float("nan"), 3, Config(learning_rate=8.0))
-    Traceback (most recent call last):
-    jaxcnn.train.errors.InputError: the loss is nan at step 3 with learning rate 8: lower it,
-    for instance --learning-rate 0.8
-    """
-    if not math.isfinite(loss):
-        rate = config.learning_rate
-        raise InputError(
-            f"the loss is {loss} at step {step} with learning rate {rate:g}: "
-            f"lower it, for instance --learning-rate {rate / 10:g}"
-        )
+    def _check_finite(self, loss: float, step: int) -> None:
+        """Stop a run that has left the numbers."""
+        if not math.isfinite(loss):
+            rate = float(self._rate(step))
+            raise InputError(
+                f"the loss is {loss} at step {step} with learning rate {rate:.3g}: "
+                f"lower it, for instance --learning-rate {float(self._rate(0)) / 10:.3g}"
+            )

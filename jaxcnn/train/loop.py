@@ -50,6 +50,7 @@ def fit(
     *,
     step: Callable[[State, Split], tuple[State, Metrics]],
     evaluate: Callable[[Any, Split], Evaluation],
+    rate: Callable[[int], Any],
     watchers: Sequence[Watcher] = (),
     stop: Callable[[], bool] = lambda: False,
 ) -> tuple[State, Evaluation | None]:
@@ -58,9 +59,10 @@ def fit(
     Args:
       state: where to begin; it is donated.
       data: on the device; without a test split nothing is evaluated.
-      config: its epochs or steps, batch_size, loss, seed and learning_rate.
+      config: its epochs or steps, batch_size, loss and seed.
       step: what `make_step` returns.
       evaluate: what `make_evaluate` returns.
+      rate: the learning rate of a step, to be told of.
       watchers: told of every step and of every epoch.
       stop: whether to end early, with what was trained so far.
 
@@ -71,7 +73,7 @@ def fit(
       InputError: a loss that isn't finite, with its step and the learning rate.
     """
     plan = make_plan(config, len(data.train.targets))
-    ledger = Ledger(config, watchers)
+    ledger = Ledger(config.loss, rate, watchers)
     test = None
     stream = islice(_stream(data.train, plan, config.seed), plan.steps)
     for epoch, batch in takewhile(lambda _: not stop(), stream):

@@ -20,7 +20,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "me
 
     Raises:
       ValueError: targets whose shape fits neither form, an unknown reduction.
-      TypeError: targets that are neither integers nor floating.
+      TypeError: logits that are not floating, targets that are neither integers nor floating.
 
     >>> logits = jnp.array([[0.0, 1000.0], [0.0, 0.0]])
     >>> round(float(cross_entropy(logits, jnp.array([0, 0]), reduction="sum")), 3)
@@ -30,7 +30,10 @@ def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "me
 
     Source: Goodfellow, Bengio, Courville, "Deep Learning", 2016, section 6.2.2.
     """
-    log_probabilities = jax.nn.log_softmax(logits.astype(jnp.promote_types(logits.dtype, jnp.float32)))
+    if not jnp.issubdtype(logits.dtype, jnp.floating):
+        raise TypeError(f"cross_entropy: logits: {logits.dtype} is not floating; give logits.astype(jnp.float32)")
+    narrow = logits.dtype.itemsize < 4
+    log_probabilities = jax.nn.log_softmax(logits.astype(jnp.float32) if narrow else logits)
     if jnp.issubdtype(targets.dtype, jnp.integer):
         _same_shape(targets, logits.shape[:-1], "class indices")
         losses = -_pick(log_probabilities, targets.astype(jnp.int32))

@@ -17,20 +17,32 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jax.nn.tanh,
 }
-OPTIMIZERS: dict[str, Callable[[float], optax.GradientTransformation]] = {
+OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
     "momentum": partial(optax.sgd, momentum=0.9),
     "sgd": optax.sgd,
 }
 
 
-def make_optimizer(config: Config) -> optax.GradientTransformation:
-    """The optimizer of a config, at its learning rate.
+def make_schedule(config: Config, steps: int) -> optax.Schedule:
+    """The learning rate as a function of the step, from 0, in a run of so many.
 
-    >>> make_optimizer(Config()).init({})[0].count.item()
+    >>> rate = make_schedule(Config(learning_rate=0.5), steps=100)
+    >>> round(float(rate(0)), 3), round(float(rate(50)), 3), round(float(rate(100)), 3)
+    (0.5, 0.25, 0.0)
+    """
+    if config.schedule == "constant":
+        return optax.constant_schedule(config.learning_rate)
+    return optax.cosine_decay_schedule(config.learning_rate, steps)
+
+
+def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTransformation:
+    """The optimizer of a config.
+
+    >>> make_optimizer(Config(), make_schedule(Config(), steps=100)).init({})[0].count.item()
     0
     """
-    return OPTIMIZERS[config.optimizer](config.learning_rate)
+    return OPTIMIZERS[config.optimizer](schedule)
 
 
 def make_apply(config: Config) -> Apply:

@@ -69,7 +69,6 @@ class RunDirectory:
           InputError: the folder can't be made, or holds something.
         """
         self.path = _folder(config)
-        self._config = config
         self._lines: list[str] = []
         settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
         write_whole(self.path / "config.json", (json.dumps(settings, indent=2) + "\n").encode())
@@ -89,7 +88,7 @@ class RunDirectory:
             "test_accuracy": report.test.accuracy,
             "test_correct": report.test.correct,
             "test_count": report.test.count,
-            "learning_rate": self._config.learning_rate,
+            "learning_rate": report.learning_rate,
             "seconds": round(report.seconds, 3),
             "images_per_second": round(report.images_per_second, 1),
         }

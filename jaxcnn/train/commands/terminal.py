@@ -12,7 +12,7 @@ import jax
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.ledger import EpochReport, StepReport
-from jaxcnn.train.run import Outcome, Start
+from jaxcnn.train.training import Outcome, Start
 
 PRINT_STEPS = 100
 
@@ -105,7 +105,8 @@ def epoch_line(report: EpochReport, epochs: int) -> str:
 
 
 def accuracy(test: Evaluation) -> str:
-    """
+    """A test in percent and in images.
+
     >>> accuracy(Evaluation(loss=0.1, correct=974, count=1000))
     'test accuracy 97.4% (974/1000)'
     """

@@ -8,7 +8,7 @@ from dataclasses import replace
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.config import Config, preset
 from jaxcnn.train.errors import InputError, extra
-from jaxcnn.train.run import run
+from jaxcnn.train.training import run
 
 USAGE_ERROR, INTERRUPTED = 2, 130
 
@@ -20,7 +20,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
       arguments: without the program's name; None is `sys.argv[1:]`.
 
     Returns:
-      The exit code: 0, 2 after an error that the user can mend, 130 after a Ctrl-C with nothing trained yet.
+      The exit code: 0, 2 after an error that the user can mend, 130 after a Ctrl-C before the first step
+      or a second one.
     """
     try:
         config = parse(sys.argv[1:] if arguments is None else arguments)
@@ -30,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR
     except KeyboardInterrupt:
-        sys.stderr.write("interrupted: the run was not saved\n")
+        sys.stderr.write("interrupted: no parameters were saved\n")
         return INTERRUPTED
     return 0
 

@@ -17,7 +17,7 @@ from jaxcnn.train.interrupt import interruptible
 from jaxcnn.train.ledger import EpochReport, StepReport, Watcher
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
-from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer
+from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.step import Measure, Metrics, make_step, new_state, no_measure
 
@@ -92,7 +92,9 @@ def run(config: Config, audience: Audience | None = None) -> Outcome:
         data = jax.device_put(load(config), device)
         plan = make_plan(config, len(data.train.targets))
         image = data.train.images.shape[1:]
-        params, optimizer, apply = initial_params(config, image), make_optimizer(config), make_apply(config)
+        params, apply = initial_params(config, image), make_apply(config)
+        schedule = make_schedule(config, plan.steps)
+        optimizer = make_optimizer(config, schedule)
         record = RunDirectory(config)
         shapes = layer_shapes(params, (plan.batch_size, *image))
         audience.start(Start(config, plan, device, data, shapes))
@@ -105,6 +107,7 @@ def run(config: Config, audience: Audience | None = None) -> Outcome:
                     config,
                     step=make_step(apply, optimizer, reduction=config.loss, measure=_measure(config)),
                     evaluate=make_evaluate(apply),
+                    rate=schedule,
                     watchers=(record, audience),
                     stop=stop,
                 )

@@ -1,0 +1,67 @@
+"""How results are compared, and compiled for comparing."""
+
+from functools import partial
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+# The largest difference allowed, as a part of the oracle's largest number (design, section 3).
+BOUND = {"float32": 1e-5, "float64": 1e-12}
+
+
+def assert_close(actual, oracle):
+    """The same structure, shapes, NaN and infinities, and in each leaf no number further off than the bound."""
+    chex.assert_trees_all_equal_structs(actual, oracle)
+    jax.tree.map(_assert_leaf_close, actual, oracle)
+
+
+def _assert_leaf_close(actual, oracle):
+    bound = BOUND[str(jnp.asarray(actual).dtype)]
+    actual, oracle = np.asarray(actual), np.asarray(oracle)
+    assert actual.shape == oracle.shape
+    finite = np.isfinite(oracle)
+    np.testing.assert_array_equal(actual[~finite], oracle[~finite])
+    largest = np.abs(oracle[finite]).max(initial=0)
+    np.testing.assert_allclose(actual[finite], oracle[finite], rtol=0, atol=bound * largest)
+
+
+def assert_same_product(a, b, c, d):
+    """<a, b> = <c, d>, to the rounding of the sums."""
+    terms = [np.asarray(u) * np.asarray(v) for u, v in zip(*map(jax.tree.leaves, (a, b)), strict=True)]
+    others = [np.asarray(u) * np.asarray(v) for u, v in zip(*map(jax.tree.leaves, (c, d)), strict=True)]
+    largest = max(sum(np.abs(t).sum() for t in side) for side in (terms, others))
+    difference = sum(t.sum() for t in terms) - sum(t.sum() for t in others)
+    assert abs(difference) <= BOUND[str(terms[0].dtype)] * largest
+
+
+def _known(options):
+    """Those of XLA's options that this jaxlib still has."""
+    known = {}
+    for name, value in options.items():
+        try:
+            jax.jit(jnp.negative, compiler_options={name: value})(1.0)
+            known[name] = value
+        except jax.errors.JaxRuntimeError:
+            continue
+    return known
+
+
+# A case is compiled once and run once on a handful of numbers: XLA's hard work costs nine times what it is worth here.
+_QUICK = _known({"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False})
+
+
+def quick_jit(f):
+    return jax.jit(f, compiler_options=_QUICK)
+
+
+def run(f, *arrays, **options):
+    """f(*arrays, **options), compiled once as a whole; what is called eagerly is compiled for each operation in it."""
+    return quick_jit(partial(f, **options))(*arrays)
+
+
+def value_and_gradients(f, args, cotangent):
+    """f(args) and its gradients in every leaf of args, along one cotangent."""
+    value, pull = jax.vjp(f, args)
+    return value, pull(cotangent)[0]

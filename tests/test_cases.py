@@ -1,0 +1,44 @@
+"""The table is what it is said to be: large, and with every kind of option in it."""
+
+import cases
+import pytest
+
+KINDS = pytest.mark.parametrize(
+    ("rows", "make", "window"),
+    [
+        (cases.CONVS, cases.a_conv, lambda row: row.kernel[2:]),
+        (cases.POOLS, cases.a_pool, lambda row: row.window),
+        (cases.WINDOWS, cases.a_windows, lambda row: row.size),
+    ],
+    ids=["conv", "pool", "windows"],
+)
+
+
+@KINDS
+def test_table_holds_every_kind_of_option(rows, make, window):
+    assert {len(window(row)) for row in rows} == {1, 2, 3, 4}
+    assert {row.padding for row in rows} >= {0, *cases.NAMED}
+    assert {row.padding_mode for row in rows} >= {"constant", *cases.FROM_MAP}
+    unequal = lambda value: isinstance(value, tuple) and len(set(value)) > 1
+    for option in ("stride", "dilation", "padding", "padding_mode"):
+        assert any(unequal(getattr(row, option)) for row in rows)
+    assert any(row.fill is not None for row in rows)
+    assert len(set(rows)) == len(rows)
+
+
+def test_pools_and_convs_have_theirs():
+    assert {row.mode for row in cases.POOLS} == {"max", "min", "sum", "mean"}
+    assert {row.ceil_mode for row in cases.POOLS} == {row.count_include_pad for row in cases.POOLS} == {True, False}
+    assert any(row.divisor for row in cases.POOLS)
+    assert any(row.stride is None for row in cases.POOLS)
+    assert {row.groups for row in cases.CONVS} == {1, 2, 3}
+    assert {row.bias is None for row in cases.CONVS} == {True, False}
+
+
+def test_more_than_sixty_rows_are_held_against_lax():
+    assert len(cases.CONVS) + len(cases.POOLS) > 60
+
+
+@KINDS
+def test_the_generator_has_hundreds(rows, make, window):
+    assert len(set(cases.draw(make, 400))) == 400

@@ -1,0 +1,64 @@
+"""Derivatives of each order and mode are the differences of values.
+
+No step is small: what is linear or piecewise linear is tried with a step that stays on one piece, where a difference
+is the derivative to rounding; the square of it has the second.
+"""
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from checks import assert_close, assert_same_product, quick_jit, value_and_gradients
+
+import jaxcnn as jc
+
+
+def assert_derivatives(f, row, args, step):
+    """f is linear in each of args between args - step and args + step."""
+    cotangent = row.random("float64", jax.eval_shape(f, args).shape, "cotangent")
+    gradient = jax.grad(lambda args: jnp.sum(cotangent * f(args) ** 2))
+
+    @quick_jit
+    def ahead(args, step):
+        """The value and the square's gradient one step ahead, and as their derivatives tell from one step back."""
+        move = lambda factor: jax.tree.map(lambda a, v: a + factor * v, args, step)
+        both = lambda args: (f(args), gradient(args))
+        slope = jax.jvp(both, (args,), (step,))[1]
+        return both(move(1)), jax.tree.map(lambda behind, s: behind + 2 * s, both(move(-1)), slope)
+
+    for name in args:
+        assert_close(*ahead(args, {other: step[other] * (other == name) for other in args}))
+
+    # Forward mode is reverse mode transposed, in all arguments together.
+    forward = quick_jit(lambda args, step: jax.jvp(f, (args,), (step,))[1])(args, step)
+    reverse = quick_jit(lambda args, ct: value_and_gradients(f, args, ct)[1])(args, cotangent)
+    assert_same_product(forward, cotangent, step, reverse)
+
+
+def steps(row, args):
+    return {name: row.random("float64", value.shape, f"step of {name}") for name, value in args.items()}
+
+
+@pytest.mark.parametrize("row", cases.FEW_CONVS, ids=str)
+def test_conv(row):
+    with jax.enable_x64(True):
+        args = row.arguments("float64")
+        assert_derivatives(lambda args: jc.conv(**args, **row.options), row, args, steps(row, args))
+
+
+@pytest.mark.parametrize("row", [row for row in cases.FEW_POOLS if row.every_window_meets_the_map], ids=str)
+def test_pool(row):
+    with jax.enable_x64(True):
+        # A quarter lies between any two cells and any fill, and a step goes over a tenth at most: no winner changes.
+        args = row.arguments("float64")
+        args["x"] = np.random.default_rng(0).permutation(args["x"].size).reshape(args["x"].shape) + 0.25
+        small = {name: 0.1 * np.tanh(step) for name, step in steps(row, args).items()}
+        assert_derivatives(lambda args: jc.pool(**args, **row.options), row, args, small)
+
+
+@pytest.mark.parametrize("row", cases.FEW_WINDOWS, ids=str)
+def test_windows(row):
+    with jax.enable_x64(True):
+        args = row.arguments("float64")
+        assert_derivatives(lambda args: jc.windows(**args, **row.options), row, args, steps(row, args))

@@ -1,0 +1,83 @@
+"""A file of the library imports from lower floors only, and importing the library loads no more than it needs."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxcnn
+
+ROOT = Path(jaxcnn.__file__).parent
+FILES = sorted(ROOT.rglob("*.py"))
+
+FLOORS = [
+    {"jaxcnn._geometry"},
+    {"jaxcnn._padding", "jaxcnn._ranked", "jaxcnn._layout"},
+    {"jaxcnn._windows"},
+    {"jaxcnn._ways"},  # a file for each way
+    {"jaxcnn._ways.choose"},
+    {f"jaxcnn.{name}" for name in ("_correlate", "_conv", "_conv_transpose", "_pool", "_pool_indices", "_lax_door")},
+    {"jaxcnn.lenet"},
+    {"jaxcnn"},  # the face: names only
+    {"jaxcnn.train"},  # a program, which takes names from the face as any other does
+]
+
+
+FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}
+
+
+def module_of(path):
+    return ".".join(path.relative_to(ROOT.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path): path for path in FILES}
+
+
+def floor(module):
+    """That of the module itself, else of the folder in which it stands."""
+    stands = [name for name in FLOOR if name == module or (module.startswith(f"{name}.") and name != "jaxcnn")]
+    assert stands, f"{module} stands on no floor; say in FLOORS on which"
+    return FLOOR[max(stands, key=len)]
+
+
+def imports(path):
+    """The modules of the library that a file takes names from."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [alias.name for alias in node.names] if isinstance(node, ast.Import | ast.ImportFrom) else []
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: a relative import hides the floor that it goes to"
+            names = [f"{node.module}.{name}" for name in names]
+        for name in names:
+            while name and name not in MODULES:
+                name = name.rpartition(".")[0]
+            if name:
+                yield name
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_go_down(module):
+    for imported in imports(MODULES[module]):
+        within_train = module.startswith("jaxcnn.train") and imported.startswith("jaxcnn.train")
+        assert floor(imported) < floor(module) or within_train, f"{module} imports {imported}"
+
+
+def test_import_loads_only_jax():
+    code = "import sys, jaxcnn; print([name for name in sys.argv[1:] if name in sys.modules])"
+    others = ["optax", "chex", "tyro", "tqdm", "mlxtend", "scipy", "jaxcnn.train"]
+    printed = subprocess.run([sys.executable, "-c", code, *others], capture_output=True, text=True, check=True).stdout
+    assert printed.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "jaxcnn._ways.xla"])
+def test_lax_computes_no_window(module):
+    """Correlation and pooling stand on our own windows; lax's are for tests and benchmarks."""
+    taken = []
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value).endswith("lax"):
+            taken.append(node.attr)
+        elif isinstance(node, ast.ImportFrom) and node.module == "jax.lax":
+            taken += [alias.name for alias in node.names]
+    assert not [name for name in taken if re.match(r"conv(_|$)|reduce_window", name)]

