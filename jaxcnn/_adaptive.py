@@ -11,8 +11,7 @@ from jax import lax
 
 from jaxcnn._geometry import axes_of, integer, refuse
 from jaxcnn._padding import accumulator, as_array, spatial_shape
-from jaxcnn._pool_indices import beside, places, refuse_complex
-from jaxcnn._reduce import Cells, Combine, add, first_max, first_min, reduce_axis
+from jaxcnn._reduce import Cells, Combine, add, beside, first_max, first_min, places, reduce_axis, refuse_complex
 
 MODES: dict[str, Combine] = {"max": first_max, "min": first_min, "mean": add, "sum": add}
 

@@ -152,10 +152,14 @@ def geometry(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    named: str = "window",
 ) -> Geometry:
-    """The one place where sizes, strides, padding and dilation are read, checked and brought together."""
+    """The one place where sizes, strides, padding and dilation are read, checked and brought together.
+
+    `named` is what the function calls its window.
+    """
     n = len(window)
-    window = per_axis(function, "window", window, n, least=1)
+    window = per_axis(function, named, window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
     pairs = padding_pairs(function, padding, size, window, stride, dilation)
@@ -165,7 +169,7 @@ def geometry(
         if a.span > a.padded:
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
-            raise ValueError(refuse(function, "window", problem, "pad more, or take a smaller window or dilation"))
+            raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
     return Geometry(axes)
 
 

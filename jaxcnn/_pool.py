@@ -106,9 +106,7 @@ def _check_options(mode: Any, method: str, dtype: Any, *, count_include_pad: boo
     options = (("divisor", divisor is not None, "mean"), ("count_include_pad", not count_include_pad, "mean"))
     for argument, given, for_mode in (*options, ("p", p is not None, "lp")):
         if given and mode != for_mode:
-            raise ValueError(
-                refuse("pool", argument, f"means nothing for mode {mode!r}", f"drop it, or use {for_mode!r}")
-            )
+            raise ValueError(refuse("pool", argument, f"means nothing for {mode!r}", f"drop it, or use {for_mode!r}"))
     if divisor is not None:
         if integer("pool", "divisor", divisor) == 0:
             raise ValueError(refuse("pool", "divisor", "is 0", "pass the number to divide by"))

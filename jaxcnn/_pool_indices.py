@@ -12,23 +12,7 @@ import numpy as np
 from jaxcnn._geometry import Geometry, axes_of, geometry, integer, refuse
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, pad, spatial_shape
-from jaxcnn._reduce import Cells, first_max, lowest, reduce_windows
-
-
-def places(spatial: Sequence[int]) -> jax.Array:
-    """The flat index of each cell of a map."""
-    return jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape(spatial)
-
-
-def beside(x: jax.Array, index: jax.Array) -> Cells:
-    """The cells of x and, for each of them, its index in its own map."""
-    return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
-
-
-def refuse_complex(function: str, x: jax.Array) -> None:
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        problem = f"is {x.dtype}, and complex numbers have no max"
-        raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
+from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
 
 
 def max_pool_with_indices(
@@ -74,8 +58,8 @@ def max_pool_with_indices(
     spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     _check_no_window_is_padding(function, g)
-    padded = pad(function, x, g.padding, fill=lowest(x.dtype))
-    where = pad(function, places(spatial), g.padding, fill=-1)
+    padded = pad(function, x, g.padding, identity=limits(x.dtype)[0])
+    where = pad(function, places(spatial), g.padding, identity=-1)
     values, indices = reduce_windows(beside(padded, where), g.unpadded(), first_max)
     return spatial_back(values, axes), spatial_back(indices, axes)
 

@@ -11,13 +11,12 @@ import numpy as np
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, pad, padding_modes
-from jaxcnn._reduce import add, first_max, first_min, flat_windows, highest, lowest, reduce_each_window, reduce_windows
+from jaxcnn._reduce import add, first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
-    combine, arg, identity = (
-        (first_max, jnp.argmax, lowest(x.dtype)) if mode == "max" else (first_min, jnp.argmin, highest(x.dtype))
-    )
+    lowest, highest = limits(x.dtype)
+    combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     padded, g = _surround(x, g, padding_mode, fill, identity), g.unpadded()
     if method == "definition":
         # argmax and argmin name the first winner, and NaN before all numbers.
@@ -69,7 +68,7 @@ def pool_with(
     if fill is None and surrounded and "constant" in padding_modes("pool", padding_mode, g.n):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
         raise ValueError(refuse("pool", "fill", problem, "pass fill=..., or another padding_mode"))
-    padded, laid = _surround(x, g, padding_mode, fill, 0 if fill is None else fill), g.unpadded()
+    padded, laid = _surround(x, g, padding_mode, fill, 0, overhang_fill=fill), g.unpadded()
     if method == "definition":
         y = reduce_each_window(padded, laid, lambda w: f(w.ravel(), axis=-1))
     else:
@@ -84,16 +83,19 @@ def pool_with(
 
 
 def _surround(
-    x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, identity: Any, *, hide_padding: bool = False
-) -> jax.Array:
+    x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, identity: Any,
+    *, hide_padding: bool = False, overhang_fill: Any = None,
+) -> jax.Array:  # fmt: skip
     """x with its padding, and the identity where ceil mode's last windows reach past that."""
     pads, overhang = [(a.low, a.high) for a in g.axes], [(0, a.overhang) for a in g.axes]
-    if fill is None:
-        fill = identity if "constant" in padding_modes("pool", padding_mode, g.n) else 0
-    padded = pad("pool", x, pads, padding_mode, fill)
-    if hide_padding:
-        padded = pad("pool", x, pads, "constant", identity)
-    return pad("pool", padded, overhang, "constant", identity)
+    if hide_padding:  # the cells of the padding, whatever their mode, are to leave no trace
+        if fill is not None:
+            problem = "means nothing beside count_include_pad=False, which leaves the padding out"
+            raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
+        padding_modes("pool", padding_mode, g.n)
+        padding_mode = "constant"
+    padded = pad("pool", x, pads, padding_mode, fill, identity)
+    return pad("pool", padded, overhang, "constant", overhang_fill, identity)
 
 
 def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:

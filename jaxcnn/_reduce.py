@@ -2,15 +2,14 @@
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Geometry
+from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._windows import each_window, tap_slices, taps
 
 # Arrays that are reduced together: the values, and for indices where each of them stood.
@@ -37,18 +36,30 @@ def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
     return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
 
 
-def lowest(dtype: Any) -> Any:
-    """The identity of max."""
-    return -jnp.inf if jnp.issubdtype(dtype, jnp.floating) else _integer_limits(dtype)[0]
+def limits(dtype: Any) -> tuple[Any, Any]:
+    """The lowest and the highest number of a dtype: the identities of max and min."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return -jnp.inf, jnp.inf
+    if jnp.issubdtype(dtype, jnp.bool_):
+        return False, True
+    info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]
+    return info.min, info.max
 
 
-def highest(dtype: Any) -> Any:
-    """The identity of min."""
-    return jnp.inf if jnp.issubdtype(dtype, jnp.floating) else _integer_limits(dtype)[1]
+def places(spatial: Sequence[int]) -> jax.Array:
+    """The flat index of each cell of a map."""
+    return jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape(spatial)
 
 
-def _integer_limits(dtype: Any) -> tuple[int, int]:
-    return (0, 1) if jnp.issubdtype(dtype, jnp.bool_) else (np.iinfo(dtype).min, np.iinfo(dtype).max)
+def beside(x: jax.Array, index: jax.Array) -> Cells:
+    """The cells of x and, for each of them, its index in its own map."""
+    return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
+
+
+def refuse_complex(function: str, x: jax.Array) -> None:
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        problem = f"is {x.dtype}, and complex numbers have no max"
+        raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:

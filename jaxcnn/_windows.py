@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, refuse
-from jaxcnn._padding import accumulator, as_array, pad, spatial_shape, zero_pad
+from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse
+from jaxcnn._padding import accumulator, as_array, none_if_zero, pad, spatial_shape, zero_pad
 
 # The definition ----------------------------------------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ def windows(
     """
     x = as_array("windows", "x", x)
     spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
-    g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation)
-    seen = taps(pad("windows", x, g.padding, padding_mode, fill), g)
+    g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation, named="size")
+    seen = taps(pad("windows", x, g.padding, padding_mode, none_if_zero(fill)), g)
     return jnp.moveaxis(seen, range(g.n), range(-g.n, 0))
 
 
@@ -133,6 +133,7 @@ def fold(
         problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
         raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
     size = w.shape[w.ndim - n :]
+    spatial = per_axis("fold", "spatial", spatial, n, least=0)
     g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
     given = w.shape[w.ndim - 2 * n : w.ndim - n]
     if given != g.out:

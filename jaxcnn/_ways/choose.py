@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import accumulator, is_zeros, pad
+from jaxcnn._padding import accumulator, none_if_zero, pad
 from jaxcnn._ways.definition import definition, definition_transposed
 from jaxcnn._ways.windows import windows, windows_transposed
 
@@ -39,7 +39,8 @@ def contract(
 ) -> jax.Array:  # fmt: skip
     """(samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
     (samples, out_channels, *out)."""
-    if not is_zeros(padding_mode, fill):  # zeros are left to the ways, which may have them for nothing
+    fill = none_if_zero(fill)
+    if padding_mode != "constant" or fill is not None:  # zeros are left to the ways, which may have them for nothing
         x, g = pad(function, x, g.padding, padding_mode, fill), g.unpadded()
     way = choose(function, method, g).forward
     return _contract(function, partial(way, g=g), x, kernel, groups, precision, preferred_element_type)
