@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._geometry import geometry
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._ways.choose import contract
@@ -90,13 +91,10 @@ def _correlate(
     x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
     spatial = spatial_shape(function, x, kernel.ndim)
     lead = x.shape[: x.ndim - kernel.ndim]
-    # Each map is a sample of one channel.
-    y = contract(
-        function, x.reshape(math.prod(lead), 1, *spatial), kernel[None, None], groups=1,
-        stride=stride, padding=padding, dilation=dilation, padding_mode=mode, fill=fill,
-        method=method, precision=None, preferred_element_type=None,
-    )  # fmt: skip
-    return y.reshape(*lead, *y.shape[2:])
+    g = geometry(function, spatial, kernel.shape, stride=stride, padding=padding, dilation=dilation)
+    maps = x.reshape(math.prod(lead), 1, *spatial)  # each map is a sample of one channel
+    y = contract(function, maps, kernel[None, None], g, padding_mode=mode, fill=fill, method=method)
+    return y.reshape(*lead, *g.out)
 
 
 _EXAMPLE = ">>> {name}(jnp.ones((3,) * {n}), jnp.ones((2,) * {n})).shape == (2,) * {n}\nTrue"

@@ -83,6 +83,8 @@ class Axis(NamedTuple):
     def out(self) -> int:
         """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
         room = self.padded - self.span
+        if room < 0:
+            return 0
         if not self.ceil_mode:
             return room // self.stride + 1
         out = -(-room // self.stride) + 1
@@ -96,10 +98,12 @@ class Axis(NamedTuple):
 
     def taps_inside(self, low: int, high: int) -> tuple[int, ...]:
         """For each window, how many of its taps fall on padded cells [low, high)."""
-        return tuple(
-            sum(low <= start + tap * self.dilation < high for tap in range(self.window))
-            for start in range(0, self.out * self.stride, self.stride)
-        )
+
+        def taps_before(cell: int) -> int:
+            return min(max(-(-cell // self.dilation), 0), self.window)
+
+        starts = range(0, self.out * self.stride, self.stride)
+        return tuple(max(taps_before(high - start) - taps_before(low - start), 0) for start in starts)
 
 
 @dataclass(frozen=True)
@@ -148,24 +152,28 @@ def geometry(
     padding: Any = 0,
     dilation: Any = 1,
     ceil_mode: bool = False,
+    named: str = "window",
 ) -> Geometry:
-    """The one place where sizes, strides, padding and dilation are read, checked and brought together."""
+    """The one place where sizes, strides, padding and dilation are read, checked and brought together.
+
+    `named` is what the function calls its window.
+    """
     n = len(window)
-    window = per_axis(function, "window", window, n, least=1)
+    window = per_axis(function, named, window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
-    pairs = _padding(function, padding, size, window, stride, dilation)
+    pairs = padding_pairs(function, padding, size, window, stride, dilation)
     columns = zip(size, window, stride, pairs, dilation, strict=True)
     axes = tuple(Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
     for i, a in enumerate(axes):
         if a.span > a.padded:
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
-            raise ValueError(refuse(function, "window", problem, "pad more, or take a smaller window or dilation"))
+            raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
     return Geometry(axes)
 
 
-def _padding(
+def padding_pairs(
     function: str,
     padding: Any,
     size: Sequence[int],

@@ -48,23 +48,30 @@ def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
     return _constant_pad(x, padding, jnp.zeros((), x.dtype))
 
 
-def pad(function: str, x: jax.Array, padding: Sequence[Pair], mode: Any = "constant", fill: Any = 0) -> jax.Array:
+def pad(
+    function: str, x: jax.Array, padding: Sequence[Pair], mode: Any = "constant", fill: Any = None, identity: Any = 0
+) -> jax.Array:
     """x with padding of any mode around its last len(padding) axes; a negative pad crops first.
 
     1234 -> constant 001234000, reflect 321234321, replicate 111234444, circular 341234123, symmetric 211234432
+
+    A fill of None was not given: `identity` stands in for it.
     """
     modes = padding_modes(function, mode, len(padding))
-    fill = _checked_fill(function, x, modes, fill)
+    if modes and "constant" not in modes and fill is not None:
+        problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
+        raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
+    cell = jnp.asarray(identity, x.dtype) if fill is None else _checked_fill(function, x, fill)
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
             x = _index_pad(function, x, axis - len(padding), low, high, name)
     left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
-    return _constant_pad(x, left, fill)
+    return _constant_pad(x, left, cell)
 
 
-def is_zeros(mode: Any, fill: Any) -> bool:
-    """Whether the padding is the default one: constant zeros."""
-    return isinstance(mode, str) and mode == "constant" and isinstance(fill, int) and fill == 0
+def none_if_zero(fill: Any) -> Any:
+    """None for the literal 0 that is the default of a `fill`, so that it is told from one that was given."""
+    return None if isinstance(fill, int) and fill == 0 else fill
 
 
 def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
@@ -81,16 +88,17 @@ def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
     return modes
 
 
-def _checked_fill(function: str, x: jax.Array, modes: Sequence[str], fill: Any) -> jax.Array:
-    if modes and "constant" not in modes and not is_zeros("constant", fill):
-        problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
-        raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
+def _checked_fill(function: str, x: jax.Array, fill: Any) -> jax.Array:
+    """A scalar fill in the dtype of x, if that can hold it."""
     cell = as_array(function, "fill", fill)
     if cell.ndim:
         raise ValueError(refuse(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
     kind_of_fill, kind_of_x = ([jnp.issubdtype(a.dtype, kind) for kind in _KINDS].index(True) for a in (cell, x))
-    if kind_of_fill > kind_of_x:
-        problem = f"is {cell.dtype}, which x ({x.dtype}) cannot hold"
+    limits = jnp.iinfo(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else None  # type: ignore[no-untyped-call]
+    known = isinstance(fill, int | np.integer)
+    if kind_of_fill > kind_of_x or (limits and known and not limits.min <= fill <= limits.max):
+        shown = fill if known else cell.dtype
+        problem = f"is {shown}, which x ({x.dtype}) cannot hold"
         raise TypeError(refuse(function, "fill", problem, "convert x first"))
     return cell.astype(x.dtype)
 

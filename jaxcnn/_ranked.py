@@ -5,9 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-import jax
-
 from jaxcnn._geometry import refuse
+from jaxcnn._padding import as_array
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,7 +39,7 @@ def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
     """A reader that asks of a kernel `lead` axes before its n window axes."""
 
     def read(function: str, kernel: Any, n: int) -> Any:
-        rank = jax.numpy.ndim(kernel)
+        rank = as_array(function, "kernel", kernel).ndim
         if rank != lead + n:
             wanted = "(out_channels, in_channels, *window)" if lead else "(*window)"
             problem = f"has {rank} axes, but {function} takes {lead + n}: {wanted} with {n} window axes"

@@ -9,8 +9,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, refuse
-from jaxcnn._padding import accumulator, as_array, pad, spatial_shape, zero_pad
+from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse
+from jaxcnn._padding import accumulator, as_array, none_if_zero, pad, spatial_shape, zero_pad
 
 # The definition ----------------------------------------------------------------------------------------------------
 
@@ -91,8 +91,8 @@ def windows(
     """
     x = as_array("windows", "x", x)
     spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
-    g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation)
-    seen = taps(pad("windows", x, g.padding, padding_mode, fill), g)
+    g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation, named="size")
+    seen = taps(pad("windows", x, g.padding, padding_mode, none_if_zero(fill)), g)
     return jnp.moveaxis(seen, range(g.n), range(-g.n, 0))
 
 
@@ -133,15 +133,21 @@ def fold(
         problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
         raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
     size = w.shape[w.ndim - n :]
+    spatial = per_axis("fold", "spatial", spatial, n, least=0)
     g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
     given = w.shape[w.ndim - 2 * n : w.ndim - n]
     if given != g.out:
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
         raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
-    total = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
-    for axis in range(n):
-        total = _fold_axis(total, axis, g)
-    return zero_pad(total.astype(w.dtype), [(-low, -high) for low, high in g.padding])
+    seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
+    return zero_pad(fold_taps(seen, g).astype(w.dtype), [(-low, -high) for low, high in g.padding])
+
+
+def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:
+    """The adjoint of `taps`: (*window, *lead, *out) to (*lead, *padded)."""
+    for axis in range(g.n):
+        seen = _fold_axis(seen, axis, g)
+    return seen
 
 
 def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:

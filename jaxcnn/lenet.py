@@ -92,7 +92,8 @@ def apply(
       (samples, classes), or (classes,) for one image.
 
     Raises:
-      ValueError: images whose rank, channels or sides are not those of `params`.
+      ValueError: images whose rank, channels or number of features are not those of `params`; sides that differ by less
+        than 4 can give equally many, since each pooling drops what is left over.
 
     >>> apply(init(jax.random.key(0)), jnp.zeros((3, 1, 28, 28))).shape
     (3, 10)
@@ -127,4 +128,4 @@ def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:
             f"{layer['kernel'].shape[0]}; draw the parameters with lenet.init(key, spatial=...) for these images"
         )
     y = x @ layer["kernel"]
-    return y + layer["bias"] if "bias" in layer else y
+    return y + layer["bias"][None] if "bias" in layer else y

@@ -15,11 +15,12 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 FLOORS = [
     {"jaxcnn._geometry"},
-    {"jaxcnn._padding", "jaxcnn._ranked", "jaxcnn._layout"},
-    {"jaxcnn._windows"},
-    {"jaxcnn._ways"},  # a file for each way
-    {"jaxcnn._ways.choose"},
-    {f"jaxcnn.{name}" for name in ("_correlate", "_conv", "_conv_transpose", "_pool", "_pool_indices", "_lax_door")},
+    {"jaxcnn._padding"},
+    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
+    {"jaxcnn._ways", "jaxcnn._reduce"},  # a file for each way to contract windows, and how they are reduced
+    {"jaxcnn._ways.choose", "jaxcnn._pool_modes"},
+    {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
+    | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive"},
     {"jaxcnn.lenet"},
     {"jaxcnn"},  # the face: names only
     {"jaxcnn.train"},  # a program, which takes names from the face as any other does

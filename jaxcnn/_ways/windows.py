@@ -8,7 +8,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._windows import taps
+from jaxcnn._windows import fold_taps, taps
 
 
 def windows(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
@@ -22,10 +22,19 @@ def windows(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precisi
         columns = taps(zero_pad(x.swapaxes(0, 1), g.padding), g)
         rows = jnp.moveaxis(kernel, 1, -1)
         contracted = (tuple(range(1, g.n + 2)), tuple(range(g.n + 1)))
-        y: jax.Array = lax.dot_general(
-            rows, columns, (contracted, ((), ())), precision=precision, preferred_element_type=dtype
-        )
+        y: jax.Array = lax.dot_general(rows, columns, (contracted, ((), ())), precision, dtype)
         return y.swapaxes(0, 1)
 
     y: jax.Array = product(x, kernel)
     return y
+
+
+def windows_transposed(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
+    """The adjoint in x, (samples, out_channels, *out) to (samples, in_channels, *padded).
+
+    Each cell of y lays its kernels down, and what overlaps is summed.
+    """
+    rows = jnp.moveaxis(kernel, (0, 1), (-1, -2))
+    contracted = ((kernel.ndim - 1,), (0,))
+    laid: jax.Array = lax.dot_general(rows, y.swapaxes(0, 1), (contracted, ((), ())), precision, dtype)
+    return fold_taps(laid, g).swapaxes(0, 1)

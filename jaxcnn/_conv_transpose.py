@@ -1,0 +1,122 @@
+"""The layer that runs the other way: the adjoint of the zero-padded `conv` in its data."""
+
+from typing import Any
+
+import jax
+
+from jaxcnn._geometry import Geometry, geometry, integer, padding_pairs, per_axis, refuse
+from jaxcnn._layout import add_bias, layer
+from jaxcnn._padding import zero_pad
+from jaxcnn._ranked import kernel_rank, ranked
+from jaxcnn._ways.choose import contract_transposed
+
+
+def conv_transpose(
+    x: jax.Array,
+    kernel: jax.Array,
+    bias: jax.Array | None = None,
+    *,
+    stride: Any = 1,
+    padding: Any = 0,
+    output_padding: Any = 0,
+    dilation: Any = 1,
+    groups: int = 1,
+    dimension_numbers: Any = None,
+    method: str = "auto",
+    precision: Any = None,
+    preferred_element_type: Any = None,
+) -> jax.Array:
+    """Each cell of x lays its kernel down on the output, stride apart, and what overlaps is summed.
+
+    <conv_transpose(y, kernel), x> = <y, conv(x, kernel)> with the same stride, padding, dilation and groups
+
+    size_out = (size - 1) * stride + (window - 1) * dilation + 1 - low - high + output_padding, on each axis
+
+    Args:
+      x: (samples, in_channels, *spatial), or one sample (in_channels, *spatial).
+      kernel: (in_channels, out_channels // groups, *window).
+      bias: (out_channels,).
+      stride, dilation: an int or one int per axis.
+      padding: how much is cut off at the ends, in any form that `conv` takes; negative extends by zeros. "SAME" and
+        "SAME_LOWER" give size * stride.
+      output_padding: cells more at the high end, an int or one per axis, below the larger of stride and dilation.
+      groups: channels of group i of x go to group i of the output only.
+      dimension_numbers: another layout, in any of lax's forms; "I" of the kernel are the channels of x.
+      method, precision, preferred_element_type: as in `conv`.
+
+    Returns:
+      (samples, out_channels, *size_out), without the first axis for one sample.
+
+    Raises:
+      ValueError: ranks, channels, groups or a bias that do not fit, a padding that leaves nothing of the output, an
+        output_padding out of its range.
+      TypeError: a stride, pad, dilation or number of groups that is not an int, or is traced.
+
+    >>> import jax.numpy as jnp
+    >>> conv_transpose(jnp.array([[[1.0, 10.0]]]), jnp.array([[[1.0, 2.0, 3.0]]]), stride=2)
+    Array([[[ 1.,  2., 13., 20., 30.]]], dtype=float32)
+
+    Source: `torch.nn.functional.conv_transpose2d` and ONNX's ConvTranspose, with the same result.
+    """
+    function = "conv_transpose"
+    lay = layer(function, x, kernel, dimension_numbers, in_first=True)
+    kernel = lay.kernel.swapaxes(0, 1)  # to `conv`, whose adjoint this is, our in_channels are the out_channels
+    groups = integer(function, "groups", groups, least=1)
+    _check_channels(lay.x.shape[1], kernel.shape, groups)
+    g, crop = _laid(lay.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
+    y = contract_transposed(
+        function, lay.x, kernel, g, groups=groups,
+        method=method, precision=precision, preferred_element_type=preferred_element_type,
+    )  # fmt: skip
+    return lay.restore(add_bias(function, zero_pad(y, crop), bias))
+
+
+def _laid(
+    size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any, output_padding: Any, dilation: Any
+) -> tuple[Geometry, list[tuple[int, int]]]:
+    """The windows that the cells of x are on the whole output, and how much of its ends is cut off or added."""
+    function, n = "conv_transpose", len(window)
+    window = per_axis(function, "window", window, n, least=1)
+    stride = per_axis(function, "stride", stride, n, least=1)
+    dilation = per_axis(function, "dilation", dilation, n, least=1)
+    extra = per_axis(function, "output_padding", output_padding, n, least=0)
+    if 0 in size:
+        raise ValueError(refuse(function, "x", f"has no cells: its spatial shape is {size}"))
+    spans = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
+    whole = [(m - 1) * s + span for m, s, span in zip(size, stride, spans, strict=True)]
+    same = [m * s for m, s in zip(size, stride, strict=True)]
+    pairs = padding_pairs(function, padding, same, window, stride, dilation)
+    if padding in ("SAME", "SAME_LOWER"):
+        if any(extra):
+            problem = f"is {extra}, but padding {padding!r} fixes the size of the output"
+            raise ValueError(refuse(function, "output_padding", problem, "drop it, or pass the padding in numbers"))
+        pairs = tuple((low, full - low - out) for (low, _), full, out in zip(pairs, whole, same, strict=True))
+    for i, (full, (low, high), more, s, d) in enumerate(zip(whole, pairs, extra, stride, dilation, strict=True)):
+        if more >= max(s, d):
+            problem = f"on axis {i} is {more}, but must be below the larger of stride {s} and dilation {d}"
+            raise ValueError(refuse(function, "output_padding", problem))
+        if full - low - high + more < 1:
+            problem = f"({low}, {high}) on axis {i} leaves nothing of an output of {full} + {more} cells"
+            raise ValueError(refuse(function, "padding", problem, "cut off less"))
+    g = geometry(function, whole, window, stride=stride, dilation=dilation)
+    return g, [(-low, more - high) for (low, high), more in zip(pairs, extra, strict=True)]
+
+
+def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:
+    if kernel[0] != channels:
+        problem = f"has {kernel[0]} input channels, but x has {channels}"
+        remedy = "pass a kernel (in_channels, out_channels // groups, *window)"
+        raise ValueError(refuse("conv_transpose", "kernel", problem, remedy))
+    if channels % groups:
+        problem = f"is {groups}, which does not divide the {channels} in_channels"
+        raise ValueError(refuse("conv_transpose", "groups", problem, "in_channels must be a multiple of it"))
+
+
+_EXAMPLE = """\
+>>> import jax.numpy as jnp
+>>> {name}(jnp.ones((5, 4) + (9,) * {n}), jnp.ones((4, 3) + (2,) * {n}), stride=2).shape == (5, 3) + (18,) * {n}
+True"""
+
+conv_transpose1d, conv_transpose2d, conv_transpose3d = (
+    ranked(conv_transpose, f"conv_transpose{n}d", n, kernel_rank(2), _EXAMPLE) for n in (1, 2, 3)
+)

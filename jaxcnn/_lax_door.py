@@ -1,0 +1,169 @@
+"""The door for those who come from lax: its signature, its results and its refusals, on our windows."""
+
+import operator
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
+from jaxcnn._layout import layout
+from jaxcnn._padding import as_array, zero_pad
+from jaxcnn._ways.choose import contract, contract_transposed, result_dtype
+
+_NAME = "conv_general_dilated"
+
+
+def conv_general_dilated(
+    lhs: jax.Array,
+    rhs: jax.Array,
+    window_strides: Sequence[int],
+    padding: str | Sequence[tuple[int, int]],
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: Any = None,
+    feature_group_count: int = 1,
+    batch_group_count: int = 1,
+    precision: Any = None,
+    preferred_element_type: Any = None,
+    out_sharding: Any = None,
+) -> jax.Array:
+    """`jax.lax.conv_general_dilated`, with its signature, results and refusals, computed on windows.
+
+    Args:
+      lhs: data, (samples, in_channels, *spatial) unless `dimension_numbers` says otherwise.
+      rhs: kernel, (out_channels, in_channels // feature_group_count, *window).
+      window_strides: one int per axis.
+      padding: "VALID", "SAME" or "SAME_LOWER", or one (low, high) per axis (negative crops, after lhs_dilation).
+      lhs_dilation: cells from one cell of lhs to the next, zeros between them.
+      rhs_dilation: cells from one tap to the next.
+      dimension_numbers: None, three strings such as ("NHWC", "HWIO", "NHWC"), or a `jax.lax.ConvDimensionNumbers`.
+      feature_group_count: groups of channels, each of which sees itself only.
+      batch_group_count: groups of samples, group i of which meets the kernels of group i only.
+      precision, preferred_element_type: as in `conv`.
+      out_sharding: where the result shall lie, as in lax.
+
+    Returns:
+      The array that lax returns, empty where no window fits.
+
+    Raises:
+      TypeError, ValueError, RuntimeError: what lax refuses, with lax's type of exception and a sentence of ours.
+
+    >>> x, k = jnp.ones((8, 32, 32, 3)), jnp.ones((5, 5, 3, 16))
+    >>> conv_general_dilated(x, k, (2, 2), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")).shape
+    (8, 16, 16, 16)
+
+    Source: `jax.lax.conv_general_dilated`.
+    """
+    lhs, rhs = as_array(_NAME, "lhs", lhs), as_array(_NAME, "rhs", rhs)
+    if lhs.ndim != rhs.ndim:
+        problem = f"has {rhs.ndim} axes, but lhs has {lhs.ndim}"
+        raise TypeError(refuse(_NAME, "rhs", problem, "give both the axes of one layout"))
+    if lhs.dtype != rhs.dtype:
+        raise TypeError(refuse(_NAME, "rhs", f"is {rhs.dtype}, but lhs is {lhs.dtype}", "convert one of them"))
+    if lhs.ndim < 2:
+        raise IndexError(refuse(_NAME, "lhs", f"has shape {lhs.shape}, but needs axes for samples and channels"))
+    lay = layout(_NAME, dimension_numbers, lhs.ndim)
+    x, kernel = jnp.transpose(lhs, lay.lhs), jnp.transpose(rhs, lay.rhs)
+    _check_groups(x.shape, kernel.shape, feature_group_count, batch_group_count)
+    g, spread = _laid(x.shape[2:], kernel.shape[2:], window_strides, padding, lhs_dilation, rhs_dilation)
+    if batch_group_count > 1:
+        # The groups of samples become groups of channels.
+        x = x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)
+        x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
+    groups = max(feature_group_count, batch_group_count)
+    options = {"groups": groups, "precision": precision, "preferred_element_type": preferred_element_type}
+    if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
+        dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
+        y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
+    elif any(s > 1 for s in spread):
+        y = _over_spread(x, kernel, g, spread, options)
+    else:
+        y = contract(_NAME, x, kernel, g, **options)
+    y = jnp.transpose(y, [lay.out.index(i) for i in range(y.ndim)])
+    return y if out_sharding is None else jax.sharding.reshard(y, out_sharding)  # type: ignore[no-untyped-call]
+
+
+def _over_spread(
+    x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
+) -> jax.Array:
+    """Correlate x whose cells lie `spread` apart: each cell lays the flipped kernel down, no zero is multiplied."""
+    groups, n = options["groups"], g.n
+    flipped = jnp.flip(kernel, range(2, 2 + n))
+    grouped = flipped.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:]).swapaxes(1, 2)
+    laid = zip(x.shape[2:], g.axes, spread, strict=True)
+    whole = Geometry(tuple(Axis((m - 1) * s + a.span, a.window, s, 0, 0, a.dilation) for m, a, s in laid))
+    rows = grouped.reshape(x.shape[1], kernel.shape[0] // groups, *g.window)
+    y = contract_transposed(_NAME, x, rows, whole, **options)
+    y = zero_pad(y, [(a.low - a.span + 1, a.high - a.span + 1) for a in g.axes])
+    return y[(slice(None), slice(None), *(slice(None, None, a.stride) for a in g.axes))]
+
+
+def _check_groups(x: tuple[int, ...], kernel: tuple[int, ...], features: Any, batches: Any) -> None:
+    for argument, count in (("feature_group_count", features), ("batch_group_count", batches)):
+        integer(_NAME, argument, count, least=1)
+    if x[1] % features or x[1] // features != kernel[1]:
+        problem = f"is {features}, but lhs has {x[1]} channels and each kernel {kernel[1]}"
+        raise ValueError(refuse(_NAME, "feature_group_count", problem, "channels = groups * channels of a kernel"))
+    if x[0] % batches:
+        problem = f"is {batches}, which does not divide the {x[0]} samples of lhs"
+        raise ValueError(refuse(_NAME, "batch_group_count", problem))
+    for argument, count in (("feature_group_count", features), ("batch_group_count", batches)):
+        if kernel[0] % count:
+            problem = f"is {count}, which does not divide the {kernel[0]} output channels of rhs"
+            raise ValueError(refuse(_NAME, argument, problem))
+    if features > 1 and batches > 1:
+        problem = f"is {batches} and feature_group_count is {features}"
+        raise ValueError(refuse(_NAME, "batch_group_count", problem, "only one of them may be above 1"))
+
+
+def _laid(
+    size: Sequence[int], window: Sequence[int], stride: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any
+) -> tuple[Geometry, tuple[int, ...]]:
+    """lax's rules for where windows lie: as ours, but strings have its meaning and there may be no window at all."""
+    n = len(window)
+    stride = _ints("window_strides", stride, n, ValueError)
+    if isinstance(padding, str) and lhs_dilation is not None and any(s != 1 for s in lhs_dilation):
+        problem = f"is {padding!r}, which lax does not define beside lhs_dilation"
+        raise ValueError(refuse(_NAME, "padding", problem, "pass pairs, or use conv_transpose"))
+    spread = (1,) * n if lhs_dilation is None else _ints("lhs_dilation", lhs_dilation, n, TypeError)
+    apart = (1,) * n if rhs_dilation is None else _ints("rhs_dilation", rhs_dilation, n, TypeError)
+    if 0 in window:
+        raise ValueError(refuse(_NAME, "rhs", f"has a window of {tuple(window)}, but each side must be at least 1"))
+    sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(size, spread, strict=True)]
+    pairs = _pairs(padding, sizes, window, stride, apart)
+    for i, (m, (low, high)) in enumerate(zip(sizes, pairs, strict=True)):
+        if m + low + high < 0:
+            problem = f"({low}, {high}) on axis {i} cuts off more than the {m} cells of lhs"
+            raise ValueError(refuse(_NAME, "padding", problem))
+    columns = zip(sizes, window, stride, pairs, apart, strict=True)
+    return Geometry(tuple(Axis(m, k, s, low, high, d) for m, k, s, (low, high), d in columns)), spread
+
+
+def _ints(argument: str, values: Any, n: int, below_one: type[Exception]) -> tuple[int, ...]:
+    """One int per axis, at least 1; lax's types of exception differ by argument."""
+    if not is_sequence(values):
+        raise TypeError(refuse(_NAME, argument, f"is {values!r}, but must be a sequence of {n} ints"))
+    numbers = tuple(integer(_NAME, f"{argument} on axis {i}", value) for i, value in enumerate(values))
+    if len(numbers) != n:
+        raise ValueError(refuse(_NAME, argument, f"has {len(numbers)} entries, but the window has {n} axes"))
+    if any(number < 1 for number in numbers):
+        raise below_one(refuse(_NAME, argument, f"is {numbers}, but each must be at least 1"))
+    return numbers
+
+
+def _pairs(padding: Any, size: Any, window: Any, stride: Any, dilation: Any) -> tuple[Pair, ...]:
+    if isinstance(padding, str):
+        if padding.upper() not in ("VALID", "SAME", "SAME_LOWER"):
+            problem = f"{padding!r} is unknown"
+            raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
+        return padding_pairs(_NAME, padding.upper(), size, window, stride, dilation)
+    try:
+        pairs = tuple((operator.index(low), operator.index(high)) for low, high in padding)
+    except (TypeError, ValueError) as error:
+        problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
+        raise ValueError(refuse(_NAME, "padding", problem)) from error
+    if len(pairs) != len(window):
+        raise TypeError(refuse(_NAME, "padding", f"has {len(pairs)} pairs, but the window has {len(window)} axes"))
+    return pairs

@@ -1,0 +1,132 @@
+"""From any layout of axes to ours, spatial axes last, and back."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._geometry import axes_of, integer, is_sequence, refuse
+from jaxcnn._padding import as_array
+
+
+def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
+    """The n axes of x that are windowed, counted from 0; None is the last n."""
+    if axes is None:
+        return tuple(range(x.ndim - n, x.ndim))
+    if axes_of(function, "axes", axes) != n:
+        problem = f"names {len(tuple(axes))} axes, but the window has {n}"
+        raise ValueError(refuse(function, "axes", problem, "name one axis of x per axis of the window"))
+    named = tuple(integer(function, f"axes[{i}]", axis) for i, axis in enumerate(axes))
+    for axis in named:
+        if not -x.ndim <= axis < x.ndim:
+            raise ValueError(refuse(function, "axes", f"names axis {axis}, but x has {x.ndim} axes"))
+    counted = tuple(axis % x.ndim for axis in named)
+    if len(set(counted)) < n:
+        raise ValueError(refuse(function, "axes", f"{named} names an axis twice", "name each axis once"))
+    return counted
+
+
+def spatial_last(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    return jnp.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
+
+
+def spatial_back(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    return jnp.moveaxis(x, range(x.ndim - len(axes), x.ndim), axes)
+
+
+class Layout(NamedTuple):
+    """Where the axes of data, kernel and output lie: (samples, channels, *spatial) and (out, in, *window)."""
+
+    lhs: tuple[int, ...]
+    rhs: tuple[int, ...]
+    out: tuple[int, ...]
+
+
+_LETTERS = (("lhs", "N", "C"), ("rhs", "O", "I"), ("out", "N", "C"))
+
+
+def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
+    """Read `dimension_numbers` in any of lax's forms: None, three strings, or a `ConvDimensionNumbers`."""
+    ours = tuple(range(rank))
+    if dimension_numbers is None:
+        return Layout(ours, ours, ours)
+    if hasattr(dimension_numbers, "lhs_spec"):
+        d = dimension_numbers
+        given = Layout(tuple(d.lhs_spec), tuple(d.rhs_spec), tuple(d.out_spec))
+        if any(sorted(spec) != list(ours) for spec in given):
+            problem = f"{tuple(given)} does not order {rank} axes"
+            raise ValueError(refuse(function, "dimension_numbers", problem, f"each entry permutes 0 to {rank - 1}"))
+        return given
+    _check_strings(function, dimension_numbers, rank)
+    spatial = [letter for letter in dimension_numbers[1] if letter not in "OI"]
+    return Layout(
+        *(
+            tuple(spec.index(letter) for letter in (first, second, *spatial))
+            for (_, first, second), spec in zip(_LETTERS, dimension_numbers, strict=True)
+        )
+    )
+
+
+def _check_strings(function: str, given: Any, rank: int) -> None:
+    """Refuse, with a TypeError as lax has it, what does not spell three layouts of one set of axes."""
+
+    def refused(problem: str) -> TypeError:
+        return TypeError(refuse(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
+
+    if not is_sequence(given) or len(given) != 3 or not all(isinstance(spec, str) for spec in given):
+        raise refused(f"is {given!r}, but must be None, three strings or a ConvDimensionNumbers")
+    for (name, first, second), spec in zip(_LETTERS, given, strict=True):
+        if len(spec) != rank:
+            raise refused(f"has {spec!r} for {name}, {len(spec)} letters, but the arrays have {rank} axes")
+        if spec.count(first) != 1 or spec.count(second) != 1 or len(set(spec)) != rank:
+            raise refused(f"has {spec!r} for {name}, but each letter stands once, {first!r} and {second!r} among them")
+    spatial = [set(spec) - {first, second} for (_, first, second), spec in zip(_LETTERS, given, strict=True)]
+    if not spatial[0] == spatial[1] == spatial[2]:
+        raise refused(f"{tuple(given)} names different spatial axes")
+
+
+class Layer(NamedTuple):
+    """A layer's arrays in our layout, and the way back for its output."""
+
+    x: jax.Array
+    kernel: jax.Array
+    out: tuple[int, ...]
+    unbatched: bool
+
+    def restore(self, y: jax.Array) -> jax.Array:
+        """(samples, out_channels, *out) in the layout that the caller uses."""
+        y = jnp.transpose(y, [self.out.index(i) for i in range(y.ndim)])
+        return jnp.squeeze(y, self.out[0]) if self.unbatched else y
+
+
+def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
+    """Read a layer's data, batched or not, and kernel as `dimension_numbers` lays them.
+
+    The default is (out, in, *window) for the kernel, or (in, out, *window) with `in_first`.
+    """
+    x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
+    n = kernel.ndim - 2
+    if n < 0:
+        problem = f"has shape {kernel.shape}, but must be (out_channels, in_channels // groups, *window)"
+        raise ValueError(refuse(function, "kernel", problem, "for one kernel without channels use correlate"))
+    if x.ndim not in (n + 1, n + 2):
+        problem = f"has shape {x.shape}, but this kernel takes (samples, in_channels, *spatial): {n + 2} axes"
+        raise ValueError(refuse(function, "x", problem, "for maps without channels use x[:, None] and kernel[:, None]"))
+    lay = layout(function, dimension_numbers, n + 2)
+    if in_first and dimension_numbers is None:
+        lay = lay._replace(rhs=(1, 0, *lay.rhs[2:]))
+    unbatched = x.ndim == n + 1
+    x = jnp.expand_dims(x, lay.lhs[0]) if unbatched else x
+    return Layer(jnp.transpose(x, lay.lhs), jnp.transpose(kernel, lay.rhs), lay.out, unbatched)
+
+
+def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
+    """y (samples, out_channels, *out) plus one bias per output channel, if there is one."""
+    if bias is None:
+        return y
+    bias = as_array(function, "bias", bias)
+    if bias.shape != y.shape[1:2]:
+        problem = f"has shape {bias.shape}, but there is one bias per output channel: {y.shape[1:2]}"
+        raise ValueError(refuse(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
+    return y + jnp.expand_dims(bias, (0, *range(2, y.ndim)))

@@ -1,0 +1,136 @@
+"""Max pooling that says where each winner stood, and its way back."""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn._geometry import Geometry, axes_of, geometry, integer, refuse
+from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
+from jaxcnn._padding import as_array, pad, spatial_shape
+from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
+
+
+def max_pool_with_indices(
+    x: jax.Array,
+    window: Sequence[int],
+    *,
+    stride: Any = None,
+    padding: Any = 0,
+    dilation: Any = 1,
+    ceil_mode: bool = False,
+    axes: Sequence[int] | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """Max pooling, and for each window the flat index of its winner in the unpadded map.
+
+    values[..., i] = x[...].ravel()[indices[..., i]]
+
+    Args:
+      x: (*lead, *spatial), or any order with `axes`.
+      window, stride, padding, dilation, ceil_mode, axes: as in `pool`; the padding never wins.
+
+    Returns:
+      (values, indices), both (*lead, *out) in the order of x; indices are int32 and count through the map of each
+      channel by itself, in row-major order. The first of equal winners is named, and the first NaN before all numbers.
+      ONNX counts through samples and channels as well: for x of (samples, channels, *spatial) its indices are
+      `indices + math.prod(spatial) * jnp.arange(samples * channels).reshape(samples, channels, *[1] * len(spatial))`.
+
+    Raises:
+      ValueError: a window that lies wholly in the padding, and whatever `pool` raises.
+      TypeError: complex numbers, or a window that is an int.
+
+    >>> max_pool_with_indices(jnp.array([[1.0, 5.0, 2.0, 2.0]]), (2,))
+    (Array([[5., 2.]], dtype=float32), Array([[1, 2]], dtype=int32))
+
+    Source: `torch.nn.functional.max_pool2d(return_indices=True)`, in any rank.
+    """
+    function = "max_pool_with_indices"
+    x = as_array(function, "x", x)
+    refuse_complex(function, x)
+    n = axes_of(function, "window", window)
+    spatial_shape(function, x, n)
+    axes = spatial_axes(function, x, axes, n)
+    x = spatial_last(x, axes)
+    spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
+    g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    _check_no_window_is_padding(function, g)
+    padded = pad(function, x, g.padding, identity=limits(x.dtype)[0])
+    where = pad(function, places(spatial), g.padding, identity=-1)
+    values, indices = reduce_windows(beside(padded, where), g.unpadded(), first_max)
+    return spatial_back(values, axes), spatial_back(indices, axes)
+
+
+def _check_no_window_is_padding(function: str, g: Geometry) -> None:
+    for i, a in enumerate(g.axes):
+        taps = a.taps_inside(a.low, a.low + a.size)
+        if 0 in taps:
+            problem = (
+                f"({a.low}, {a.high}) on axis {i} leaves window {taps.index(0)} of {a.out} without a cell of the map"
+            )
+            raise ValueError(refuse(function, "padding", problem, f"pad less than the window, which spans {a.span}"))
+
+
+def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.Array:
+    """Put each value back where its index points on a map of zeros.
+
+    max_unpool(x, indices, spatial)[...].ravel()[indices[..., i]] = x[..., i]
+
+    Args:
+      x: (*lead, *out).
+      indices: (*lead, *out), flat indices into the map of each channel, as `max_pool_with_indices` gives them.
+      spatial: sides of the map, one int per axis.
+
+    Returns:
+      (*lead, *spatial). It sets, it does not add: where a place is named twice, the last in row-major order wins and
+      gets the gradient.
+
+    Raises:
+      ValueError: shapes that differ, an index outside the map (where it is known; under jit such a value is dropped).
+      TypeError: indices that are not integers, a `spatial` that is an int.
+
+    >>> max_unpool(jnp.array([5.0, 2.0]), jnp.array([1, 2]), (4,))
+    Array([0., 5., 2., 0.], dtype=float32)
+
+    Source: `torch.nn.functional.max_unpool2d`, in any rank.
+    """
+    function = "max_unpool"
+    x, indices = as_array(function, "x", x), as_array(function, "indices", indices)
+    n = axes_of(function, "spatial", spatial)
+    spatial = tuple(integer(function, f"spatial on axis {i}", side, least=1) for i, side in enumerate(spatial))
+    spatial_shape(function, x, n)
+    if x.shape != indices.shape:
+        problem = f"has shape {indices.shape}, but x has {x.shape}"
+        raise ValueError(refuse(function, "indices", problem, "pass one index per value"))
+    if not jnp.issubdtype(indices.dtype, jnp.integer):
+        raise TypeError(refuse(function, "indices", f"is {indices.dtype}, but must be integers"))
+    cells = math.prod(spatial)
+    _check_inside(function, indices, cells)
+    lead, taken = x.shape[: x.ndim - n], math.prod(x.shape[x.ndim - n :])
+    flat_x, flat_indices = (a.reshape(math.prod(lead), taken) for a in (x, indices))
+    maps: jax.Array = jax.vmap(partial(_set, cells=cells))(flat_x, flat_indices)
+    return maps.reshape(*lead, *spatial)
+
+
+def _set(values: jax.Array, index: jax.Array, cells: int) -> jax.Array:
+    """One flat map of `cells` zeros with values put in.
+
+    The last value of each place is chosen first, then moved, so that result and gradient are the same on every device.
+    """
+    count = values.shape[0]
+    outside = jnp.where((index < 0) | (index >= cells), cells, index)
+    last = jnp.full(cells, -1, jnp.int32).at[outside].max(jnp.arange(count, dtype=jnp.int32), mode="drop")
+    return jnp.where(last >= 0, values[last], jnp.zeros((), values.dtype))
+
+
+def _check_inside(function: str, indices: jax.Array, cells: int) -> None:
+    if isinstance(indices, jax.core.Tracer) or not indices.size:
+        return
+    known = np.asarray(indices)
+    low, high = known.min(), known.max()
+    if low < 0 or high >= cells:
+        problem = f"run from {low} to {high}, but the map has {cells} cells"
+        raise ValueError(refuse(function, "indices", problem, "pass the sides of the map that was pooled as spatial"))

@@ -1,0 +1,106 @@
+"""What each mode of pooling makes of its windows: a winner, a sum, or what a function says."""
+
+import functools
+import math
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxcnn._geometry import Geometry, refuse
+from jaxcnn._padding import accumulator, pad, padding_modes
+from jaxcnn._reduce import add, first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows
+
+
+def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
+    lowest, highest = limits(x.dtype)
+    combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
+    padded, g = _surround(x, g, padding_mode, fill, identity), g.unpadded()
+    if method == "definition":
+        # argmax and argmin name the first winner, and NaN before all numbers.
+        return reduce_each_window(padded, g, lambda w: w.ravel()[arg(w)])
+    return reduce_windows((padded,), g, combine)[0]
+
+
+def pool_sums(
+    mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str,
+    count_include_pad: bool, divisor: int | None, p: float,
+) -> jax.Array:  # fmt: skip
+    """Sums, and what is made of them: means by their divisors, lp by powers before and a root after."""
+    out_dtype = (
+        x.dtype if mode == "sum" else jax.eval_shape(jnp.mean, jax.eval_shape(jnp.abs, x) if mode == "lp" else x).dtype
+    )
+    cells = _surround(
+        x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)),
+        g,
+        padding_mode,
+        fill,
+        0,
+        hide_padding=not count_include_pad,
+    )
+    if mode == "lp":
+        cells = (jnp.abs(cells) ** p).astype(accumulator(out_dtype))
+    laid = g.unpadded()
+    if method == "definition":
+        total = reduce_each_window(cells, laid, lambda w: jnp.sum(w, dtype=w.dtype))
+    else:
+        total = reduce_windows((cells,), laid, add)[0]
+    if mode == "mean":
+        total = total / (divisor if divisor is not None else _counts(g, count_include_pad, total))
+    if mode == "lp":
+        total = _root(total * (math.prod(g.window) / _counts(g, True, total)), p)
+    return total.astype(out_dtype)
+
+
+def _root(total: jax.Array, p: float) -> jax.Array:
+    """The p-th root, whose gradient at 0 is taken to be 0."""
+    is_zero = total == 0
+    return jnp.where(is_zero, 0, jnp.where(is_zero, 1, total) ** (1 / p))
+
+
+def pool_with(
+    f: Callable[..., jax.Array], x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str
+) -> jax.Array:
+    """Windows reduced by a function that has no identity."""
+    surrounded = any(a.overhang or a.low > 0 or a.high > 0 for a in g.axes)
+    if fill is None and surrounded and "constant" in padding_modes("pool", padding_mode, g.n):
+        problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
+        raise ValueError(refuse("pool", "fill", problem, "pass fill=..., or another padding_mode"))
+    padded, laid = _surround(x, g, padding_mode, fill, 0, overhang_fill=fill), g.unpadded()
+    if method == "definition":
+        y = reduce_each_window(padded, laid, lambda w: f(w.ravel(), axis=-1))
+    else:
+        y = f(flat_windows(padded, laid), axis=-1)
+    wanted = (*x.shape[: x.ndim - g.n], *g.out)
+    if jnp.shape(y) != wanted:
+        problem = (
+            f"{getattr(f, '__name__', f)!r} gave shape {jnp.shape(y)} for windows {(*wanted, math.prod(g.window))}"
+        )
+        raise ValueError(refuse("pool", "mode", problem, f"it must reduce the axis it is given, to {wanted}"))
+    return y
+
+
+def _surround(
+    x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, identity: Any,
+    *, hide_padding: bool = False, overhang_fill: Any = None,
+) -> jax.Array:  # fmt: skip
+    """x with its padding, and the identity where ceil mode's last windows reach past that."""
+    pads, overhang = [(a.low, a.high) for a in g.axes], [(0, a.overhang) for a in g.axes]
+    if hide_padding:  # the cells of the padding, whatever their mode, are to leave no trace
+        if fill is not None:
+            problem = "means nothing beside count_include_pad=False, which leaves the padding out"
+            raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
+        padding_modes("pool", padding_mode, g.n)
+        padding_mode = "constant"
+    padded = pad("pool", x, pads, padding_mode, fill, identity)
+    return pad("pool", padded, overhang, "constant", overhang_fill, identity)
+
+
+def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
+    """For each window the number of its taps on cells that count, which the overhang never does."""
+    counted = [(0, a.padded) if count_include_pad else (max(a.low, 0), min(a.low + a.size, a.padded)) for a in g.axes]
+    taps = [np.array(a.taps_inside(*cells)) for a, cells in zip(g.axes, counted, strict=True)]
+    counts = functools.reduce(np.multiply.outer, taps, np.array(1))
+    return jnp.asarray(counts.reshape((1,) * (like.ndim - g.n) + g.out), like.dtype)

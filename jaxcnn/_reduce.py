@@ -1,0 +1,97 @@
+"""How windows are reduced: which cell wins, and in which order the cells of a window are brought together."""
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._geometry import Geometry, refuse
+from jaxcnn._windows import each_window, tap_slices, taps
+
+# Arrays that are reduced together: the values, and for indices where each of them stood.
+Cells = tuple[jax.Array, ...]
+Combine = Callable[[Cells, Cells], Cells]
+
+
+def add(a: Cells, b: Cells) -> Cells:
+    return (a[0] + b[0],)
+
+
+def first_max(a: Cells, b: Cells) -> Cells:
+    """The larger of two; a tie or a NaN in `a` keeps `a`: the value and the whole gradient of the first winner."""
+    return _keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)
+
+
+def first_min(a: Cells, b: Cells) -> Cells:
+    return _keep((a[0] <= b[0]) | (a[0] != a[0]), a, b)
+
+
+def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
+    if len(a) > 1:  # a place below 0 is padding, which never wins against a real cell
+        keep = keep & ((a[1] >= 0) | (b[1] < 0))
+    return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
+
+
+def limits(dtype: Any) -> tuple[Any, Any]:
+    """The lowest and the highest number of a dtype: the identities of max and min."""
+    if jnp.issubdtype(dtype, jnp.floating):
+        return -jnp.inf, jnp.inf
+    if jnp.issubdtype(dtype, jnp.bool_):
+        return False, True
+    info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]
+    return info.min, info.max
+
+
+def places(spatial: Sequence[int]) -> jax.Array:
+    """The flat index of each cell of a map."""
+    return jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape(spatial)
+
+
+def beside(x: jax.Array, index: jax.Array) -> Cells:
+    """The cells of x and, for each of them, its index in its own map."""
+    return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
+
+
+def refuse_complex(function: str, x: jax.Array) -> None:
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        problem = f"is {x.dtype}, and complex numbers have no max"
+        raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
+
+
+def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
+    """Reduce the windows of padded maps one axis at a time.
+
+    The last axis goes first, so that a tie still falls to the first cell in row-major order.
+    """
+    for axis in reversed(range(g.n)):
+        seen = zip(*(tap_slices(array, axis, g) for array in cells), strict=True)
+        cells = functools.reduce(combine, seen)
+    return cells
+
+
+def reduce_axis(cells: Cells, axis: int, combine: Combine) -> Cells:
+    """Reduce a whole axis to one cell, neighbours first, so that the order of the cells is kept."""
+    while (size := cells[0].shape[axis]) > 1:
+        paired, last = size - size % 2, [lax.slice_in_dim(a, size - size % 2, size, axis=axis) for a in cells]
+        even, odd = (tuple(lax.slice_in_dim(a, i, paired, 2, axis) for a in cells) for i in (0, 1))
+        winners = combine(even, odd)
+        cells = tuple(lax.concatenate(pair, axis % cells[0].ndim) for pair in zip(winners, last, strict=True))
+    return cells
+
+
+def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Array], jax.Array]) -> jax.Array:
+    """The definition: `reduce` of one window at a time, for every window of every map."""
+    lead, spatial = padded.shape[: padded.ndim - g.n], padded.shape[padded.ndim - g.n :]
+    maps = padded.reshape(math.prod(lead), *spatial)
+    y = jax.vmap(lambda one_map: each_window(reduce, one_map, g))(maps)
+    return y.reshape(*lead, *y.shape[1:])
+
+
+def flat_windows(padded: jax.Array, g: Geometry) -> jax.Array:
+    """All windows of padded maps, the taps of each as one last axis in row-major order: (*lead, *out, taps)."""
+    seen = jnp.moveaxis(taps(padded, g), range(g.n), range(-g.n, 0))
+    return seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window))
