@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 import cases
-import jax
 import numpy as np
 import oracles
 import pytest
@@ -23,16 +22,6 @@ def test_fold_of_windows(row):
     windows = quick_jit(lambda x: jc.windows(x, **row.options))(x)
     w = row.random("float32", windows.shape, "w")
     assert_same_product(windows, w, x, quick_jit(lambda w: jc.fold(w, spatial, **row.common))(w))
-
-
-@pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
-def test_windows_transposed_is_fold(row):
-    row = with_zeros(row)
-    spatial, x = row.x[len(row.x) - len(row.size) :], jax.ShapeDtypeStruct(row.x, "float32")
-    windows = lambda x: jc.windows(x, **row.options)
-    w = row.random("float32", jax.eval_shape(windows, x).shape)
-    both = quick_jit(lambda w: (jax.linear_transpose(windows, x)(w)[0], jc.fold(w, spatial, **row.common)))
-    assert_close(*both(w))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)

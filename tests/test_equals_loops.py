@@ -1,12 +1,10 @@
-"""Every way of computing a thing equals the loops in NumPy, and its gradients are those of the definition."""
-
-from functools import partial
+"""Every way of computing a thing equals the loops in NumPy."""
 
 import cases
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, quick_jit
 from hypothesis import given
 
 import jaxcnn as jc
@@ -16,31 +14,23 @@ def double(args):
     return {name: np.asarray(value, np.float64) for name, value in args.items()}
 
 
-def assert_equal_to_loops(f, methods, loops, row, args):
+def assert_equal_to_loops(f, methods, loops, args):
     """f(args, method) for every method, against loops(args) in float64."""
     oracle = loops(double(args))
-    cotangent = row.random("float32", oracle.shape, "cotangent")
-
-    @quick_jit
-    def every(args, cotangent):
-        return {method: value_and_gradients(partial(f, method=method), args, cotangent) for method in methods}
-
-    results = every(args, cotangent)
-    for value, gradients in results.values():
+    for value in quick_jit(lambda args: [f(args, method) for method in methods])(args):
         assert_close(value, oracle)
-        assert_close(gradients, results["definition"][1])
 
 
 def check_conv(row):
     ours = lambda args, method: jc.conv(**args, **row.options, method=method)
     loops = lambda args: oracles.conv(**args, **row.options)
-    assert_equal_to_loops(ours, cases.CONTRACTIONS, loops, row, row.arguments("float32"))
+    assert_equal_to_loops(ours, cases.CONTRACTIONS, loops, row.arguments("float32"))
 
 
 def check_pool(row):
     ours = lambda args, method: jc.pool(**args, **row.options, method=method)
     loops = lambda args: oracles.pool(**args, **row.options)
-    assert_equal_to_loops(ours, cases.REDUCTIONS, loops, row, row.arguments("float32"))
+    assert_equal_to_loops(ours, cases.REDUCTIONS, loops, row.arguments("float32"))
 
 
 def check_windows(row):
@@ -69,7 +59,7 @@ def test_windows(row):
 def test_correlate(row):
     ours = lambda args, method: jc.correlate(**args, **row.common, method=method)
     loops = lambda args: oracles.correlate(**args, **row.common)
-    assert_equal_to_loops(ours, cases.CONTRACTIONS, loops, row, row.arguments("float32", kernel=row.size))
+    assert_equal_to_loops(ours, cases.CONTRACTIONS, loops, row.arguments("float32", kernel=row.size))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
