@@ -52,8 +52,8 @@ def _known(options):
 _QUICK = _known({"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False})
 
 
-def quick_jit(f):
-    return jax.jit(f, compiler_options=_QUICK)
+def quick_jit(f, **options):
+    return jax.jit(f, compiler_options=_QUICK, **options)
 
 
 def run(f, *arrays, **options):

@@ -1,0 +1,137 @@
+"""`conv_transpose` is the adjoint of the zero-padded `conv`, in every way of computing it, as a loop lays it down."""
+
+import itertools
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from checks import assert_close, assert_same_product, quick_jit, value_and_gradients
+
+import jaxcnn as jc
+
+
+def loops(x, kernel, bias=None, *, stride=1, padding=0, output_padding=0, dilation=1, groups=1):
+    """Every cell of x adds its kernels to the output, one product at a time."""
+    n = kernel.ndim - 2
+    stride, dilation, extra = (oracles.per_axis(v, n) for v in (stride, dilation, output_padding))
+    pads = [(p, p) if isinstance(p, int) else p for p in oracles.per_axis(padding, n)]
+    window, size = kernel.shape[2:], x.shape[2:]
+    out = [
+        (m - 1) * s + (k - 1) * d + 1 - low - high + e
+        for m, s, k, d, (low, high), e in zip(size, stride, window, dilation, pads, extra, strict=True)
+    ]
+    ins, outs = x.shape[1] // groups, kernel.shape[1]
+    y = np.zeros((len(x), outs * groups, *out))
+    for c, o, i, t in itertools.product(range(x.shape[1]), range(outs), np.ndindex(*size), np.ndindex(*window)):
+        at = tuple(a * s + b * d - low for a, s, b, d, (low, _) in zip(i, stride, t, dilation, pads, strict=True))
+        if all(0 <= p < q for p, q in zip(at, out, strict=True)):
+            y[(slice(None), c // ins * outs + o, *at)] += x[(slice(None), c, *i)] * kernel[(c, o, *t)]
+    return y if bias is None else y + bias.reshape(-1, *[1] * n)
+
+
+ROWS = {
+    "one cell": ((1, 1, 1), (1, 1, 3), {}),
+    "1-D": ((2, 3, 4), (3, 2, 3), {"stride": 2, "padding": 1, "output_padding": 1}),
+    "stride over window": ((2, 2, 3), (2, 1, 2), {"stride": 4, "output_padding": 3}),
+    "output_padding over stride": ((1, 2, 3), (2, 2, 2), {"stride": 1, "dilation": 3, "output_padding": 2}),
+    "2-D": ((2, 3, 3, 4), (3, 2, 3, 2), {"stride": (2, 3), "padding": (1, 0), "dilation": (1, 2)}),
+    "grouped": ((2, 4, 3, 2), (4, 3, 2, 2), {"groups": 2, "stride": 2}),
+    "depthwise": ((1, 3, 4, 4), (3, 1, 3, 3), {"groups": 3, "padding": 1}),
+    "negative padding": ((1, 2, 3), (2, 2, 2), {"padding": ((-2, 1),), "stride": 2}),
+    "pairs": ((1, 1, 3, 3), (1, 2, 3, 3), {"padding": ((0, 2), (1, 0)), "stride": 2}),
+    "3-D": ((1, 2, 2, 3, 2), (2, 2, 2, 2, 3), {"stride": (1, 2, 1), "padding": (0, 1, 1), "output_padding": (0, 1, 0)}),
+    "4-D": ((1, 1, 2, 2, 2, 2), (1, 1, 2, 1, 2, 2), {"stride": 2}),
+    "0-D": ((3, 4), (4, 2), {}),
+}
+
+
+def arrays(shapes, dtype="float32"):
+    rng = np.random.default_rng(0)
+    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("method", cases.CONTRACTIONS)
+def test_equals_loops(name, method):
+    x_shape, kernel_shape, options = ROWS[name]
+    bias = kernel_shape[1] * options.get("groups", 1)
+    args = arrays([x_shape, kernel_shape, (bias,)])
+    y = quick_jit(lambda *args: jc.conv_transpose(*args, **options, method=method))(*args)
+    assert_close(y, loops(*(a.astype(np.float64) for a in args), **options))
+
+
+@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("method", cases.CONTRACTIONS)
+def test_is_the_adjoint(name, method):
+    """<conv_transpose(y, k), x> = <y, conv(x, k)>, where the windows of conv fit exactly."""
+    y_shape, kernel_shape, options = ROWS[name]
+    options = {key: value for key, value in options.items() if key != "output_padding"}
+    with jax.enable_x64(True):
+        y, kernel = arrays([y_shape, kernel_shape], "float64")
+        back = jc.conv_transpose(y, kernel, **options, method=method)
+        x = np.random.default_rng(1).normal(size=back.shape)
+        assert_same_product(back, x, y, jc.conv(x, kernel, **options))
+
+
+@pytest.mark.parametrize("method", cases.CONTRACTIONS)
+def test_gradients(method):
+    """Those of the adjoint written with lax: zeros between the cells, the kernel flipped and swapped."""
+    x, kernel = arrays([(2, 3, 4, 3), (3, 2, 3, 2)])
+
+    def on_lax(args):
+        flipped = jnp.flip(args[1], (2, 3)).swapaxes(0, 1)
+        return jax.lax.conv_general_dilated(args[0], flipped, (1, 1), [(1, 1), (1, 1)], lhs_dilation=(2, 2))
+
+    ours = lambda args: jc.conv_transpose(*args, stride=2, padding=(1, 0), method=method)
+    cotangent = arrays([(2, 2, 7, 6)])[0]
+    results = [quick_jit(value_and_gradients, static_argnums=0)(f, (x, kernel), cotangent) for f in (ours, on_lax)]
+    assert_close(*results)
+
+
+@pytest.mark.parametrize(("stride", "window"), [(1, 3), (2, 3), (2, 4), (3, 2), (4, 1)])
+@pytest.mark.parametrize("padding", ["SAME", "SAME_LOWER"])
+def test_same_gives_size_times_stride(stride, window, padding):
+    x, kernel = arrays([(1, 1, 5), (1, 1, window)])
+    y = jc.conv_transpose(x, kernel, stride=stride, padding=padding)
+    assert y.shape == (1, 1, 5 * stride)
+    if padding == "SAME" and window >= stride:
+        lax_same = jax.lax.conv_transpose(
+            x, kernel[..., ::-1], (stride,), "SAME", dimension_numbers=("NCH", "IOH", "NCH")
+        )
+        assert_close(y, lax_same)
+
+
+def test_one_sample_and_another_layout():
+    x, kernel, bias = arrays([(2, 3, 4, 5), (3, 6, 2, 2), (6,)])
+    y = jc.conv_transpose(x, kernel, bias, stride=2)
+    assert_close(jc.conv_transpose(x[0], kernel, bias, stride=2), y[0])
+    last = jc.conv_transpose(
+        x.transpose(0, 2, 3, 1), kernel.transpose(2, 3, 0, 1), bias, stride=2,
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )  # fmt: skip
+    assert_close(last, y.transpose(0, 2, 3, 1))
+
+
+X, K = np.ones((1, 4, 3), "float32"), np.ones((4, 2, 3), "float32")
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: jc.conv_transpose(X, K[:3]), "conv_transpose: kernel has 3 input channels, but x has 4"),
+        (lambda: jc.conv_transpose(X, K, groups=3), "conv_transpose: groups is 3, which does not divide the 4"),
+        (lambda: jc.conv_transpose(X, K, output_padding=1), "output_padding on axis 0 is 1, but must be below"),
+        (lambda: jc.conv_transpose(X, K, padding=4), r"padding \(4, 4\) on axis 0 leaves nothing of an output of 5"),
+        (lambda: jc.conv_transpose(X, K, np.ones(4, "float32")), r"bias has shape \(4,\), but .* \(2,\)"),
+        (lambda: jc.conv_transpose(X, K, stride=2, padding="SAME", output_padding=1), "output_padding is .* fixes"),
+        (lambda: jc.conv_transpose(X, K, stride=0), "conv_transpose: stride is 0, but must be at least 1"),
+        (lambda: jc.conv_transpose2d(X, K), "conv_transpose2d: kernel has 3 axes, but conv_transpose2d takes 4"),
+        (lambda: jc.conv_transpose(X[:, :, :0], K), "conv_transpose: x has no cells"),
+    ],
+)
+def test_refuses(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
