@@ -1,12 +1,14 @@
 """The primitive: the windows that slide over a padded map, and their adjoint."""
 
 import functools
+import math
 import operator
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse
@@ -15,18 +17,18 @@ from jaxcnn._padding import accumulator, as_array, none_if_zero, pad, spatial_sh
 # The definition ----------------------------------------------------------------------------------------------------
 
 
-def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Array:
+def window_at(x: jax.Array, start: jax.Array, g: Geometry) -> jax.Array:
     """One window of one padded map: the cells that the taps see when the first of them lies at `start`."""
-    cells = lax.dynamic_slice(x, start, [a.span for a in g.axes])
+    cells = lax.dynamic_slice(x, tuple(start), [a.span for a in g.axes])
     return cells[tuple(slice(None, None, d) for d in g.dilation)]
 
 
 def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) -> jax.Array:
     """f of every window of one padded map, laid out as a map: `vmap` runs it over the output positions."""
-    at: Callable[..., jax.Array] = lambda *start: f(window_at(x, start, g))
-    for axis in reversed(range(g.n)):
-        at = jax.vmap(at, in_axes=[0 if i == axis else None for i in range(g.n)])
-    return at(*(jnp.arange(o) * s for o, s in zip(g.out, g.stride, strict=True)))
+    # One axis of positions, not one per spatial axis: XLA's scatter of the latter's gradient crashes (jaxlib 0.10.2).
+    starts = jnp.indices(g.out).reshape(g.n, math.prod(g.out)) * np.array(g.stride).reshape(g.n, 1)
+    seen: jax.Array = jax.vmap(lambda start: f(window_at(x, start, g)), in_axes=1)(starts)
+    return seen.reshape(g.out)
 
 
 # The fast way: slices of the padded array, one axis at a time --------------------------------------------------------

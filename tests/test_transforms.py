@@ -1,0 +1,115 @@
+"""Every operation goes through every transformation: checkpoint, export with a symbolic batch, jvp, hessian, vmap."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from checks import assert_close, quick_jit
+from jax import export
+
+import jaxcnn as jc
+
+X = np.random.default_rng(0).normal(size=(3, 2, 5, 4)).astype("float32")
+K = np.random.default_rng(1).normal(size=(2, 2, 3, 2)).astype("float32")
+
+
+def k(x):
+    """The kernel in the dtype of x."""
+    return K.astype(x.dtype)
+
+
+INDICES = jc.max_pool_with_indices(X, (2, 2))[1]
+
+# Functions of one batch, every option of the surface among them.
+OPERATIONS = {
+    "windows": lambda x: jc.windows(x, (2, 2), stride=(1, 2), padding=1, padding_mode="reflect"),
+    "fold": lambda x: jc.fold(jc.windows(x, (2, 2)), (5, 4)),
+    "correlate": lambda x: jc.correlate(x, k(x)[0, 0], padding="SAME", padding_mode=("circular", "reflect")),
+    "conv": lambda x: jc.conv(x, k(x), jnp.ones(2, x.dtype), stride=2, padding=1, fill=0.5),
+    "conv definition": lambda x: jc.conv(x, k(x), padding=1, method="definition"),
+    "conv grouped": lambda x: jc.conv(x, k(x)[:, :1], groups=2, dilation=2, padding=2, padding_mode="symmetric"),
+    "conv reflect": lambda x: jc.conv(x, k(x), padding=2, padding_mode="reflect"),
+    "conv one by one": lambda x: jax.vmap(lambda x: jc.conv(x, k(x)))(x),
+    "conv_transpose": lambda x: jc.conv_transpose(x, k(x), stride=2, output_padding=1, dilation=2),
+    "conv_transpose definition": lambda x: jc.conv_transpose(x, k(x), stride=2, method="definition"),
+    "conv_general_dilated": lambda x: jc.conv_general_dilated(x, k(x), (1, 2), [(2, 0), (1, -1)], (2, 1), (1, 2)),
+    "max": lambda x: jc.pool(x, (3, 2), "max", stride=2, padding=(1, 0), dilation=2, ceil_mode=True),
+    "max definition": lambda x: jc.pool(x, (3, 2), "max", method="definition"),
+    "min": lambda x: jc.pool(x, (2, 2), "min", padding_mode="replicate", padding=1),
+    "mean": lambda x: jc.pool(x, (2, 2), "mean", padding=1, count_include_pad=False, ceil_mode=True),
+    "lp": lambda x: jc.pool(x, (2, 2), "lp", p=3, dilation=2, stride=1),
+    "median": lambda x: jc.pool(x, (3, 2), jnp.median, dilation=(2, 1), stride=1),
+    "logsumexp": lambda x: jc.pool(x, (2, 2), jax.nn.logsumexp, axes=(1, 3), stride=1),
+    "indices": lambda x: jc.max_pool_with_indices(x, (2, 2))[0],
+    "unpool": lambda x: jc.max_unpool(x[..., :2, :2], INDICES[:1] + 0 * x[..., :2, :2].astype(INDICES.dtype), (5, 4)),
+    "adaptive": lambda x: jc.adaptive_pool(x, (3, 3), "max"),
+    "adaptive mean": lambda x: jc.adaptive_pool(x, (2, 3), "mean"),
+}  # fmt: skip
+EACH = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def loss_of(name):
+    return lambda x: jnp.sum(jnp.sin(OPERATIONS[name](x)))
+
+
+@EACH
+def test_export_with_a_symbolic_batch(name):
+    """One exported program serves every batch size, and so does its gradient's."""
+    (batch,) = export.symbolic_shape("batch")
+    shape = jax.ShapeDtypeStruct((batch, *X.shape[1:]), X.dtype)
+    exported = export.export(jax.jit(OPERATIONS[name]))(shape)
+    gradient = export.export(jax.jit(jax.grad(loss_of(name))))(shape)
+    for size in (1, 3):
+        assert_close(exported.call(X[:size]), quick_jit(OPERATIONS[name])(X[:size]))
+        assert_close(gradient.call(X[:size]), quick_jit(jax.grad(loss_of(name)))(X[:size]))
+
+
+@EACH
+def test_checkpoint_and_modes_of_differentiation(name):
+    """Reverse, forward, reverse of a checkpoint, and the second order in both orders give one answer."""
+    f, along = loss_of(name), np.random.default_rng(2).normal(size=X.shape).astype("float32")
+
+    @quick_jit
+    def every(x, along):
+        slope = lambda f: lambda x: jax.jvp(f, (x,), (along,))[1]
+        first = [slope(f)(x), jnp.vdot(jax.grad(f)(x), along), jnp.vdot(jax.grad(jax.checkpoint(f))(x), along)]
+        second = [slope(slope(f))(x), jnp.vdot(slope(jax.grad(f))(x), along), jnp.vdot(jax.grad(slope(f))(x), along)]
+        return first, second
+
+    with jax.enable_x64(True):
+        first, second = every(X.astype(float), along.astype(float))
+    for results in (first, second):
+        np.testing.assert_allclose(results[1:], [results[0]] * 2, rtol=1e-9, atol=1e-9)
+
+
+@EACH
+def test_first_derivative_is_the_difference(name):
+    f = lambda t, along: loss_of(name)(X.astype(float) + t * along)
+    with jax.enable_x64(True):
+        along = np.random.default_rng(3).normal(size=X.shape)
+        g = quick_jit(lambda t: (f(t, along), jax.jvp(lambda t: f(t, along), (t,), (jnp.ones_like(t),))[1]))
+        step = 1e-6
+        (high, _), (low, _), (_, slope) = g(jnp.array(step)), g(jnp.array(-step)), g(jnp.array(0.0))
+    np.testing.assert_allclose((float(high) - float(low)) / (2 * step), slope, rtol=1e-5, atol=1e-6)
+
+
+def test_vmap_over_every_argument():
+    """Per-example kernels, biases and fills, each a call of its own."""
+    kernels, biases, fills = (
+        np.stack([K, 2 * K, -K]),
+        np.arange(6, dtype="float32").reshape(3, 2),
+        np.arange(3.0, dtype="float32"),
+    )
+    f = lambda x, kernel, bias, fill: jc.conv(x, kernel, bias, padding=1, fill=fill)
+    assert_close(
+        jax.vmap(f)(X, kernels, biases, fills), jnp.stack([f(*a) for a in zip(X, kernels, biases, fills, strict=True)])
+    )
+    g = lambda x, kernel: jc.conv_transpose(x, kernel, stride=2)
+    assert_close(jax.vmap(g)(X, kernels), jnp.stack([g(*a) for a in zip(X, kernels, strict=True)]))
+    p = lambda x, fill: jc.pool(x, (2, 2), "max", padding=1, fill=fill)
+    assert_close(jax.vmap(p)(X, fills), jnp.stack([p(*a) for a in zip(X, fills, strict=True)]))
+    h = lambda x, index: jc.max_unpool(x, index, (5, 4))
+    values = jc.max_pool_with_indices(X, (2, 2))[0]
+    assert_close(jax.vmap(h)(values, INDICES), h(values, INDICES))
+    assert_close(jax.vmap(jax.grad(lambda k, x: f(x, k, biases[0], 0).sum()), (0, None))(kernels, X[0]),
+                 jnp.stack([jax.grad(lambda k: f(X[0], k, biases[0], 0).sum())(k) for k in kernels]))  # fmt: skip
