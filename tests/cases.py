@@ -252,6 +252,7 @@ PICKED_POOLS = (
     Pool(x=(2, 5, 6), window=(2, 3), mode="max", dilation=(2, 1), stride=1),
     Pool(x=(2, 6, 5), window=(3, 3), mode="mean", stride=2, padding=1, ceil_mode=True),
     Pool(x=(2, 6, 5), window=(3, 3), mode="mean", stride=2, padding=1, ceil_mode=True, count_include_pad=False),
+    Pool(x=(2, 6), window=(2,), mode="mean", stride=2, padding=((0, -1),), ceil_mode=True, count_include_pad=False),
     Pool(x=(2, 4), window=(2,), mode="mean", stride=3, padding=1, dilation=3, ceil_mode=True),  # taps count, not span
     Pool(x=(2, 3), window=(2,), mode="max", stride=2, padding=((3, 3),)),  # windows wholly inside the padding
     Pool(x=(2, 3), window=(2,), mode="mean", stride=2, padding=((3, 3),), count_include_pad=False),  # 0 / 0

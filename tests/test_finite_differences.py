@@ -30,9 +30,12 @@ def assert_derivatives(f, row, args, step):
     for name in args:
         assert_close(*ahead(args, {other: step[other] * (other == name) for other in args}))
 
-    # Forward mode is reverse mode transposed, in all arguments together.
-    forward = quick_jit(lambda args, step: jax.jvp(f, (args,), (step,))[1])(args, step)
-    reverse = quick_jit(lambda args, ct: value_and_gradients(f, args, ct)[1])(args, cotangent)
+    @quick_jit
+    def forward_and_reverse(args, step, cotangent):
+        return jax.jvp(f, (args,), (step,))[1], value_and_gradients(f, args, cotangent)[1]
+
+    # Each is the other one transposed, in all arguments together.
+    forward, reverse = forward_and_reverse(args, step, cotangent)
     assert_same_product(forward, cotangent, step, reverse)
 
 

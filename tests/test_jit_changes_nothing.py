@@ -19,21 +19,21 @@ def named(rows):
 
 class TestJitChangesNothing(chex.TestCase):
     @chex.variants(with_jit=True, without_jit=True, with_device=True, without_device=True)
-    @parameterized.named_parameters(named(cases.PICKED_CONVS[4:9]))
+    @parameterized.named_parameters(named(cases.PICKED_CONVS[4:7]))
     def test_conv(self, row):
         f = self.variant(lambda args: jc.conv(**args, **row.options))
         args = row.arguments("float32")
         assert_close(np.asarray(f(args)), oracles.conv(**args, **row.options))
 
     @chex.variants(with_jit=True, without_jit=True, with_device=True, without_device=True)
-    @parameterized.named_parameters(named(cases.PICKED_POOLS[3:9]))
+    @parameterized.named_parameters(named(cases.PICKED_POOLS[3:6]))
     def test_pool(self, row):
         f = self.variant(lambda args: jc.pool(**args, **row.options))
         args = row.arguments("float32")
         assert_close(np.asarray(f(args)), oracles.pool(**args, **row.options))
 
     @chex.variants(with_jit=True, without_jit=True, with_device=True, without_device=True)
-    @parameterized.named_parameters(named(cases.PICKED_WINDOWS[:4]))
+    @parameterized.named_parameters(named(cases.PICKED_WINDOWS[2:4]))
     def test_windows(self, row):
         f = self.variant(lambda args: jc.windows(**args, **row.options))
         args = row.arguments("float32")
