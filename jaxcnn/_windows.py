@@ -25,8 +25,8 @@ def window_at(x: jax.Array, start: jax.Array, g: Geometry) -> jax.Array:
 
 def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) -> jax.Array:
     """f of every window of one padded map, laid out as a map: `vmap` runs it over the output positions."""
-    # One axis of positions, not one per spatial axis: XLA's scatter of the latter's gradient crashes (jaxlib 0.10.2).
-    starts = jnp.indices(g.out).reshape(g.n, math.prod(g.out)) * np.array(g.stride).reshape(g.n, 1)
+    stride = np.array(g.stride, np.int32).reshape(g.n, 1)
+    starts = jnp.indices(g.out, jnp.int32).reshape(g.n, math.prod(g.out)) * stride
     seen: jax.Array = jax.vmap(lambda start: f(window_at(x, start, g)), in_axes=1)(starts)
     return seen.reshape(g.out)
 

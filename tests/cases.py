@@ -274,9 +274,9 @@ PICKED_WINDOWS = (
     Windows(x=(2, 3, 4, 5), size=(2, 3, 2), padding="FULL", fill=1.0),
 )
 
-CONVS = (*PICKED_CONVS, *draw(a_conv, 45))
-POOLS = (*PICKED_POOLS, *draw(a_pool, 40))
-WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 32))
+CONVS = (*PICKED_CONVS, *draw(a_conv, 140))
+POOLS = (*PICKED_POOLS, *draw(a_pool, 125))
+WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 100))
 
-# For laws that ask for several compilations a row. Every third row has every rank, since ranks come in turns of four.
-FEW_CONVS, FEW_POOLS, FEW_WINDOWS = CONVS[::3], POOLS[::3], WINDOWS[::3]
+# For laws that ask for several compilations a row. Every seventh row has every rank: ranks come in turns of four.
+FEW_CONVS, FEW_POOLS, FEW_WINDOWS = CONVS[::7], POOLS[::7], WINDOWS[::7]
