@@ -11,7 +11,18 @@ from jax import lax
 
 from jaxcnn._geometry import axes_of, integer, refuse
 from jaxcnn._padding import accumulator, as_array, spatial_shape
-from jaxcnn._reduce import Cells, Combine, add, beside, first_max, first_min, places, reduce_axis, refuse_complex
+from jaxcnn._reduce import (
+    Cells,
+    Combine,
+    add,
+    beside,
+    first_max,
+    first_min,
+    places,
+    reduce_axis,
+    refuse_bool_sum,
+    refuse_complex,
+)
 
 MODES: dict[str, Combine] = {"max": first_max, "min": first_min, "mean": add, "sum": add}
 
@@ -44,8 +55,10 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
         problem = f"{mode!r} is unknown"
         raise ValueError(refuse("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
     if mode in ("max", "min"):
-        refuse_complex("adaptive_pool", x)
+        refuse_complex("adaptive_pool", x, mode)
         return _reduce((x,), outs, MODES[mode])[0]
+    if mode == "sum":
+        refuse_bool_sum("adaptive_pool", x)
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
     total = _reduce((x.astype(accumulator(out_dtype)),), outs, add)[0]
     if mode == "mean":

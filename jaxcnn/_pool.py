@@ -5,13 +5,13 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxcnn._geometry import axes_of, geometry, integer, per_axis, refuse
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import pool_ordered, pool_sums, pool_with
 from jaxcnn._ranked import ranked
+from jaxcnn._reduce import refuse_bool_sum, refuse_complex
 
 Mode = str | Callable[..., jax.Array]
 
@@ -66,6 +66,7 @@ def pool(
       ValueError: an unknown mode, an option that means nothing for it, a window larger than the padded map.
       TypeError: a window that is an int (use `pool2d`, say), max of complex numbers, a traced or non-int stride.
 
+    >>> import jax.numpy as jnp
     >>> x = jnp.arange(16.0).reshape(4, 4)
     >>> pool(x, (2, 2), "max")
     Array([[ 5.,  7.],
@@ -81,7 +82,7 @@ def pool(
     stride = window if stride is None else stride
     g = geometry("pool", spatial_shape("pool", x, n), window, stride=stride, padding=padding, dilation=dilation,
                  ceil_mode=ceil_mode)  # fmt: skip
-    _check_options(mode, method, x.dtype, count_include_pad=count_include_pad, divisor=divisor, p=p)
+    _check_options(mode, method, x, count_include_pad=count_include_pad, divisor=divisor, p=p)
     if callable(mode):
         y = pool_with(mode, x, g, padding_mode, fill, method)
     elif mode in ("max", "min"):
@@ -91,7 +92,7 @@ def pool(
     return spatial_back(y, axes)
 
 
-def _check_options(mode: Any, method: str, dtype: Any, *, count_include_pad: bool, divisor: Any, p: Any) -> None:
+def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: bool, divisor: Any, p: Any) -> None:
     if method not in METHODS:
         raise ValueError(
             refuse("pool", "method", f"{method!r} is unknown", f"use one of {', '.join(map(repr, METHODS))}")
@@ -114,10 +115,10 @@ def _check_options(mode: Any, method: str, dtype: Any, *, count_include_pad: boo
             raise ValueError(refuse("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
     if p is not None:
         _check_p(p)
-    if mode in ("max", "min") and jnp.issubdtype(dtype, jnp.complexfloating):
-        raise TypeError(refuse("pool", "x", f"is {dtype}, and complex numbers have no {mode}", "pool their jnp.abs"))
-    if mode == "sum" and jnp.issubdtype(dtype, jnp.bool_):
-        raise TypeError(refuse("pool", "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
+    if mode in ("max", "min"):
+        refuse_complex("pool", x, mode)
+    if mode == "sum":
+        refuse_bool_sum("pool", x)
 
 
 def _check_p(p: Any) -> None:
@@ -134,6 +135,7 @@ def _read_window(function: str, window: Any, n: int) -> tuple[int, ...]:
 
 
 _EXAMPLE = """\
+>>> import jax.numpy as jnp
 >>> {name}(jnp.ones((3,) + (8,) * {n}), 2, "mean").shape == (3,) + (4,) * {n}
 True"""
 

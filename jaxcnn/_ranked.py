@@ -21,7 +21,10 @@ def ranked(
 
     @functools.wraps(operation)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        bound = signature.bind(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{name}: {error}") from None
         bound.arguments[second] = read(name, bound.arguments[second], n)
         return operation(*bound.args, **bound.kwargs)
 

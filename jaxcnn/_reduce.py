@@ -56,9 +56,14 @@ def beside(x: jax.Array, index: jax.Array) -> Cells:
     return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
 
 
-def refuse_complex(function: str, x: jax.Array) -> None:
+def refuse_bool_sum(function: str, x: jax.Array) -> None:
+    if jnp.issubdtype(x.dtype, jnp.bool_):
+        raise TypeError(refuse(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
+
+
+def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        problem = f"is {x.dtype}, and complex numbers have no max"
+        problem = f"is {x.dtype}, and complex numbers have no {mode}"
         raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
 
 

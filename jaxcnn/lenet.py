@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._conv import conv
-from jaxcnn._geometry import output_size
+from jaxcnn._geometry import axes_of, output_size
 from jaxcnn._pool import pool
 
 Params = dict[str, dict[str, jax.Array]]
@@ -57,7 +57,7 @@ def init(
     Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
-    n = len(spatial)
+    n = axes_of("lenet.init", "spatial", spatial)
     features = CONV2 * math.prod(_feature_map(side) for side in spatial)
     widths = (features, *DENSE, classes)
     shapes = {"conv1": (WINDOW,) * n + (channels, CONV1), "conv2": (WINDOW,) * n + (CONV1, CONV2)}

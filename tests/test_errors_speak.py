@@ -110,6 +110,11 @@ VALUE_ERRORS = [
 ]
 
 TYPE_ERRORS = [
+    ("pool2d(image, 2)", "pool2d: missing a required argument: 'mode'"),
+    ("lenet.init(jax.random.key(0), spatial=28)", "lenet.init: spatial is 28, which does not say how many axes"),
+    ("adaptive_pool(image > 0, (2, 2), 'sum')", "adaptive_pool: x is bool, whose sums do not fit in a bool"),
+    ("conv(batch, kernel, preferred_element_type='foo')", "conv: preferred_element_type is 'foo', which is no dtype"),
+    ("conv(batch, kernel, preferred_element_type=jnp.int8)", "is int8, which does not hold sums of float32"),
     ("pool(image, (2, 2), None)", "pool: mode must be a string or a callable f(w, axis=-1), not NoneType"),
     # Ranks and shapes.
     ("pool(image, 2, 'max')", "pool: window is 2, which does not say how many axes"),

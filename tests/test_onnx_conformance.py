@@ -57,8 +57,9 @@ def conv_transpose(a, x, w, bias=None):
 
 def max_pool(a, x):
     given = {"stride": 1, **options(a, "strides", "dilations", "ceil_mode")}
+    if a["outputs"] == 1:
+        return jc.pool(x, a["kernel_shape"], "max", **given)
     values, indices = jc.max_pool_with_indices(x, a["kernel_shape"], **given)
-    np.testing.assert_array_equal(values, jc.pool(x, a["kernel_shape"], "max", **given))
     spatial = x.shape[2:]
     if a.get("storage_order"):
         rows, columns = jnp.divmod(indices, spatial[1])
@@ -117,6 +118,7 @@ def test_onnx_case(case):
     attributes = {a.name: onnx.helper.get_attribute_value(a) for a in node.attribute}
     attributes = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
     inputs, outputs = case.data_sets[0]
+    attributes["outputs"] = len(outputs)
     y = quick_jit(lambda: OPERATORS[node.op_type](attributes, *inputs))()
-    for ours, theirs in zip(y if isinstance(y, tuple) else (y,), outputs, strict=False):
+    for ours, theirs in zip(y if isinstance(y, tuple) else (y,), outputs, strict=True):
         np.testing.assert_allclose(np.asarray(ours), theirs, rtol=case.rtol, atol=1e-6)

@@ -76,7 +76,11 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
     """The dtype preferred, if it can hold sums of `dtype` by lax's rule; None is `dtype` itself."""
     if preferred is None:
         return dtype
-    preferred = jnp.dtype(preferred)
+    try:
+        preferred = jnp.dtype(preferred)
+    except TypeError:
+        problem = f"is {preferred!r}, which is no dtype"
+        raise TypeError(refuse(function, "preferred_element_type", problem, "pass e.g. jnp.float32")) from None
     kinds = [jnp.integer, jnp.floating, jnp.complexfloating]
     kept = all(jnp.issubdtype(preferred, kind) for kind in kinds if jnp.issubdtype(dtype, kind))
     signed = jnp.issubdtype(dtype, jnp.signedinteger) <= jnp.issubdtype(preferred, jnp.signedinteger)
