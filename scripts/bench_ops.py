@@ -120,9 +120,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose name holds this")
     parser.add_argument("--seconds", type=float, default=1.0, help="for each of a row's two measurements")
     arguments = parser.parse_args()
-    print(
-        f"device: {jax.devices()[0].device_kind}, jax {jax.__version__}, float32, milliseconds; lax / jaxcnn above 1 is won"
-    )
+    print(f"device: {jax.devices()[0].device_kind}, jax {jax.__version__}, float32, milliseconds")
     print("| case | lax: forward / both | jaxcnn: forward / both | lax / jaxcnn: forward / both |\n|---|---|---|---|")
     for row in (row for row in ROWS if arguments.only in row.name):
         keys = jax.random.split(jax.random.key(0), len(row.shapes) + 1)
