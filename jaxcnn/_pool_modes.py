@@ -15,6 +15,7 @@ from jaxcnn._reduce import add, first_max, first_min, flat_windows, limits, redu
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
+    """The largest or smallest cell of each window."""
     lowest, highest = limits(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     padded, g = _surround(x, g, padding_mode, fill, identity), g.unpadded()
@@ -29,20 +30,12 @@ def pool_sums(
     count_include_pad: bool, divisor: int | None, p: float,
 ) -> jax.Array:  # fmt: skip
     """Sums, and what is made of them: means by their divisors, lp by powers before and a root after."""
-    out_dtype = (
-        x.dtype if mode == "sum" else jax.eval_shape(jnp.mean, jax.eval_shape(jnp.abs, x) if mode == "lp" else x).dtype
-    )
-    cells = _surround(
-        x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)),
-        g,
-        padding_mode,
-        fill,
-        0,
-        hide_padding=not count_include_pad,
-    )
+    summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
+    out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
+    cells = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype))
+    cells, laid = _surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
     if mode == "lp":
-        cells = (jnp.abs(cells) ** p).astype(accumulator(out_dtype))
-    laid = g.unpadded()
+        cells = jnp.abs(cells).astype(accumulator(out_dtype)) ** p
     if method == "definition":
         total = reduce_each_window(cells, laid, lambda w: jnp.sum(w, dtype=w.dtype))
     else:
@@ -75,9 +68,8 @@ def pool_with(
         y = f(flat_windows(padded, laid), axis=-1)
     wanted = (*x.shape[: x.ndim - g.n], *g.out)
     if jnp.shape(y) != wanted:
-        problem = (
-            f"{getattr(f, '__name__', f)!r} gave shape {jnp.shape(y)} for windows {(*wanted, math.prod(g.window))}"
-        )
+        name, given = getattr(f, "__name__", f), (*wanted, math.prod(g.window))
+        problem = f"{name!r} gave shape {jnp.shape(y)} for windows {given}"
         raise ValueError(refuse("pool", "mode", problem, f"it must reduce the axis it is given, to {wanted}"))
     return y
 

@@ -89,7 +89,13 @@ def windows(
     Array([[1., 2.],
            [4., 5.]], dtype=float32)
 
-    Source: `im2col`/`unfold`, here in any rank and without a copy of the layout of another library.
+    PyTorch's columns (samples, channels * taps, windows) of an x (samples, channels, H, W) are one line away:
+
+    >>> w = windows(jnp.ones((2, 3, 5, 5)), (2, 2))
+    >>> jnp.moveaxis(w, (-2, -1), (2, 3)).reshape(2, 3 * 4, 4 * 4).shape
+    (2, 12, 16)
+
+    Source: `im2col` of Chellapilla, Puri and Simard, 2006, and `torch.nn.functional.unfold`, in any rank.
     """
     x = as_array("windows", "x", x)
     spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
@@ -128,7 +134,13 @@ def fold(
            [2., 4., 2.],
            [1., 2., 1.]], dtype=float32)
 
-    Source: `col2im`/`fold`.
+    Columns in PyTorch's order, which is that of ONNX's Col2Im too, are brought into ours by one line:
+
+    >>> columns = jnp.ones((2, 3 * 4, 16))
+    >>> fold(jnp.moveaxis(columns.reshape(2, 3, 2, 2, 4, 4), (2, 3), (-2, -1)), (5, 5)).shape
+    (2, 3, 5, 5)
+
+    Source: `torch.nn.functional.fold` and ONNX's Col2Im, in any rank.
     """
     w, n = as_array("fold", "w", w), axes_of("fold", "spatial", spatial)
     if w.ndim < 2 * n:

@@ -86,7 +86,7 @@ def test_padding_modes_are_those_of_ndimage(ours, scipys):
 def test_unfold_and_fold_jax_6594():
     """PyTorch's column order, (samples, channels * taps, windows), is one line, and so is its way back."""
     w = jc.windows(X, (2, 3), stride=2)
-    columns = jnp.moveaxis(w, (-2, -1), (2, 3)).reshape(2, 3 * 6, -1)
+    columns = jnp.moveaxis(w, (-2, -1), (2, 3)).reshape(2, 3 * 6, 3 * 3)
     assert columns[0, 1 * 6 + 0 * 3 + 2, 0 * 3 + 1] == X[0, 1, 0, 2 + 2]
     again = jnp.moveaxis(columns.reshape(2, 3, 2, 3, *w.shape[2:4]), (2, 3), (-2, -1))
     counts = jc.fold(jnp.ones_like(w), (6, 8), stride=2)
