@@ -17,7 +17,7 @@ try:
 except ImportError as error:
     sys.exit(f"check_torch: {error}; install the CPU build of torch, and expecttest")
 
-SAMPLES = 200
+SAMPLES = 40
 CONV = ("weight", "bias", "stride", "padding", "dilation", "groups")
 TRANSPOSED = ("weight", "bias", "stride", "padding", "output_padding", "groups", "dilation")
 AVERAGE = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad", "divisor_override")
