@@ -4,11 +4,10 @@ from typing import Any
 
 import jax
 
-from jaxcnn._geometry import Geometry, geometry, integer, padding_pairs, per_axis, refuse
+from jaxcnn._contract import contract_transposed
+from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse
 from jaxcnn._layout import add_bias, layer
-from jaxcnn._padding import zero_pad
 from jaxcnn._ranked import kernel_rank, ranked
-from jaxcnn._ways.choose import contract_transposed
 
 
 def conv_transpose(
@@ -63,18 +62,18 @@ def conv_transpose(
     kernel = lay.kernel.swapaxes(0, 1)  # to `conv`, whose adjoint this is, our in_channels are the out_channels
     groups = integer(function, "groups", groups, least=1)
     _check_channels(lay.x.shape[1], kernel.shape, groups)
-    g, crop = _laid(lay.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
+    g = _laid(lay.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
     y = contract_transposed(
         function, lay.x, kernel, g, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
     )  # fmt: skip
-    return lay.restore(add_bias(function, zero_pad(y, crop), bias))
+    return lay.restore(add_bias(function, y, bias))
 
 
 def _laid(
     size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any, output_padding: Any, dilation: Any
-) -> tuple[Geometry, list[tuple[int, int]]]:
-    """The windows that the cells of x are on the whole output, and how much of its ends is cut off or added."""
+) -> Geometry:
+    """The windows that the cells of x are on the output."""
     function, n = "conv_transpose", len(window)
     window = per_axis(function, "window", window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
@@ -98,8 +97,9 @@ def _laid(
         if full - low - high + more < 1:
             problem = f"({low}, {high}) on axis {i} leaves nothing of an output of {full} + {more} cells"
             raise ValueError(refuse(function, "padding", problem, "cut off less"))
-    g = geometry(function, whole, window, stride=stride, dilation=dilation)
-    return g, [(-low, more - high) for (low, high), more in zip(pairs, extra, strict=True)]
+    columns = zip(whole, window, stride, pairs, extra, dilation, strict=True)
+    axes = (Axis(full - low - high + more, k, s, low, high - more, d) for full, k, s, (low, high), more, d in columns)
+    return Geometry(tuple(axes))
 
 
 def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:

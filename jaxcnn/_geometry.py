@@ -137,10 +137,22 @@ class Geometry:
     def out(self) -> tuple[int, ...]:
         return tuple(a.out for a in self.axes)
 
+    @cached_property
+    def size(self) -> tuple[int, ...]:
+        return tuple(a.size for a in self.axes)
+
     def unpadded(self) -> "Geometry":
         """The same windows over a map that has its padding already."""
         axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)
         return Geometry(axes)
+
+    def mirrored(self) -> "Geometry":
+        """At stride 1, the windows on the output whose flipped kernel gives back to each cell of the map its share."""
+        axes = []
+        for a in self.axes:
+            low = a.span - 1 - a.low
+            axes.append(a._replace(size=a.out, low=low, high=a.size + a.span - 1 - a.out - low))
+        return Geometry(tuple(axes))
 
 
 def geometry(

@@ -7,10 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._contract import contract, contract_transposed, result_dtype
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
 from jaxcnn._layout import layout
-from jaxcnn._padding import as_array, zero_pad
-from jaxcnn._ways.choose import contract, contract_transposed, result_dtype
+from jaxcnn._padding import as_array
 
 _NAME = "conv_general_dilated"
 
@@ -92,11 +92,12 @@ def _over_spread(
     groups, n = options["groups"], g.n
     flipped = jnp.flip(kernel, range(2, 2 + n))
     grouped = flipped.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:]).swapaxes(1, 2)
-    laid = zip(x.shape[2:], g.axes, spread, strict=True)
-    whole = Geometry(tuple(Axis((m - 1) * s + a.span, a.window, s, 0, 0, a.dilation) for m, a, s in laid))
     rows = grouped.reshape(x.shape[1], kernel.shape[0] // groups, *g.window)
-    y = contract_transposed(_NAME, x, rows, whole, **options)
-    y = zero_pad(y, [(a.low - a.span + 1, a.high - a.span + 1) for a in g.axes])
+    mirrored = zip(
+        Geometry(tuple(a._replace(stride=1) for a in g.axes)).mirrored().axes, spread, x.shape[2:], strict=True
+    )
+    laid = Geometry(tuple(a._replace(stride=s) for a, s, m in mirrored))
+    y = contract_transposed(_NAME, x, rows, laid, **options)
     return y[(slice(None), slice(None), *(slice(None, None, a.stride) for a in g.axes))]
 
 

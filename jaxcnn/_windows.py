@@ -3,7 +3,7 @@
 import functools
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import jax
@@ -37,16 +37,38 @@ def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) 
 def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
     """What each tap of the windows along one spatial axis of the padded x sees: one slice a tap."""
     a, at = g.axes[axis], x.ndim - g.n + axis
-    last = (a.out - 1) * a.stride + 1
-    starts = range(0, a.window * a.dilation, a.dilation)
-    return [lax.slice_in_dim(x, start, start + last, a.stride, at) for start in starts]
+    return _slices(x, at, a.window, a.dilation, (a.out - 1) * a.stride + 1, a.stride)
 
 
-def taps(x: jax.Array, g: Geometry) -> jax.Array:
-    """The windows of the padded x, tap axes first: (*lead, *spatial) to (*window, *lead, *out)."""
-    for axis in reversed(range(g.n)):
-        x = jnp.stack(tap_slices(x, axis, g))
+def taps(x: jax.Array, g: Geometry, axes: Sequence[int] | None = None) -> jax.Array:
+    """The windows of the padded x, on all axes or some, taps first: (*lead, *spatial) to (*window, *lead, *out)."""
+    for axis in reversed(range(g.n) if axes is None else axes):
+        x = _stack_taps(x, axis, g)
     return x
+
+
+def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
+    a, at = g.axes[axis], x.ndim - g.n + axis
+    coarse, fine = _levels(a.window)
+    if coarse == 1:
+        return jnp.stack(tap_slices(x, axis, g))
+    # Tap b * fine + a is the a-th of the windows that start at b * fine.
+    beyond = (coarse * fine - a.window) * a.dilation
+    x = lax.pad(x, jnp.zeros((), x.dtype), [(0, beyond if i == at else 0, 0) for i in range(x.ndim)])
+    last = (a.out - 1) * a.stride + 1
+    runs = jnp.stack(_slices(x, at, coarse, fine * a.dilation, last + (fine - 1) * a.dilation))
+    seen = jnp.stack(_slices(runs, at + 1, fine, a.dilation, last, a.stride), axis=1)
+    return seen.reshape(coarse * fine, *seen.shape[2:])[: a.window]
+
+
+def _levels(window: int) -> tuple[int, int]:
+    """A long window as a window of windows, since one slice for each of its taps takes long to compile."""
+    fine = window if window <= 32 else math.isqrt(window - 1) + 1
+    return -(-window // fine), fine
+
+
+def _slices(x: jax.Array, at: int, count: int, step: int, length: int, stride: int = 1) -> list[jax.Array]:
+    return [lax.slice_in_dim(x, i * step, i * step + length, stride, at) for i in range(count)]
 
 
 def windows(
@@ -167,10 +189,34 @@ def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:
 def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     """What each tap saw along one axis, added back in its place: (window, ...) to the padded map on this axis."""
     a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
-    config = [(0, 0, 0)] * (seen.ndim - 1)
-    placed = []
-    for tap in range(a.window):
-        low = tap * a.dilation
-        config[at] = (low, a.padded - low - (a.out - 1) * a.stride - 1, a.stride - 1)
-        placed.append(lax.pad(seen[tap], jnp.zeros((), seen.dtype), config))
-    return functools.reduce(operator.add, placed)
+    coarse, fine = _levels(a.window)
+    if coarse == 1:
+        return _sum(_place(cells, at, tap * a.dilation, a.padded, a.stride) for tap, cells in enumerate(seen))
+    beyond = coarse * fine - a.window
+    seen = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, beyond if i == 0 else 0, 0) for i in range(seen.ndim)])
+    seen = seen.reshape(coarse, fine, *seen.shape[1:]).swapaxes(0, 1)
+    run = (a.out - 1) * a.stride + (fine - 1) * a.dilation + 1
+    runs = _sum(_place(cells, at + 1, tap * a.dilation, run, a.stride) for tap, cells in enumerate(seen))
+    whole = a.padded + beyond * a.dilation
+    y = _sum(_place(cells, at, i * fine * a.dilation, whole) for i, cells in enumerate(runs))
+    return lax.slice_in_dim(y, 0, a.padded, axis=at)
+
+
+def spread_taps(y: jax.Array, g: Geometry, axes: Sequence[int]) -> jax.Array:
+    """The cells of y where each tap of their windows lies, zeros elsewhere, on some axes: (*lead, *out) to
+    (*window, *lead, *padded)."""
+    for axis in reversed(axes):
+        a, at = g.axes[axis], y.ndim - g.n + axis
+        y = jnp.stack([_place(y, at, tap * a.dilation, a.padded, a.stride) for tap in range(a.window)])
+    return y
+
+
+def _place(cells: jax.Array, at: int, start: int, size: int, stride: int = 1) -> jax.Array:
+    """The adjoint of a slice: cells from `start` on, `stride` apart, in an axis of `size` zeros."""
+    after = size - start - (cells.shape[at] - 1) * stride - 1
+    config = [(start, after, stride - 1) if i == at else (0, 0, 0) for i in range(cells.ndim)]
+    return lax.pad(cells, jnp.zeros((), cells.dtype), config)
+
+
+def _sum(parts: Iterable[jax.Array]) -> jax.Array:
+    return functools.reduce(operator.add, parts)

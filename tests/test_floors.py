@@ -17,8 +17,11 @@ FLOORS = [
     {"jaxcnn._geometry"},
     {"jaxcnn._padding"},
     {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
-    {"jaxcnn._ways", "jaxcnn._reduce"},  # a file for each way to contract windows, and how they are reduced
-    {"jaxcnn._ways.choose", "jaxcnn._pool_modes"},
+    {"jaxcnn._ways.way", "jaxcnn._reduce"},  # what a way to contract windows is, and how they are reduced
+    {"jaxcnn._ways.blocks"},
+    {"jaxcnn._ways"},  # a file for each way
+    {"jaxcnn._ways.choose"},
+    {"jaxcnn._contract", "jaxcnn._pool_modes"},
     {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
     | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive"},
     {"jaxcnn.lenet"},

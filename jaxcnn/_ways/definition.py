@@ -4,14 +4,14 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 
-from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
+from jaxcnn._ways.way import way
 from jaxcnn._windows import each_window
 
 
-def definition(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
+def correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     """(samples, in_channels, *spatial) with (out_channels, in_channels, *window) to (samples, out_channels, *out)."""
 
     def one_window(window: jax.Array, k: jax.Array) -> jax.Array:
@@ -30,14 +30,4 @@ def definition(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, prec
     return jax.vmap(one_sample)(zero_pad(x, g.padding).astype(dtype))
 
 
-def definition_transposed(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
-    """The adjoint in x, (samples, out_channels, *out) to (samples, in_channels, *padded).
-
-    y with zeros between and around its cells is correlated with the flipped kernel whose channels are swapped.
-    """
-    apart = [(a.span - 1, a.span - 1, a.stride - 1) for a in g.axes]
-    spread = lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0), (0, 0, 0), *apart])
-    flipped = jnp.flip(kernel, range(2, kernel.ndim)).swapaxes(0, 1)
-    axes = zip(spread.shape[2:], g.axes, strict=True)
-    each_cell = Geometry(tuple(Axis(size, a.window, 1, 0, 0, a.dilation) for size, a in axes))
-    return definition(spread, flipped, each_cell, dtype=dtype, precision=precision)
+definition = way(correlate)

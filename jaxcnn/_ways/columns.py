@@ -1,0 +1,66 @@
+"""Windows as columns: the windows of all samples are contracted with all kernels by one matrix product.
+
+A copy of x for every tap costs more than the product where there are many taps. On the axes that are `left` the
+product leaves each tap's share standing where its cell stands, and the shares are shifted and summed afterwards.
+"""
+
+import functools
+import operator
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import zero_pad
+from jaxcnn._ways.blocks import in_blocks
+from jaxcnn._ways.way import Way, by_mirror, way
+from jaxcnn._windows import fold_taps, spread_taps, tap_slices, taps
+
+
+def _columns(x: jax.Array, g: Geometry, unrolled: int) -> jax.Array:
+    """(*window[:unrolled], in_channels, samples, *out[:unrolled], *padded[unrolled:])
+
+    Channel-major: each tap is copied as one block, and what the product contracts lies in front.
+    """
+    return taps(zero_pad(x.swapaxes(0, 1), g.padding), g, range(unrolled))
+
+
+def _correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any, left: int) -> jax.Array:
+    left = min(left, g.n)
+    unrolled = g.n - left
+    rows = jnp.moveaxis(kernel, (*range(2 + unrolled, 2 + g.n), 1), (*range(left), -1))
+    contracted = (tuple(range(left + 1, left + 2 + unrolled)), tuple(range(unrolled + 1)))
+    y = lax.dot_general(rows, _columns(x, g, unrolled), (contracted, ((), ())), precision, dtype)
+    for axis in range(unrolled, g.n):
+        shares = (tap_slices(share, axis, g)[tap] for tap, share in enumerate(y))
+        y = functools.reduce(operator.add, shares)
+    return y.swapaxes(0, 1)
+
+
+def _lay_down(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
+    """Each cell of y lays its kernels down, and what overlaps is summed."""
+    rows = jnp.moveaxis(kernel, (0, 1), (-1, -2))
+    laid = lax.dot_general(rows, y.swapaxes(0, 1), (((g.n + 1,), (0,)), ((), ())), precision, dtype)
+    return zero_pad(fold_taps(laid, g).swapaxes(0, 1), [(-low, -high) for low, high in g.padding])
+
+
+def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any, left: int) -> jax.Array:
+    left = min(left, g.n)
+    unrolled = g.n - left
+    seen = spread_taps(y.swapaxes(0, 1), g, range(unrolled, g.n))
+    contracted = (tuple(range(left + 1, left + 2 + g.n)), tuple(range(unrolled + 1, unrolled + 2 + g.n)))
+    rows = lax.dot_general(seen, _columns(x, g, unrolled), (contracted, ((), ())), precision, dtype)
+    return jnp.moveaxis(rows, (*range(left), -1), (*range(2 + unrolled, 2 + g.n), 1))
+
+
+def _way(left: int) -> Way:
+    """Columns of all axes but the last `left`."""
+    correlate, gather = partial(_correlate, left=left), partial(_gather, left=left)
+    return way(correlate, by_mirror(correlate, _lay_down), gather)
+
+
+windows = _way(left=0)
+rows = in_blocks(_way(left=1))
