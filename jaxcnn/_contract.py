@@ -17,6 +17,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, none_if_zero, pad
 from jaxcnn._ways.choose import WAYS, check_method, choose
+from jaxcnn._ways.samples import in_blocks_of_samples
 
 # What each face is made of, in order, and the axes of each array before the spatial ones.
 MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
@@ -103,17 +104,19 @@ def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: An
 def _lower(
     a: jax.Array, b: jax.Array, *, on_cpu: bool, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
 ) -> jax.Array:
-    """What a platform computes: each group of channels by itself."""
-    if method == "auto":
-        method = choose(face, geometry, _sizes(face, a, b), dtype, on_cpu=on_cpu)
-    way = WAYS[method]
-    one = partial(getattr(way, face), g=geometry, dtype=accumulator(dtype), precision=precision)
-    axes = [AXES[role].index("group") for role in (*MADE_OF[face], face)]
-    if a.shape[axes[0]] == 1:
-        made = jnp.expand_dims(one(a.squeeze(axes[0]), b.squeeze(axes[1])), axes[2])
-    else:
-        made = jax.vmap(one, tuple(axes[:2]), axes[2])(a, b)
-    return made.astype(dtype)
+    """What a platform computes: each group of channels by itself, and a large batch in blocks."""
+    sizes = _sizes(face, a, b)
+    way = WAYS[choose(face, geometry, sizes, dtype, on_cpu=on_cpu) if method == "auto" else method]
+    one_group = partial(getattr(way, face), g=geometry, dtype=accumulator(dtype), precision=precision)
+    (at_a, at_b), at = ([AXES[role].index("group") for role in roles] for roles in (MADE_OF[face], (face,)))
+
+    def all_groups(a: jax.Array, b: jax.Array) -> jax.Array:
+        if sizes["group"] == 1:
+            return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
+        return jax.vmap(one_group, (at_a, at_b), *at)(a, b)
+
+    cells = way.cells(face, geometry, sizes["in"], sizes["out"]) * sizes["group"]
+    return in_blocks_of_samples(all_groups, a, b, cells=cells, summed=face == "kernel").astype(dtype)
 
 
 mlir.register_lowering(contraction, mlir.lower_fun(partial(_lower, on_cpu=False), multiple_results=False))

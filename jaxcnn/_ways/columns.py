@@ -5,6 +5,7 @@ product leaves each tap's share standing where its cell stands, and the shares a
 """
 
 import functools
+import math
 import operator
 from functools import partial
 from typing import Any
@@ -15,7 +16,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._ways.blocks import in_blocks
+from jaxcnn._ways.strides import in_blocks_of_the_stride
 from jaxcnn._ways.way import Way, by_mirror, way
 from jaxcnn._windows import fold_taps, spread_taps, tap_slices, taps
 
@@ -56,11 +57,22 @@ def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: A
     return jnp.moveaxis(rows, (*range(left), -1), (*range(2 + unrolled, 2 + g.n), 1))
 
 
+def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
+    if face == "x" and all(s == 1 for s in g.stride):
+        return _cells("y", g.mirrored(), outs, ins, left=left)
+    if face == "x":
+        return ins * math.prod(g.window) * math.prod(g.out)
+    unrolled, left_standing = g.axes[: g.n - left], g.axes[max(g.n - left, 0) :]
+    columns, shares = (math.prod(a.window for a in axes) for axes in (unrolled, left_standing))
+    positions = math.prod(a.out for a in unrolled) * math.prod(a.padded for a in left_standing)
+    return (ins * columns + outs * shares) * positions
+
+
 def _way(left: int) -> Way:
     """Columns of all axes but the last `left`."""
-    correlate, gather = partial(_correlate, left=left), partial(_gather, left=left)
-    return way(correlate, by_mirror(correlate, _lay_down), gather)
+    correlate, gather, cells = (partial(f, left=left) for f in (_correlate, _gather, _cells))
+    return way(correlate, by_mirror(correlate, _lay_down), gather)._replace(cells=cells)
 
 
 windows = _way(left=0)
-rows = in_blocks(_way(left=1))
+rows = in_blocks_of_the_stride(_way(left=1))

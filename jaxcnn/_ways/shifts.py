@@ -11,7 +11,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._ways.blocks import in_blocks
+from jaxcnn._ways.strides import in_blocks_of_the_stride
 from jaxcnn._ways.way import by_mirror, way
 
 # So many running sums at a time: a loop over more of them takes long to compile.
@@ -29,12 +29,12 @@ def correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, preci
 def gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     """The sums of all taps run in one loop, which reads x and y once."""
     products = [seen * y.astype(dtype) for _, seen in _shifted(x.astype(dtype), g)]
-    zero, over = np.zeros((), dtype), (0, *range(2, 2 + g.n))
+    zero, over = np.zeros((), dtype), (0, *range(2, 1 + g.n))  # the last axis apart: many short sums round less
     sums: list[jax.Array] = []
     for first in range(0, len(products), SUMS):
         some = products[first : first + SUMS]
         sums += lax.reduce(some, [zero] * len(some), _add_each, over)
-    return jnp.stack(sums, -1).reshape(y.shape[1], x.shape[1], *g.window)
+    return jnp.stack([jnp.sum(row, range(1, row.ndim)) for row in sums], -1).reshape(y.shape[1], x.shape[1], *g.window)
 
 
 def _shifted(x: jax.Array, g: Geometry) -> Iterator[tuple[tuple[int, int], jax.Array]]:
@@ -53,4 +53,4 @@ def _add_each(a: Any, b: Any) -> list[jax.Array]:
 
 
 _plain = way(correlate)
-shifts = in_blocks(way(correlate, by_mirror(correlate, _plain.x), gather))
+shifts = in_blocks_of_the_stride(way(correlate, by_mirror(correlate, _plain.x), gather))

@@ -19,6 +19,8 @@ class Way(NamedTuple):
     y: Face  # the correlation
     x: Face  # its adjoint in x: the transposed convolution, and the gradient for the data
     kernel: Face  # its adjoint in the kernel: the gradient for the kernel
+    # How many cells `cells(face, g, in_channels, out_channels)` are laid out in between for each sample.
+    cells: Callable[[str, Geometry, int, int], int] = lambda face, g, ins, outs: 0
 
 
 def way(y: Face, x: Face | None = None, kernel: Face | None = None) -> Way:

@@ -11,7 +11,7 @@ from jaxcnn._padding import zero_pad
 from jaxcnn._ways.way import Face, Way
 
 
-def in_blocks(way: Way) -> Way:
+def in_blocks_of_the_stride(way: Way) -> Way:
     """The way at stride 1, on blocks of the stride: the cells of a block are channels, and so are their taps.
 
     A window of k taps then has k / stride of them. An axis on which k is no such multiple, or that has a dilation as
@@ -28,8 +28,11 @@ def in_blocks(way: Way) -> Way:
     def kernel(x: jax.Array, y: jax.Array, g: Geometry, **options: Any) -> jax.Array:
         return _join(way.kernel(_split(zero_pad(x, _to_whole(g)), g), y, _blocked(g), **options), g)
 
-    faces = zip((y, x, kernel), way, strict=True)
-    return Way(*(_if_any(blocked, plain) for blocked, plain in faces))
+    def cells(face: str, g: Geometry, ins: int, outs: int) -> int:
+        return way.cells(face, _blocked(g), ins * math.prod(_sides(g)), outs)
+
+    faces = (_if_any(blocked, plain) for blocked, plain in zip((y, x, kernel), way[:3], strict=True))
+    return Way(*faces, cells)
 
 
 def _if_any(blocked: Face, plain: Face) -> Face:
