@@ -1,21 +1,42 @@
-"""One LeNet training step on jaxcnn's operators beside the same step on lax's, and beside nested Python loops."""
+"""One LeNet training step here beside the same step on lax's operators, in torch, and in nested Python loops."""
 
 import argparse
 import functools
-import random
+import shutil
 import statistics
 import time
-from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from _timing import (
+    PAUSE,
+    Call,
+    figure,
+    headline,
+    in_blocks,
+    in_turn,
+    machine,
+    print_list,
+    repeat,
+    table_head,
+    table_row,
+    torch_device,
+    torch_if_there,
+    torch_wait,
+    write_json,
+)
 from jax import lax
 
 from jaxcnn import lenet
 from jaxcnn.train.data import Split
 from jaxcnn.train.step import make_step, new_state
+
+RIVALS = ("lax", "torch eager", "torch.compile")
+LEARNING_RATE = 0.1
+GROWTH_BAR = 4.3  # for four times the batch
 
 
 def conv_on_lax(x, layer, padding):
@@ -79,51 +100,133 @@ def lenet_in_loops(params, images):
     return np.stack([logits(image) for image in images])
 
 
-def in_turn(calls: dict[str, Callable[[], object]], rounds: int) -> dict[str, list[float]]:
-    """Seconds of each call, `rounds` times, in an order drawn anew each round."""
-    seconds = {name: [] for name in calls}
-    for _ in range(rounds):
-        for name in random.sample(list(calls), len(calls)):
-            start = time.perf_counter()
-            jax.block_until_ready(calls[name]())
-            seconds[name].append(time.perf_counter() - start)
-    return seconds
+def trainer_here(apply, params, batch: Split) -> Call:
+    """Each call takes a step from where the last one led and returns the loss before it."""
+    optimizer = optax.sgd(LEARNING_RATE)
+    step, state = make_step(apply, optimizer), new_state(params, optimizer)
+
+    def trainer():
+        nonlocal state
+        state, metrics = step(state, batch)
+        return jax.block_until_ready((metrics["loss"], state))[0]
+
+    return trainer
 
 
-class Trainer:
-    """A compiled step with its own state, since each step gives its state away."""
+def trainer_on_lax(params, batch: Split, *, activation, pool_mode) -> Call:
+    """The step as a user of JAX and optax writes it."""
+    optimizer = optax.sgd(LEARNING_RATE)
 
-    def __init__(self, apply, params, batch):
-        optimizer = optax.sgd(0.1)
-        self.step = make_step(apply, optimizer)
-        self.state, self.batch = new_state(params, optimizer), batch
+    @functools.partial(jax.jit, donate_argnums=(0, 1))
+    def step(params, opt_state, images, labels):
+        def objective(params):
+            logits = lenet_on_lax(params, images, activation=activation, pool_mode=pool_mode)
+            return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
-    def __call__(self):
-        self.state, metrics = self.step(self.state, self.batch)
-        return metrics["loss"]
+        loss, gradient = jax.value_and_grad(objective)(params)
+        updates, opt_state = optimizer.update(gradient, opt_state, params)
+        return optax.apply_updates(params, updates), opt_state, loss
+
+    params = jax.tree.map(jnp.copy, params)
+    opt_state = optimizer.init(params)
+
+    def trainer():
+        nonlocal params, opt_state
+        params, opt_state, loss = step(params, opt_state, batch.images, batch.targets)
+        return jax.block_until_ready((loss, params))[0]
+
+    return trainer
 
 
-def compare(batch_size: int, activation, pool_mode: str, rounds: int) -> None:
+def trainer_in_torch(torch, params, batch: Split, *, activation, pool_mode, options: dict[str, Any] | None) -> Call:
+    """Options are those of torch.compile; None is eager."""
+    nn = torch.nn
+    activation = {jax.nn.sigmoid: nn.Sigmoid, jax.nn.relu: nn.ReLU}[activation]
+    pool = {"mean": nn.AvgPool2d, "max": nn.MaxPool2d}[pool_mode]
+    model = nn.Sequential(
+        nn.Conv2d(1, 6, 5, padding=2), activation(), pool(2),
+        nn.Conv2d(6, 16, 5), activation(), pool(2), nn.Flatten(),
+        nn.Linear(400, 120), activation(), nn.Linear(120, 84), activation(), nn.Linear(84, 10),
+    )  # fmt: skip
+    learned = [module for module in model if hasattr(module, "weight")]
+    for module, (name, layer) in zip(learned, params.items(), strict=True):
+        kernel = np.asarray(layer["kernel"])
+        module.weight.data = torch.tensor(kernel.T if name.startswith("dense") else kernel)
+        module.bias.data = torch.tensor(np.asarray(layer["bias"]))
+    model = model.to(torch_device())
+    images = torch.tensor(np.asarray(batch.images), device=torch_device())
+    labels = torch.tensor(np.asarray(batch.targets), device=torch_device(), dtype=torch.int64)
+    optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
+    forward = model
+    if options is not None:
+        torch.compiler.reset()  # a shape seen before would make it compile for any shape
+        forward = torch.compile(model, options=options)
+
+    def trainer():
+        optimizer.zero_grad()
+        loss = nn.functional.cross_entropy(forward(images), labels)
+        loss.backward()
+        optimizer.step()
+        torch_wait(torch)
+        return loss.detach()
+
+    return trainer
+
+
+def draw(batch_size: int) -> Split:
     key = jax.random.key(0)
-    params = lenet.init(key)
-    labels = jax.random.randint(key, (batch_size,), 0, 10)
-    batch = Split(jax.random.normal(key, (batch_size, 1, 28, 28)), labels)
-    options = {"activation": activation, "pool_mode": pool_mode}
-    trainers = {
-        "jaxcnn": Trainer(functools.partial(lenet.apply, **options), params, batch),
-        "lax": Trainer(functools.partial(lenet_on_lax, **options), params, batch),
+    return Split(jax.random.normal(key, (batch_size, 1, 28, 28)), jax.random.randint(key, (batch_size,), 0, 10))
+
+
+def first_losses(trainer: Call) -> list[float]:
+    """Of three steps, which also compile it and warm it up."""
+    return [float(trainer()) for _ in range(3)]
+
+
+def same(losses: list[float], others: list[float]) -> bool:
+    return np.allclose(losses, others, rtol=1e-4, atol=0)
+
+
+def compare(batch_size: int, activation, pool_mode: str, torch, seconds: float) -> tuple[dict[str, Any], Call]:
+    """The figures of one step, and its trainer."""
+    params, batch = lenet.init(jax.random.key(0)), draw(batch_size)
+    model = {"activation": activation, "pool_mode": pool_mode}
+    ours = trainer_here(functools.partial(lenet.apply, **model), params, batch)
+    rivals = {"lax": trainer_on_lax(params, batch, **model)}
+    if torch:
+        rivals["torch eager"] = trainer_in_torch(torch, params, batch, **model, options=None)
+        if shutil.which("g++"):
+            rivals["torch.compile"] = trainer_in_torch(torch, params, batch, **model, options={})
+    case = f"{activation.__name__} + {pool_mode}, batch {batch_size}"
+    losses = {whose: first_losses(trainer) for whose, trainer in {"jaxcnn": ours, **rivals}.items()}
+    options: dict[str, Any] = {}
+    if "torch.compile" in losses and not same(losses["torch.compile"], losses["torch eager"]):
+        options = {"layout_optimization": False}  # with it torch 2.13 takes wrong gradients of some of these models
+        rivals["torch.compile"] = trainer_in_torch(torch, params, batch, **model, options=options)
+        losses["torch.compile"] = first_losses(rivals["torch.compile"])
+    if not all(same(losses[whose], losses["jaxcnn"]) for whose in rivals):
+        raise AssertionError(f"{case}: the losses of three steps differ: {losses}")
+    if torch:
+        time.sleep(PAUSE)
+    beside = {whose: (in_turn if whose == "lax" else in_blocks)(ours, trainer, seconds)
+              for whose, trainer in rivals.items()}  # fmt: skip
+    figures = {
+        "case": case,
+        "losses": losses,
+        "torch_compile_options": options,
+        "jaxcnn_ms": beside["lax"].ours,
+        "behind_lax": beside["lax"].behind,
     }
-    for _ in range(3):  # compiles, warms up, and checks that both learn the same
-        losses = [float(trainer()) for trainer in trainers.values()]
-        np.testing.assert_allclose(*losses, rtol=1e-4)
-    seconds = in_turn(trainers, rounds)
-    ours, theirs = (1e3 * statistics.median(seconds[name]) for name in trainers)
-    ratio = statistics.median(b / a for a, b in zip(seconds["jaxcnn"], seconds["lax"], strict=True))
-    name = f"{activation.__name__} + {pool_mode}"
-    print(f"{name:<16} batch {batch_size:>5}  jaxcnn {ours:8.2f} ms  lax {theirs:8.2f} ms  lax / jaxcnn {ratio:5.2f}")
+    return figures | {"beside": {whose: vars(one) for whose, one in beside.items()}}, ours
 
 
-def against_loops() -> None:
+def line(row: dict[str, Any]) -> str:
+    pick = lambda what: [figure(row["beside"].get(whose, {}).get(what)) for whose in RIVALS]
+    behind = "behind lax" if row["behind_lax"] else ""
+    return table_row(row["case"], *pick("theirs"), figure(row["jaxcnn_ms"]), *pick("ratio"), behind)
+
+
+def against_loops(seconds: float) -> dict[str, float]:
     params = lenet.init(jax.random.key(0))
     images = jax.random.normal(jax.random.key(1), (10, 1, 28, 28))
     in_numpy = jax.tree.map(np.asarray, params)
@@ -131,27 +234,52 @@ def against_loops() -> None:
     logits = lenet_in_loops(in_numpy, np.asarray(images))
     loops = time.perf_counter() - start
     np.testing.assert_allclose(logits, lenet.apply(params, images), rtol=1e-3, atol=1e-4)
-    trainer = Trainer(lenet.apply, params, Split(images, jnp.arange(10)))
+    trainer = trainer_here(lenet.apply, params, Split(images, jnp.arange(10)))
     for _ in range(3):
-        jax.block_until_ready(trainer())
-    step = statistics.median(in_turn({"step": trainer}, 50)["step"])
+        trainer()
+    step = statistics.median(repeat(trainer, seconds)) / 1e3
     print(
         f"10 images: the forward pass alone takes {loops:.2f} s in NumPy loops, a whole training step here "
         f"{1e3 * step:.2f} ms: {loops / step:.0f} times faster (the starting text's step in PyTorch loops took 6.5 s: "
         f"{6.5 / step:.0f} times)"
     )
+    return {"numpy_loops_forward_s": loops, "step_s": step}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[10, 128, 1024])
-    parser.add_argument("--rounds", type=int, default=40)
+    parser.add_argument("--batch-sizes", type=int, nargs="+", default=[10, 128, 1024, 4096])
+    parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--no-torch", action="store_true")
     arguments = parser.parse_args()
-    print(f"device: {jax.devices()[0].device_kind}, jax {jax.__version__}")
+    torch = torch_if_there(not arguments.no_torch)
+    facts = machine(torch)
+    print(headline(facts), "; float32, milliseconds for a step", sep="")
+    if torch and not shutil.which("g++"):
+        print("torch.compile is left out: it needs g++")
+    print(table_head("step", *RIVALS, "jaxcnn", *(f"{whose} / jaxcnn" for whose in RIVALS), ""), flush=True)
+    rows, growth, kept = [], {}, {}
     for batch_size in arguments.batch_sizes:
         for activation, pool_mode in ((jax.nn.sigmoid, "mean"), (jax.nn.relu, "max")):
-            compare(batch_size, activation, pool_mode, arguments.rounds)
-    against_loops()
+            row, trainer = compare(batch_size, activation, pool_mode, torch, arguments.seconds)
+            rows.append(row)
+            print(line(row), flush=True)
+            if batch_size in (1024, 4096):
+                kept[pool_mode, batch_size] = trainer
+    print()
+    for row in rows:
+        if row["torch_compile_options"]:
+            print(f"{row['case']}: torch.compile learns something else, but for {row['torch_compile_options']}")
+    for pool_mode in ("mean", "max"):
+        if (pool_mode, 1024) in kept and (pool_mode, 4096) in kept:
+            growth[pool_mode] = in_turn(kept[pool_mode, 1024], kept[pool_mode, 4096], arguments.seconds).ratio
+            verdict = "over" if growth[pool_mode] > GROWTH_BAR else "within"
+            print(f"{pool_mode} pooling: time(4096) / time(1024) is {growth[pool_mode]:.2f}, {verdict} {GROWTH_BAR}")
+    behind = [row["case"] for row in rows if row["behind_lax"]]
+    print_list("slower than 1.05 times lax and by more than 30 microseconds", behind)
+    loops = against_loops(arguments.seconds)
+    write_json(arguments.json, {"machine": facts, "rows": rows, "growth": growth, "loops": loops})
 
 
 if __name__ == "__main__":

@@ -1,32 +1,77 @@
-"""Each operator beside lax's: forward, and the output with all gradients along a random cotangent in one call."""
+"""Each operator beside lax's and torch's: forward, and the output with all gradients along a random cotangent."""
 
 import argparse
+import dataclasses
 import functools
-import random
+import math
+import multiprocessing
+import os
+import re
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.signal
+from _timing import (
+    PAUSE,
+    Beside,
+    Call,
+    figure,
+    figures,
+    headline,
+    in_blocks,
+    in_turn,
+    machine,
+    print_list,
+    repeat,
+    table_head,
+    table_row,
+    timed,
+    torch_device,
+    torch_if_there,
+    torch_wait,
+    write_json,
+)
 from jax import lax
 
 import jaxcnn as jc
 
+OPERATORS, KERNELS, CUDNN = "operators", "large kernels", "cuDNN-sized"
+WAYS = ("forward", "both")
+TOLERANCE = 1e-5
+CAP = 20
+MIB = 2**20
+
 
 @dataclass(frozen=True)
 class Row:
-    """One operation, written twice."""
+    """One operation, written three times."""
 
     name: str
     shapes: tuple[tuple[int, ...], ...]
     ours: Callable[..., jax.Array]
     theirs: Callable[..., jax.Array]
+    torch: Callable[..., Any]
+    """after torch.nn.functional it takes the same as the others"""
+    torch_bar: float | None = 1.5
+    """how many times torch's time ours may take"""
+    table: str = OPERATORS
+    exact: Callable[..., tuple[np.ndarray, ...]] | None = None
+    """cotangent and inputs in float64 to output and gradients, where lax would take too long for that"""
+    scipy: tuple[str, Callable[..., np.ndarray]] | None = None
+    once: bool = False
+    """lax and torch take a minute or more for a call: their forward pass runs once, their gradients not at all"""
 
 
-def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1):
+def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1, **rest):
     n = len(kernel) - 2
     each = lambda value: (value,) * n
     theirs = functools.partial(
@@ -34,10 +79,16 @@ def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1):
         rhs_dilation=each(dilation), feature_group_count=groups,
     )  # fmt: skip
     ours = functools.partial(jc.conv, stride=stride, padding=pad, dilation=dilation, groups=groups)
-    return Row(name, (x, kernel), ours, theirs)
+
+    def torch(functional, x, kernel):
+        layer = getattr(functional, f"conv{n}d")
+        return layer(x, kernel, stride=stride, padding=pad, dilation=dilation, groups=groups)
+
+    bar = None if name.startswith("dense") else 1.5
+    return Row(name, (x, kernel), ours, theirs, torch, torch_bar=bar, **rest)
 
 
-def transposed(name, x, kernel, *, stride, pad):
+def transposed(name, x, kernel, *, stride, pad=0, **rest):
     n = len(kernel) - 2
     edge = [(k - 1 - pad, k - 1 - pad) for k in kernel[2:]]
 
@@ -45,10 +96,14 @@ def transposed(name, x, kernel, *, stride, pad):
         flipped = jnp.flip(kernel, range(2, 2 + n)).swapaxes(0, 1)
         return lax.conv_general_dilated(x, flipped, (1,) * n, edge, lhs_dilation=(stride,) * n)
 
-    return Row(name, (x, kernel), functools.partial(jc.conv_transpose, stride=stride, padding=pad), theirs)
+    def torch(functional, x, kernel):
+        return getattr(functional, f"conv_transpose{n}d")(x, kernel, stride=stride, padding=pad)
+
+    ours = functools.partial(jc.conv_transpose, stride=stride, padding=pad)
+    return Row(name, (x, kernel), ours, theirs, torch, **rest)
 
 
-def pool(name, x, window, mode, *, stride=None, pad=0):
+def pool(name, x, window, mode, *, stride=None, pad=0, **rest):
     n = len(window)
     lead = (1,) * (len(x) - n)
     steps = lead + (window if stride is None else (stride,) * n)
@@ -57,9 +112,61 @@ def pool(name, x, window, mode, *, stride=None, pad=0):
     def theirs(x):
         if mode == "max":
             return lax.reduce_window(x, -jnp.inf, lax.max, lead + window, steps, pads)
-        return lax.reduce_window(x, 0.0, lax.add, lead + window, steps, pads) / np.prod(window).item()
+        return lax.reduce_window(x, 0.0, lax.add, lead + window, steps, pads) / math.prod(window)
 
-    return Row(name, (x,), functools.partial(jc.pool, window=window, mode=mode, stride=stride, padding=pad), theirs)
+    def torch(functional, x):
+        layer = getattr(functional, f"{'max' if mode == 'max' else 'avg'}_pool{n}d")
+        return layer(x, window, stride=stride, padding=pad)
+
+    ours = functools.partial(jc.pool, window=window, mode=mode, stride=stride, padding=pad)
+    return Row(name, (x,), ours, theirs, torch, torch_bar=1.0, **rest)
+
+
+by_fft = functools.partial(scipy.signal.fftconvolve, axes=(-2, -1))
+
+
+def flip(x):
+    return np.flip(x, (-2, -1))
+
+
+def full(size, **rest):
+    """Convolution of two squares, everything that overlaps."""
+    pad = size - 1
+
+    def theirs(x, kernel):
+        flipped = jnp.flip(kernel)[None, None]
+        return lax.conv_general_dilated(x[None, None], flipped, (1, 1), [(pad, pad)] * 2)[0, 0]
+
+    def torch(functional, x, kernel):
+        return functional.conv2d(x[None, None], kernel.flip((0, 1))[None, None], padding=pad)[0, 0]
+
+    def exact(cotangent, x, kernel):
+        return (
+            by_fft(x, kernel),
+            by_fft(cotangent, flip(kernel), mode="valid"),
+            by_fft(cotangent, flip(x), mode="valid"),
+        )
+
+    square = (size, size)
+    return Row(
+        f"FULL: {size}x{size} on {size}x{size}", (square, square),
+        functools.partial(jc.convolve, padding="FULL"), theirs, torch,
+        table=KERNELS, exact=exact, scipy=("scipy.signal.fftconvolve", scipy.signal.fftconvolve), **rest,
+    )  # fmt: skip
+
+
+def depthwise(name, x, side, **rest):
+    return conv(name, x, (x[1], 1, side, side), pad=side // 2, groups=x[1], **rest)
+
+
+def depthwise_by_fft(cotangent, x, kernel):
+    """One sample, an odd window, as much padding as keeps the size."""
+    cotangent, x, kernel = cotangent[0], x[0], kernel[:, 0]
+    pad = kernel.shape[-1] // 2
+    padded = np.pad(x, ((0, 0), (pad, pad), (pad, pad)))
+    dx = by_fft(cotangent, kernel)[:, pad:-pad, pad:-pad]
+    dk = by_fft(padded, flip(cotangent), mode="valid")
+    return by_fft(padded, flip(kernel), mode="valid")[None], dx[None], dk[:, None]
 
 
 ROWS = (
@@ -67,44 +174,56 @@ ROWS = (
     conv("LeNet conv2: (128,6,14,14), 16 of 5x5", (128, 6, 14, 14), (16, 6, 5, 5)),
     conv("dense: (4,64,56,56), 64 of 3x3, pad 1", (4, 64, 56, 56), (64, 64, 3, 3), pad=1),
     conv("dense: (8,256,14,14), 256 of 3x3, pad 1", (8, 256, 14, 14), (256, 256, 3, 3), pad=1),
-    conv("dense: (4,3,224,224), 64 of 7x7, stride 2", (4, 3, 224, 224), (64, 3, 7, 7), stride=2, pad=3),
-    conv("dilated: (4,64,32,32), 64 of 3x3, dilation 4", (4, 64, 32, 32), (64, 64, 3, 3), dilation=4, pad=4),
-    conv("grouped: (4,64,32,32), 64 of 3x3, 8 groups", (4, 64, 32, 32), (64, 8, 3, 3), pad=1, groups=8),
-    conv("depthwise: (4,64,56,56), 3x3, pad 1", (4, 64, 56, 56), (64, 1, 3, 3), pad=1, groups=64),
-    conv("depthwise: (4,96,28,28), 7x7, pad 3", (4, 96, 28, 28), (96, 1, 7, 7), pad=3, groups=96),
+    conv("dense: (4,3,224,224), 64 of 7x7, stride 2, pad 3", (4, 3, 224, 224), (64, 3, 7, 7), stride=2, pad=3),
+    conv("dense: (4,64,56,56), 128 of 3x3, stride 2, pad 1", (4, 64, 56, 56), (128, 64, 3, 3), stride=2, pad=1),
+    conv("dilated: (4,64,32,32), 64 of 3x3, dilation 4, pad 4", (4, 64, 32, 32), (64, 64, 3, 3), dilation=4, pad=4),
+    conv("grouped: (4,64,32,32), 64 of 3x3, pad 1, 8 groups", (4, 64, 32, 32), (64, 8, 3, 3), pad=1, groups=8),
+    depthwise("depthwise: (4,64,56,56), 3x3, pad 1", (4, 64, 56, 56), 3),
+    depthwise("depthwise: (4,96,28,28), 7x7, pad 3", (4, 96, 28, 28), 7),
+    conv("depthwise 1-D: (8,512,1024), 5, pad 2", (8, 512, 1024), (512, 1, 5), pad=2, groups=512),
     conv("1-D: (8,64,4096), 64 of 9, pad 4", (8, 64, 4096), (64, 64, 9), pad=4),
     conv("3-D: (1,16,32,32,32), 16 of 3x3x3, pad 1", (1, 16, 32, 32, 32), (16, 16, 3, 3, 3), pad=1),
-    transposed("transposed: (4,64,32,32) to 32, 4x4, stride 2", (4, 64, 32, 32), (64, 32, 4, 4), stride=2, pad=1),
-    transposed("transposed: (1,64,32,32,16) to 1, 3x3x3", (1, 64, 32, 32, 16), (64, 1, 3, 3, 3), stride=2, pad=1),
+    transposed("transposed 2-D: (4,64,32,32) to 32, 4x4, stride 2, pad 1", (4, 64, 32, 32), (64, 32, 4, 4),
+               stride=2, pad=1),
+    transposed("transposed 1-D: (1,64,128) to 1, 1024, stride 256", (1, 64, 128), (64, 1, 1024), stride=256),
+    transposed("transposed 3-D: (1,64,32,32,16) to 1, 3x3x3, stride 2, pad 1", (1, 64, 32, 32, 16), (64, 1, 3, 3, 3),
+               stride=2, pad=1),
     pool("max pool 2x2: (64,6,28,28)", (64, 6, 28, 28), (2, 2), "max"),
     pool("max pool 3x3, stride 2, pad 1: (4,64,112,112)", (4, 64, 112, 112), (3, 3), "max", stride=2, pad=1),
     pool("max pool 5x5, stride 1, pad 2: (4,64,56,56)", (4, 64, 56, 56), (5, 5), "max", stride=1, pad=2),
     pool("mean pool 2x2: (128,6,28,28)", (128, 6, 28, 28), (2, 2), "mean"),
     pool("mean pool 3x3, stride 1, pad 1: (4,64,56,56)", (4, 64, 56, 56), (3, 3), "mean", stride=1, pad=1),
-    pool("max pool 2x2x2: (2,16,32,32,32)", (2, 16, 32, 32, 32), (2, 2, 2), "max"),
-)
+    pool("max pool 3-D 2x2x2: (2,16,32,32,32)", (2, 16, 32, 32, 32), (2, 2, 2), "max"),
+    full(300, once=True),
+    depthwise("depthwise 31x31: (1,64,56,56), pad 15", (1, 64, 56, 56), 31, table=KERNELS, exact=depthwise_by_fft),
+)  # fmt: skip
 
-
-def milliseconds(call, args) -> float:
-    start = time.perf_counter()
-    jax.block_until_ready(call(*args))
-    return 1e3 * (time.perf_counter() - start)
-
-
-def compare(ours, theirs, args, seconds: float) -> tuple[float, float, float]:
-    """Median milliseconds of both and the median ratio of pairs, after their answers were seen to agree."""
-    ours, theirs = jax.jit(ours), jax.jit(theirs)
-    for a, b in zip(*(jax.tree.leaves(f(*args)) for f in (ours, theirs)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * float(jnp.abs(b).max()))
-    pairs, end = [], time.perf_counter() + seconds
-    while len(pairs) < 5 or (time.perf_counter() < end and len(pairs) < 200):
-        if random.random() < 0.5:
-            a, b = milliseconds(ours, args), milliseconds(theirs, args)
-        else:
-            b, a = milliseconds(theirs, args), milliseconds(ours, args)
-        pairs.append((a, b))
-    medians = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return *medians, statistics.median(b / a for a, b in pairs)
+LARGE = tuple(
+    dataclasses.replace(row, table=CUDNN)
+    for row in (
+        conv("dense: (32,3,224,224), 64 of 7x7, stride 2, pad 3", (32, 3, 224, 224), (64, 3, 7, 7), stride=2, pad=3),
+        conv("dense: (32,64,56,56), 64 of 3x3, pad 1", (32, 64, 56, 56), (64, 64, 3, 3), pad=1),
+        conv("dense: (32,256,56,56), 64 of 1x1", (32, 256, 56, 56), (64, 256, 1, 1)),
+        conv("dense: (32,128,56,56), 128 of 3x3, stride 2, pad 1", (32, 128, 56, 56), (128, 128, 3, 3),
+             stride=2, pad=1),
+        conv("dense: (32,128,28,28), 128 of 3x3, pad 1", (32, 128, 28, 28), (128, 128, 3, 3), pad=1),
+        conv("dense: (32,256,14,14), 256 of 3x3, pad 1", (32, 256, 14, 14), (256, 256, 3, 3), pad=1),
+        conv("dense: (32,512,7,7), 512 of 3x3, pad 1", (32, 512, 7, 7), (512, 512, 3, 3), pad=1),
+        conv("dilated: (32,256,28,28), 256 of 3x3, dilation 2, pad 2", (32, 256, 28, 28), (256, 256, 3, 3),
+             dilation=2, pad=2),
+        conv("grouped: (32,128,56,56), 128 of 3x3, pad 1, 32 groups", (32, 128, 56, 56), (128, 4, 3, 3),
+             pad=1, groups=32),
+        depthwise("depthwise: (32,144,56,56), 3x3, pad 1", (32, 144, 56, 56), 3),
+        depthwise("depthwise: (32,384,28,28), 7x7, pad 3", (32, 384, 28, 28), 7),
+        conv("depthwise 1-D: (32,1024,2048), 5, pad 2", (32, 1024, 2048), (1024, 1, 5), pad=2, groups=1024),
+        conv("1-D: (32,128,8192), 128 of 9, pad 4", (32, 128, 8192), (128, 128, 9), pad=4),
+        conv("3-D: (4,64,32,56,56), 64 of 3x3x3, pad 1", (4, 64, 32, 56, 56), (64, 64, 3, 3, 3), pad=1),
+        transposed("transposed 2-D: (32,256,32,32) to 128, 4x4, stride 2, pad 1", (32, 256, 32, 32), (256, 128, 4, 4),
+                   stride=2, pad=1),
+        pool("max pool 3x3, stride 2, pad 1: (32,64,112,112)", (32, 64, 112, 112), (3, 3), "max", stride=2, pad=1),
+        pool("mean pool 2x2: (32,256,56,56)", (32, 256, 56, 56), (2, 2), "mean"),
+    )
+)  # fmt: skip
 
 
 def with_gradients(f):
@@ -115,22 +234,293 @@ def with_gradients(f):
     return call
 
 
+def draw(row: Row) -> list[np.ndarray]:
+    """A cotangent and the inputs."""
+    generator = np.random.default_rng(0)
+    shapes = [jax.ShapeDtypeStruct(shape, np.float32) for shape in row.shapes]
+    shapes = [jax.eval_shape(row.theirs, *shapes), *shapes]
+    return [generator.standard_normal(shape.shape, np.float32) for shape in shapes]
+
+
+class Program:
+    """One function compiled for its arguments, with what that took."""
+
+    def __init__(self, f: Callable[..., Any], drawn: list[np.ndarray], way: str):
+        self.arguments = jax.block_until_ready([jnp.asarray(x) for x in drawn[way == "forward" :]])
+        start = time.perf_counter()
+        f = with_gradients(f) if way == "both" else f
+        self.compiled = jax.jit(f).lower(*self.arguments).compile()
+        self.seconds = time.perf_counter() - start
+        memory = self.compiled.memory_analysis()
+        parts = (memory.temp_size_in_bytes, memory.output_size_in_bytes, memory.argument_size_in_bytes)
+        self.mib = sum(parts) / MIB
+
+    def __call__(self):
+        return self.compiled(*self.arguments)
+
+
+def torch_call(torch, row: Row, drawn: list[np.ndarray], way: str) -> Call:
+    cotangent, *inputs = (torch.tensor(x, device=torch_device()) for x in drawn)
+    inputs = [x.requires_grad_() for x in inputs]
+
+    def forward():
+        with torch.no_grad():
+            y = row.torch(torch.nn.functional, *inputs)
+        torch_wait(torch)
+        return y
+
+    def both():
+        y = row.torch(torch.nn.functional, *inputs)
+        gradients = torch.autograd.grad(y, inputs, cotangent)
+        torch_wait(torch)
+        return y, gradients
+
+    return both if way == "both" else forward
+
+
+def in_numpy(answer) -> list[np.ndarray]:
+    """Output, and gradients if it has them, in float64."""
+    leaves = (leaf.detach().cpu() if hasattr(leaf, "detach") else leaf for leaf in jax.tree.leaves(answer))
+    return [np.asarray(leaf).astype(np.float64) for leaf in leaves]
+
+
+def in_float64(row: Row, drawn: list[np.ndarray]) -> list[np.ndarray]:
+    """Output and gradients."""
+    wide = [x.astype(np.float64) for x in drawn]
+    if row.exact:
+        return list(row.exact(*wide))
+    with jax.enable_x64(True):
+        return in_numpy(jax.jit(with_gradients(row.theirs))(*wide))
+
+
+def distances(answer: list[np.ndarray], expected: list[np.ndarray]) -> list[float]:
+    """Largest difference of the outputs and of each gradient, as a part of the largest number."""
+    assert [a.shape for a in answer] == [b.shape for b in expected]
+    return [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(answer, expected, strict=True)]
+
+
+def check(case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], list[np.ndarray]]) -> None:
+    """Each is near ours, or it and ours are near float64; ours alone must be."""
+    near = lambda one, other: np.max(distances(one, other)) <= TOLERANCE
+    far = [whose for whose, answer in answers.items() if whose != "jaxcnn" and not near(answers["jaxcnn"], answer)]
+    for whose in ("jaxcnn", *far) if far or len(answers) == 1 else ():
+        expected = exact()[: len(answers[whose])]
+        if not near(answers[whose], expected):
+            off = figures(*distances(answers[whose], expected))
+            raise AssertionError(f"{case}: {whose} is off from float64, output / gradients, by {off} of the largest")
+
+
+def peak() -> int:
+    """Bytes: on a GPU the most that was allocated there, else the most that this process had in memory."""
+    if jax.default_backend() == "gpu":
+        return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
+    # Not ru_maxrss, which a new process inherits from the one that starts it.
+    return 1024 * int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
+
+
+def peak_of_one_call(platform: str, name: str, table: str, whose: str, way: str) -> float:
+    """MiB by which the peak of this process grows as it compiles and runs one function."""
+    configure(platform)
+    row = next(row for row in ROWS + LARGE if (row.name, row.table) == (name, table))
+    drawn = draw(row)
+    jax.block_until_ready([jnp.asarray(x) for x in drawn])
+    warm_up()
+    before = peak()
+    jax.block_until_ready(Program(row.ours if whose == "jaxcnn" else row.theirs, drawn, way)())
+    return (peak() - before) / MIB
+
+
+def peak_in_fresh_process(*what: str) -> float:
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(peak_of_one_call, *what).result()
+
+
+def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
+    """All figures of one row, forward or both, after the answers were seen to agree."""
+    drawn = draw(row)
+    ours = Program(row.ours, drawn, way)
+    theirs = Program(row.theirs, drawn, way)
+    result = {
+        "compile_s": {"jaxcnn": ours.seconds, "lax": theirs.seconds},
+        "mib": {"jaxcnn": ours.mib, "lax": theirs.mib},
+    }
+    rivals: dict[str, Call] = {}
+    if not (row.once and way == "both"):
+        rivals["lax"] = theirs
+        if torch:
+            rivals["torch"] = torch_call(torch, row, drawn, way)
+
+    first, answers = {}, {}
+    for whose, call in {"jaxcnn": ours, **rivals}.items():
+        first[whose], answer = timed(call)
+        answers[whose] = in_numpy(answer)
+    check(f"{row.name}, {way}", answers, functools.cache(lambda: in_float64(row, drawn)))
+    if torch:
+        time.sleep(PAUSE)
+
+    beside: dict[str, Beside] = {}
+    if row.scipy and way == "forward":
+        name, f = row.scipy
+        beside[name] = in_turn(ours, lambda: f(*drawn[1:]), seconds)
+    if row.once:
+        result["jaxcnn_ms"] = statistics.median(repeat(ours, seconds))
+        for whose in rivals:
+            beside[whose] = Beside.of([(result["jaxcnn_ms"], first[whose])])
+    else:
+        beside["lax"] = in_turn(ours, theirs, seconds)
+        result["jaxcnn_ms"] = beside["lax"].ours
+        if torch:
+            beside["torch"] = in_blocks(ours, rivals["torch"], seconds)
+    behind = "lax" in beside and beside["lax"].behind
+    return result | {"beside": {whose: vars(one) for whose, one in beside.items()}, "behind_lax": behind}
+
+
+def line(row: dict[str, Any]) -> str:
+    ways = [row[way] for way in WAYS]
+    pick = lambda whose, what: figures(*(way["beside"].get(whose, {}).get(what) for way in ways))
+    behind = ", ".join(way for way in WAYS if row[way]["behind_lax"])
+    return table_row(
+        row["case"], pick("lax", "theirs"), pick("torch", "theirs"), figures(*(way["jaxcnn_ms"] for way in ways)),
+        pick("lax", "ratio"), pick("torch", "ratio"), behind and f"behind lax: {behind}",
+    )  # fmt: skip
+
+
+class Cost(NamedTuple):
+    """What a function takes beside time, and what is let pass although it is more than twice lax's."""
+
+    key: str
+    title: str
+    bar: str
+    least: Callable[[float], float]
+
+    def measured(self, rows: list[dict[str, Any]]) -> bool:
+        return self.key in rows[0]["forward"]
+
+    def broken(self, way: dict[str, Any]) -> bool:
+        took = way.get(self.key, {})
+        return "lax" in took and took["jaxcnn"] > max(2 * took["lax"], self.least(took["lax"]))
+
+
+COSTS = (
+    Cost("compile_s", "compile, s", "compiles longer than twice lax and 0.5 s", lambda lax: 0.5),
+    Cost("mib", "program, MiB", "program of more memory than twice lax and lax + 64 MiB", lambda lax: lax + 64),
+    Cost("peak_mib", "peak, MiB", "peak of more memory than twice lax and lax + 64 MiB", lambda lax: lax + 64),
+)
+
+
+def costs(rows: list[dict[str, Any]]) -> str:
+    """The table of compile times and memory."""
+    columns = [(cost, whose) for cost in COSTS for whose in ("lax", "jaxcnn") if cost.measured(rows)]
+    lines = [table_head("case, forward / both", *(f"{cost.title}: {whose}" for cost, whose in columns))]
+    for row in rows:
+        cells = (figures(*(row[way][cost.key].get(whose) for way in WAYS)) for cost, whose in columns)
+        lines.append(table_row(row["case"], *cells))
+    return "\n".join(lines)
+
+
+def geometric_means(rows: list[dict[str, Any]], whose: str, cap: float = math.inf) -> list[float | None]:
+    means = []
+    for way in WAYS:
+        ratios = [row[way]["beside"][whose]["ratio"] for row in rows if whose in row[way]["beside"]]
+        means.append(statistics.geometric_mean(min(ratio, cap) for ratio in ratios) if ratios else None)
+    return means
+
+
+def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """What was won and what was lost, over all rows that ran."""
+
+    def where(lost):
+        found = {row["case"]: [way for way in WAYS if lost(row, row[way])] for row in rows}
+        return [f"{case} ({', '.join(ways)})" for case, ways in found.items() if ways]
+
+    def behind_torch(row, way):
+        torch = way["beside"].get("torch")
+        return torch is not None and row["torch_bar"] is not None and torch["ratio"] * row["torch_bar"] < 1
+
+    lost = {
+        "slower than 1.05 times lax and by more than 30 microseconds": where(lambda _, way: way["behind_lax"]),
+        "slower than torch (pooling) or than 1.5 times torch (others but dense)": where(behind_torch),
+    }
+    lost |= {cost.bar: where(lambda _, way, cost=cost: cost.broken(way)) for cost in COSTS if cost.measured(rows)}
+    tables = {}
+    for table in (OPERATORS, KERNELS, CUDNN):
+        if among := [row for row in rows if row["table"] == table]:
+            tables[table] = {
+                "rows": len(among),
+                "behind lax": sum(any(row[way]["behind_lax"] for way in WAYS) for row in among),
+                "lax / jaxcnn": geometric_means(among, "lax", CAP),
+                "torch / jaxcnn": geometric_means(among, "torch"),
+            }
+    return {"lost": lost, "tables": tables}
+
+
+def print_summary(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
+    for row in rows:
+        for whose, one in row["forward"]["beside"].items():
+            if whose not in ("lax", "torch"):
+                print(f"{row['case']}: {whose} {figure(one['theirs'])} ms, beside it jaxcnn {figure(one['ours'])} ms, "
+                      f"{whose} / jaxcnn {figure(one['ratio'])}")  # fmt: skip
+        if row["once"]:
+            print(f"{row['case']}: lax and torch were called once, and their gradients left out: they take minutes")
+    for table, of in found["tables"].items():
+        print(f"{table}: {of['behind lax']} of {of['rows']} rows behind lax; geometric means, forward / both: "
+              f"lax / jaxcnn (each at most {CAP}) {figures(*of['lax / jaxcnn'])}, "
+              f"torch / jaxcnn {figures(*of['torch / jaxcnn'])}")  # fmt: skip
+    for title, names in found["lost"].items():
+        print_list(title, names)
+
+
+def configure(platform: str) -> None:
+    """Before any array is made."""
+    if platform == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+        return
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch and the fresh processes need some
+    jax.config.update("jax_default_matmul_precision", "highest")
+    if jax.default_backend() != "gpu":
+        sys.exit(f"bench_ops: --platform gpu: JAX runs on {jax.default_backend()}; pip install 'jax[cuda13]'")
+
+
+def warm_up() -> None:
+    """What only the first compilation takes."""
+    jax.jit(lambda x: x @ x + 1).lower(jnp.ones((8, 8))).compile()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", default="", help="rows whose name holds this")
-    parser.add_argument("--seconds", type=float, default=1.0, help="for each of a row's two measurements")
+    parser.add_argument("--only", default="", metavar="TEXT", help="rows whose name holds this")
+    parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
+    parser.add_argument("--platform", choices=["cpu", "gpu"], default="cpu")
+    parser.add_argument("--large", action="store_true", help="cuDNN-sized rows as well")
+    parser.add_argument("--memory", action="store_true", help="peak memory of each function, in a process of its own")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--no-torch", action="store_true")
     arguments = parser.parse_args()
-    print(f"device: {jax.devices()[0].device_kind}, jax {jax.__version__}, float32, milliseconds")
-    print("| case | lax: forward / both | jaxcnn: forward / both | lax / jaxcnn: forward / both |\n|---|---|---|---|")
-    for row in (row for row in ROWS if arguments.only in row.name):
-        keys = jax.random.split(jax.random.key(0), len(row.shapes) + 1)
-        args = [jax.random.normal(key, shape) for key, shape in zip(keys[1:], row.shapes, strict=True)]
-        cotangent = jax.random.normal(keys[0], jax.eval_shape(row.theirs, *args).shape)
-        one = compare(row.ours, row.theirs, args, arguments.seconds)
-        both = compare(with_gradients(row.ours), with_gradients(row.theirs), (cotangent, *args), arguments.seconds)
-        columns = ([f"{value:.2f}" for value in pair] for pair in zip(one, both, strict=True))
-        ours, theirs, ratio = (" / ".join(column) for column in columns)
-        print(f"| {row.name} | {theirs} | {ours} | {ratio} |", flush=True)
+    chosen = [row for row in ROWS + LARGE * arguments.large if arguments.only in row.name]
+    if not chosen:
+        parser.error(f"no row's name holds {arguments.only!r}")
+    configure(arguments.platform)
+    torch = torch_if_there(not arguments.no_torch)
+    facts = machine(torch)
+    print(headline(facts), "; float32, milliseconds, forward / both", sep="")
+    print(table_head("case", "lax", "torch", "jaxcnn", "lax / jaxcnn", "torch / jaxcnn", ""), flush=True)
+    warm_up()
+    rows = []
+    for row in chosen:
+        result = {"case": row.name, "table": row.table, "torch_bar": row.torch_bar, "once": row.once}
+        for way in WAYS:
+            result[way] = measure(row, way, torch, arguments.seconds)
+            if arguments.memory:
+                result[way]["peak_mib"] = {
+                    whose: peak_in_fresh_process(arguments.platform, row.name, row.table, whose, way)
+                    for whose in (("jaxcnn",) if row.once else ("jaxcnn", "lax"))
+                }
+        rows.append(result)
+        print(line(result), flush=True)
+    found = summary(rows)
+    print(f"\n{costs(rows)}\n")
+    print_summary(rows, found)
+    write_json(arguments.json, {"machine": facts, "rows": rows, "summary": found})
 
 
 if __name__ == "__main__":

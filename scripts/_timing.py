@@ -1,0 +1,157 @@
+"""What the benchmarks share: timing by turns and in blocks, torch where it is, the machine, how figures are written."""
+
+import datetime
+import json
+import os
+import platform
+import random
+import re
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jaxlib
+
+Call = Callable[[], Any]
+BLOCKS = 3
+PAUSE = 0.2  # seconds until torch's threads have stopped spinning
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Two calls beside each other: medians in milliseconds, and medians over the pairs."""
+
+    ours: float
+    theirs: float
+    ratio: float
+    """theirs / ours: above 1 is won"""
+    excess: float
+    """ours - theirs, in milliseconds"""
+
+    @classmethod
+    def of(cls, pairs):
+        ours, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+        ratio = statistics.median(b / a for a, b in pairs)
+        return cls(ours, theirs, ratio, statistics.median(a - b for a, b in pairs))
+
+    @property
+    def behind(self) -> bool:
+        """Slower than 1.05 times the other and by more than 30 microseconds."""
+        return self.ratio < 1 / 1.05 and self.excess > 0.03
+
+
+def timed(call: Call) -> tuple[float, Any]:
+    """Milliseconds of one call until its answer is there, and the answer."""
+    start = time.perf_counter()
+    answer = jax.block_until_ready(call())
+    return 1e3 * (time.perf_counter() - start), answer
+
+
+def repeat(call: Call, seconds: float) -> list[float]:
+    """Milliseconds of each call, once and then for as long as there is time."""
+    times, end = [timed(call)[0]], time.perf_counter() + seconds
+    while time.perf_counter() < end and len(times) < 200:
+        times.append(timed(call)[0])
+    return times
+
+
+def in_turn(ours: Call, theirs: Call, seconds: float) -> Beside:
+    """Both one after the other in an order drawn each time: at least five pairs, unless they take ten times as long."""
+    pairs, start = [], time.perf_counter()
+    while not pairs or time.perf_counter() < start + (seconds if len(pairs) >= 5 else 10 * seconds):
+        if len(pairs) == 200:
+            break
+        if random.random() < 0.5:
+            a, b = timed(ours)[0], timed(theirs)[0]
+        else:
+            b, a = timed(theirs)[0], timed(ours)[0]
+        pairs.append((a, b))
+    return Beside.of(pairs)
+
+
+def in_blocks(ours: Call, theirs: Call, seconds: float) -> Beside:
+    """A block of ours, a pause, a block of theirs, a pause: each pair holds the medians of two blocks."""
+    pairs = []
+    for _ in range(BLOCKS):
+        pair = []
+        for call in (ours, theirs):
+            pair.append(statistics.median(repeat(call, seconds / BLOCKS / 2)))
+            time.sleep(PAUSE)
+        pairs.append(pair)
+    return Beside.of(pairs)
+
+
+def torch_if_there(wanted: bool = True):
+    """The module torch, in full float32 on all cores; None where it is not wanted, or can't run where jax does."""
+    if not wanted:
+        return None
+    try:
+        import torch
+    except ImportError:
+        return None
+    if torch_device() == "cuda" and not torch.cuda.is_available():
+        return None
+    torch.set_num_threads(CORES)
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    return torch
+
+
+def torch_device() -> str:
+    return "cuda" if jax.default_backend() == "gpu" else "cpu"
+
+
+def torch_wait(torch) -> None:
+    """torch returns before the GPU is done."""
+    if torch_device() == "cuda":
+        torch.cuda.synchronize()
+
+
+def machine(torch=None) -> dict[str, Any]:
+    info = Path("/proc/cpuinfo")
+    model = re.search(r"model name\s*: (.*)", info.read_text()) if info.exists() else None
+    return {
+        "cpu": model[1] if model else platform.processor(),
+        "cores": CORES,
+        "device": jax.devices()[0].device_kind,
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "torch": torch and torch.__version__,
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def headline(facts: dict[str, Any]) -> str:
+    return ", ".join(f"{name} {fact}" for name, fact in facts.items() if fact)
+
+
+def figure(value: float | None) -> str:
+    """Three digits."""
+    if value is None:
+        return "-"
+    return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"
+
+
+def figures(*values: float | None) -> str:
+    return "-" if all(value is None for value in values) else " / ".join(map(figure, values))
+
+
+def table_row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table_head(*names: str) -> str:
+    return table_row(*names) + "\n|" + "---|" * len(names)
+
+
+def print_list(title: str, names: list[str]) -> None:
+    print(f"{title}:", *(f"- {name}" for name in names or ["none"]), sep="\n")
+
+
+def write_json(path: str | None, content: Any) -> None:
+    if path:
+        Path(path).write_text(json.dumps(content, indent=1) + "\n")
