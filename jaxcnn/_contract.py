@@ -17,7 +17,7 @@ from jax.interpreters import ad, batching, mlir
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, none_if_zero, pad
 from jaxcnn._ways.choose import WAYS, check_method, choose
-from jaxcnn._ways.samples import in_blocks_of_samples
+from jaxcnn._ways.reshape import by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
 
 # What each face is made of, in order, and the axes of each array before the spatial ones.
 MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
@@ -49,8 +49,8 @@ def _of_groups(
     method: str, precision: Any, preferred_element_type: Any,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
-    check_method(function, method)
     dtype = jnp.result_type(array, kernel)
+    check_method(function, method, dtype)
     array = array.reshape(array.shape[0], groups, array.shape[1] // groups, *array.shape[2:])
     kernel = kernel.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:])
     made: jax.Array = contraction.bind(
@@ -104,19 +104,28 @@ def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: An
 def _lower(
     a: jax.Array, b: jax.Array, *, on_cpu: bool, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
 ) -> jax.Array:
-    """What a platform computes: each group of channels by itself, and a large batch in blocks."""
-    sizes = _sizes(face, a, b)
-    way = WAYS[choose(face, geometry, sizes, dtype, on_cpu=on_cpu) if method == "auto" else method]
-    one_group = partial(getattr(way, face), g=geometry, dtype=accumulator(dtype), precision=precision)
-    (at_a, at_b), at = ([AXES[role].index("group") for role in roles] for roles in (MADE_OF[face], (face,)))
+    """What a platform computes: the contraction made easier, by the way named or chosen, each group by itself."""
 
-    def all_groups(a: jax.Array, b: jax.Array) -> jax.Array:
-        if sizes["group"] == 1:
-            return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
-        return jax.vmap(one_group, (at_a, at_b), *at)(a, b)
+    def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
+        sizes = _sizes(face, a, b)
+        way = WAYS[choose(face, g, sizes, dtype, on_cpu=on_cpu) if method == "auto" else method]
 
-    cells = way.cells(face, geometry, sizes["in"], sizes["out"]) * sizes["group"]
-    return in_blocks_of_samples(all_groups, a, b, cells=cells, summed=face == "kernel").astype(dtype)
+        def cells(face: str, g: Geometry) -> int:
+            return sizes["group"] * way.cells(face, g, sizes["in"], sizes["out"])
+
+        def by_groups(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
+            one_group = partial(getattr(way, face), g=g, dtype=accumulator(dtype), precision=precision)
+            (at_a, at_b), at = [AXES[role].index("group") for role in MADE_OF[face]], AXES[face].index("group")
+            if sizes["group"] == 1:
+                return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
+            return jax.vmap(one_group, (at_a, at_b), at)(a, b)
+
+        return by_strips(by_blocks_of_samples(by_groups, cells), cells)(face, a, b, g)
+
+    easier = by_mirror(by_a_way)
+    if on_cpu if method == "auto" else WAYS[method].in_blocks:
+        easier = by_blocks_of_the_stride(easier)
+    return easier(face, a, b, geometry).astype(dtype)
 
 
 mlir.register_lowering(contraction, mlir.lower_fun(partial(_lower, on_cpu=False), multiple_results=False))

@@ -18,7 +18,6 @@ FLOORS = [
     {"jaxcnn._padding"},
     {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
     {"jaxcnn._ways.way", "jaxcnn._reduce"},  # what a way to contract windows is, and how they are reduced
-    {"jaxcnn._ways.strides", "jaxcnn._ways.samples"},  # two reshapes that serve several ways
     {"jaxcnn._ways"},  # a file for each way
     {"jaxcnn._ways.choose"},
     {"jaxcnn._contract", "jaxcnn._pool_modes"},

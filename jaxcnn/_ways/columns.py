@@ -16,8 +16,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._ways.strides import in_blocks_of_the_stride
-from jaxcnn._ways.way import Way, by_mirror, way
+from jaxcnn._ways.way import Way, way
 from jaxcnn._windows import fold_taps, spread_taps, tap_slices, taps
 
 
@@ -58,8 +57,6 @@ def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: A
 
 
 def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
-    if face == "x" and all(s == 1 for s in g.stride):
-        return _cells("y", g.mirrored(), outs, ins, left=left)
     if face == "x":
         return ins * math.prod(g.window) * math.prod(g.out)
     unrolled, left_standing = g.axes[: g.n - left], g.axes[max(g.n - left, 0) :]
@@ -71,8 +68,7 @@ def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
 def _way(left: int) -> Way:
     """Columns of all axes but the last `left`."""
     correlate, gather, cells = (partial(f, left=left) for f in (_correlate, _gather, _cells))
-    return way(correlate, by_mirror(correlate, _lay_down), gather)._replace(cells=cells)
+    return way(correlate, _lay_down, gather, cells=cells, in_blocks=left > 0)
 
 
-windows = _way(left=0)
-rows = in_blocks_of_the_stride(_way(left=1))
+windows, rows = _way(left=0), _way(left=1)

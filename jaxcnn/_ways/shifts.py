@@ -11,8 +11,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._ways.strides import in_blocks_of_the_stride
-from jaxcnn._ways.way import by_mirror, way
+from jaxcnn._ways.way import way
 
 # So many running sums at a time: a loop over more of them takes long to compile.
 SUMS = 64
@@ -52,5 +51,4 @@ def _add_each(a: Any, b: Any) -> list[jax.Array]:
     return [p + q for p, q in zip(a, b, strict=True)]
 
 
-_plain = way(correlate)
-shifts = in_blocks_of_the_stride(way(correlate, by_mirror(correlate, _plain.x), gather))
+shifts = way(correlate, kernel=gather, in_blocks=True)
