@@ -202,15 +202,6 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     return lax.slice_in_dim(y, 0, a.padded, axis=at)
 
 
-def spread_taps(y: jax.Array, g: Geometry, axes: Sequence[int]) -> jax.Array:
-    """The cells of y where each tap of their windows lies, zeros elsewhere, on some axes: (*lead, *out) to
-    (*window, *lead, *padded)."""
-    for axis in reversed(axes):
-        a, at = g.axes[axis], y.ndim - g.n + axis
-        y = jnp.stack([_place(y, at, tap * a.dilation, a.padded, a.stride) for tap in range(a.window)])
-    return y
-
-
 def _place(cells: jax.Array, at: int, start: int, size: int, stride: int = 1) -> jax.Array:
     """The adjoint of a slice: cells from `start` on, `stride` apart, in an axis of `size` zeros."""
     after = size - start - (cells.shape[at] - 1) * stride - 1
