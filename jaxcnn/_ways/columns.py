@@ -60,6 +60,7 @@ def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
         return ins * math.prod(g.window) * math.prod(g.out)
     unrolled, left_standing = g.axes[: g.n - left], g.axes[max(g.n - left, 0) :]
     columns, shares = (math.prod(a.window for a in axes) for axes in (unrolled, left_standing))
+    shares = shares if left else 0
     positions = math.prod(a.out for a in unrolled) * math.prod(a.padded for a in left_standing)
     return (ins * columns + outs * shares) * positions
 
