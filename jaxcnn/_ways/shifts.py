@@ -1,6 +1,8 @@
 """Shifted multiply-adds: the whole map times one tap, summed over the taps in one loop; for few channels."""
 
+import functools
 import itertools
+import operator
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,16 +15,20 @@ from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
 from jaxcnn._ways.way import way
 
+# One sum waits for itself at each tap; of four, three go on: depthwise 7x7 takes 1.1 ms so, and 1.8 with one.
+CHAINS = 4
 # So many running sums at a time: a loop over more of them takes long to compile.
 SUMS = 64
 
 
 def correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     weights = kernel.astype(dtype).reshape(*kernel.shape[:2], -1)
-    y = jnp.zeros((), dtype)
-    for (channel, tap), seen in _shifted(x.astype(dtype), g):
-        y = y + seen * weights[:, channel, tap].reshape(1, -1, *(1,) * g.n)
-    return y
+    terms = [
+        seen * weights[:, channel, tap].reshape(1, -1, *(1,) * g.n)
+        for (channel, tap), seen in _shifted(x.astype(dtype), g)
+    ]
+    chains = (functools.reduce(operator.add, terms[i::CHAINS]) for i in range(min(CHAINS, len(terms))))
+    return functools.reduce(operator.add, chains)
 
 
 def gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:

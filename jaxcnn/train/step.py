@@ -50,6 +50,11 @@ def no_measure(logits: jax.Array, batch: Split) -> Metrics:
     return {}
 
 
+# Samples that a CPU takes at a time: what is made of them stays in its cache. LeNet at batch 1024 takes 65 ms so,
+# and 94 ms at once.
+BLOCK = 128
+
+
 def make_step(
     apply: Apply,
     optimizer: optax.GradientTransformation,
@@ -60,7 +65,7 @@ def make_step(
     """One jit-compiled step of an optax optimizer down the gradient of the cross-entropy.
 
     Args:
-      apply: parameters and images to logits.
+      apply: parameters and images to logits, each image by itself: on a CPU a large batch is taken in blocks.
       optimizer: any optax optimizer, those that look at the loss or call it (lbfgs, polyak_sgd) included.
       reduction: "mean" or "sum" of the cross-entropy over the batch.
       measure: further metrics of a batch, from its logits.
@@ -78,12 +83,42 @@ def make_step(
     """
     optimizer = optax.with_extra_args_support(optimizer)
 
-    def step(state: State, batch: Split) -> tuple[State, Metrics]:
-        def objective(params: Any) -> tuple[jax.Array, Metrics]:
-            logits = apply(params, batch.images)
-            return cross_entropy(logits, batch.targets, reduction=reduction), measure(logits, batch)
+    def total(params: Any, batch: Split) -> tuple[jax.Array, jax.Array]:
+        logits = apply(params, batch.images)
+        return cross_entropy(logits, batch.targets, reduction="sum"), logits
 
-        (loss, metrics), gradient = jax.value_and_grad(objective, has_aux=True)(state.params)
+    def at_once(params: Any, batch: Split) -> Any:
+        return jax.value_and_grad(total, has_aux=True)(params, batch)
+
+    def in_blocks(params: Any, batch: Split) -> Any:
+        samples = batch.images.shape[0]
+        whole = samples - samples % BLOCK
+        if whole in (0, BLOCK):
+            return at_once(params, batch)
+
+        def add(sums: Any, block: Split) -> tuple[Any, jax.Array]:
+            (loss, logits), gradient = at_once(params, block)
+            return jax.tree.map(jnp.add, sums, (loss, gradient)), logits
+
+        blocks = jax.tree.map(lambda a: a[:whole].reshape(whole // BLOCK, BLOCK, *a.shape[1:]), batch)
+        (loss, _), gradient = jax.eval_shape(at_once, params, batch)
+        nothing = jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), (loss, gradient))
+        sums, logits = jax.lax.scan(add, nothing, blocks)
+        logits = logits.reshape(whole, *logits.shape[2:])
+        if whole < samples:
+            sums, rest = add(sums, jax.tree.map(lambda a: a[whole:], batch))
+            logits = jnp.concatenate([logits, rest])
+        return (sums[0], logits), sums[1]
+
+    def step(state: State, batch: Split) -> tuple[State, Metrics]:
+        def objective(params: Any) -> jax.Array:
+            return cross_entropy(apply(params, batch.images), batch.targets, reduction=reduction)
+
+        (loss, logits), gradient = jax.lax.platform_dependent(state.params, batch, cpu=in_blocks, default=at_once)
+        if reduction == "mean":
+            samples = logits.size // logits.shape[-1]
+            loss, gradient = jax.tree.map(lambda a: a / samples, (loss, gradient))
+        metrics = measure(logits, batch)
         # optax mixes its integer step count with floats and means to, also where the caller is strict.
         with jax.numpy_dtype_promotion("standard"):
             updates, opt_state = optimizer.update(
@@ -92,7 +127,7 @@ def make_step(
                 state.params,
                 value=loss,
                 grad=gradient,
-                value_fn=lambda params: objective(params)[0],
+                value_fn=objective,
             )
         params = optax.apply_updates(state.params, updates)
         return State(params, opt_state, state.step + 1), {"loss": loss, **metrics}
