@@ -5,19 +5,17 @@ correlation (face "y"), its adjoint in x (face "x") or its adjoint in the kernel
 face is another face: reverse, forward and second order all stay within the three, each with a way of its own.
 """
 
-import functools
 from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, none_if_zero, pad
+from jaxcnn._primitives import bilinear, primitive
 from jaxcnn._ways.choose import WAYS, check_method, choose
-from jaxcnn._ways.reshape import by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
+from jaxcnn._ways.reshape import alone, by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
 
 # What each face is made of, in order, and the axes of each array before the spatial ones.
 MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
@@ -81,24 +79,11 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 
 # The primitive -------------------------------------------------------------------------------------------------------
 
-contraction = Primitive("jaxcnn_contraction")
 
-
-@functools.cache
-def _compiled(**params: Any) -> Any:
-    return jax.jit(partial(contraction.bind, **params))
-
-
-@contraction.def_impl
-def _eager(a: jax.Array, b: jax.Array, **params: Any) -> Any:
-    return _compiled(**params)(a, b)
-
-
-@contraction.def_abstract_eval
 def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
     sizes = _sizes(face, a, b)
     spatial = {"x": geometry.size, "y": geometry.out, "kernel": geometry.window}[face]
-    return jax.core.ShapedArray((*(sizes[name] for name in AXES[face]), *spatial), dtype)
+    return (*(sizes[name] for name in AXES[face]), *spatial), dtype
 
 
 def _lower(
@@ -120,16 +105,13 @@ def _lower(
                 return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
             return jax.vmap(one_group, (at_a, at_b), at)(a, b)
 
-        return by_strips(by_blocks_of_samples(by_groups, cells), cells)(face, a, b, g)
+        in_pieces = by_strips(by_blocks_of_samples(by_groups, cells), cells)
+        return (alone(in_pieces) if way.alone and on_cpu else in_pieces)(face, a, b, g)
 
     easier = by_mirror(by_a_way)
     if on_cpu if method == "auto" else WAYS[method].in_blocks:
         easier = by_blocks_of_the_stride(easier)
     return easier(face, a, b, geometry).astype(dtype)
-
-
-mlir.register_lowering(contraction, mlir.lower_fun(partial(_lower, on_cpu=False), multiple_results=False))
-mlir.register_lowering(contraction, mlir.lower_fun(partial(_lower, on_cpu=True), multiple_results=False), "cpu")
 
 
 def _sizes(face: str, a: Any, b: Any) -> dict[str, int]:
@@ -147,9 +129,6 @@ def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any
     return contraction.bind(
         *(given[role] for role in MADE_OF[wanted]), face=wanted, dtype=(a, b)[at].aval.dtype, **params
     )
-
-
-ad.defbilinear(contraction, partial(_transpose, at=0), partial(_transpose, at=1))
 
 
 def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
@@ -174,4 +153,5 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-batching.primitive_batchers[contraction] = _batch
+contraction = primitive("jaxcnn_contraction", _shape, _lower, _batch)
+bilinear(contraction, _transpose)

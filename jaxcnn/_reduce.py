@@ -9,8 +9,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._windows import each_window, tap_slices, taps
+from jaxcnn._geometry import Axis, Geometry, refuse
+from jaxcnn._windows import LONG, each_window, tap_slices, taps
+from jaxcnn._winner import first_winner
 
 # Arrays that are reduced together: the values, and for indices where each of them stood.
 Cells = tuple[jax.Array, ...]
@@ -73,9 +74,31 @@ def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     The last axis goes first, so that a tie still falls to the first cell in row-major order.
     """
     for axis in reversed(range(g.n)):
-        seen = zip(*(tap_slices(array, axis, g) for array in cells), strict=True)
-        cells = functools.reduce(combine, seen)
+        cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
     return cells
+
+
+def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
+    """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
+    laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
+    if a.window <= LONG:
+        if len(cells) == 1 and combine is not add and jnp.issubdtype(cells[0].dtype, jnp.inexact):
+            return (first_winner(cells[0], axis, laid, combine),)
+        return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
+    fine = math.isqrt(a.window)
+    coarse, rest = divmod(a.window, fine)
+    run = a._replace(size=a.padded, low=0, high=0, window=fine, stride=1)
+    apart = fine * a.dilation
+    long = a._replace(
+        size=(a.out - 1) * a.stride + (coarse - 1) * apart + 1, low=0, high=0, window=coarse, dilation=apart
+    )
+    y = _reduce_along(_reduce_along(cells, axis, run, g, combine), axis, long, g, combine)
+    if not rest:
+        return y
+    start, at = coarse * apart, cells[0].ndim - g.n + axis
+    after = tuple(lax.slice_in_dim(array, start, None, axis=at) for array in cells)
+    last = a._replace(size=a.padded - start, low=0, high=0, window=rest)
+    return combine(y, _reduce_along(after, axis, last, g, combine))
 
 
 def reduce_axis(cells: Cells, axis: int, combine: Combine) -> Cells:

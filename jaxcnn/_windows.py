@@ -3,7 +3,7 @@
 import functools
 import math
 import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse
+from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse
 from jaxcnn._padding import accumulator, as_array, none_if_zero, pad, spatial_shape, zero_pad
 
 # The definition ----------------------------------------------------------------------------------------------------
@@ -30,6 +30,9 @@ def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) 
     seen: jax.Array = jax.vmap(lambda start: f(window_at(x, start, g)), in_axes=1)(starts)
     return seen.reshape(g.out)
 
+
+# One slice for each tap of a window longer than this takes long to compile.
+LONG = 32
 
 # The fast way: slices of the padded array, one axis at a time --------------------------------------------------------
 
@@ -62,8 +65,8 @@ def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
 
 
 def _levels(window: int) -> tuple[int, int]:
-    """A long window as a window of windows, since one slice for each of its taps takes long to compile."""
-    fine = window if window <= 32 else math.isqrt(window - 1) + 1
+    """A long window as a window of windows."""
+    fine = window if window <= LONG else math.isqrt(window - 1) + 1
     return -(-window // fine), fine
 
 
@@ -191,32 +194,38 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
     coarse, fine = _levels(a.window)
     if coarse == 1:
-        return _sum(_place(cells, at, tap * a.dilation, a.padded, a.stride) for tap, cells in enumerate(seen))
+        around = overlap_padding(a, at, seen.ndim - 1)
+        around = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, 0, 0), *around])
+        return overlap(lambda tap: around[tap], a, at)
     beyond = coarse * fine - a.window
     seen = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, beyond if i == 0 else 0, 0) for i in range(seen.ndim)])
     seen = seen.reshape(coarse, fine, *seen.shape[1:]).swapaxes(0, 1)
-    run = (a.out - 1) * a.stride + (fine - 1) * a.dilation + 1
-    runs = _sum(_place(cells, at + 1, tap * a.dilation, run, a.stride) for tap, cells in enumerate(seen))
-    whole = a.padded + beyond * a.dilation
-    y = _sum(_place(cells, at, i * fine * a.dilation, whole) for i, cells in enumerate(runs))
+    run = a._replace(size=(a.out - 1) * a.stride + (fine - 1) * a.dilation + 1, window=fine, low=0, high=0)
+    runs = _fold_axis(seen, axis, Geometry((*g.axes[:axis], run, *g.axes[axis + 1 :])))
+    whole = a._replace(size=a.padded + beyond * a.dilation, window=coarse, stride=1, dilation=fine * a.dilation)
+    y = _fold_axis(runs, axis, Geometry((*g.axes[:axis], whole._replace(low=0, high=0), *g.axes[axis + 1 :])))
     return lax.slice_in_dim(y, 0, a.padded, axis=at)
 
 
-def spread_taps(y: jax.Array, g: Geometry, axes: Sequence[int]) -> jax.Array:
-    """The cells of y where each tap of their windows lies, zeros elsewhere, on some axes: (*lead, *out) to
-    (*window, *lead, *padded)."""
-    for axis in reversed(axes):
-        a, at = g.axes[axis], y.ndim - g.n + axis
-        y = jnp.stack([_place(y, at, tap * a.dilation, a.padded, a.stride) for tap in range(a.window)])
-    return y
+def overlap_padding(a: Axis, at: int, rank: int) -> list[tuple[int, int, int]]:
+    """The padding of an axis of windows with which `overlap` can shift them."""
+    low = (a.window - 1) * a.dilation // a.stride
+    return [(low, -(-a.padded // a.stride) - a.out, 0) if i == at else (0, 0, 0) for i in range(rank)]
 
 
-def _place(cells: jax.Array, at: int, start: int, size: int, stride: int = 1) -> jax.Array:
-    """The adjoint of a slice: cells from `start` on, `stride` apart, in an axis of `size` zeros."""
-    after = size - start - (cells.shape[at] - 1) * stride - 1
-    config = [(start, after, stride - 1) if i == at else (0, 0, 0) for i in range(cells.ndim)]
-    return lax.pad(cells, jnp.zeros((), cells.dtype), config)
+def overlap(seen_by: Callable[[int], jax.Array], a: Axis, at: int) -> jax.Array:
+    """Add up what each tap saw, padded, where it lies on the padded axis: the sum of one shift of each, and no scatter.
 
-
-def _sum(parts: Iterable[jax.Array]) -> jax.Array:
-    return functools.reduce(operator.add, parts)
+    Tap t of window i lies on cell i * stride + t * dilation: in the block of the stride that is t * dilation // stride
+    after the i-th, at the place t * dilation % stride in it.
+    """
+    blocks, most = -(-a.padded // a.stride), (a.window - 1) * a.dilation // a.stride
+    places: list[list[jax.Array]] = [[] for _ in range(a.stride)]
+    for tap in range(a.window):
+        later, place = divmod(tap * a.dilation, a.stride)
+        places[place].append(lax.slice_in_dim(seen_by(tap), most - later, most - later + blocks, axis=at))
+    nothing = jnp.zeros_like(next(shifts[0] for shifts in places if shifts))
+    sums = [functools.reduce(operator.add, shifts, *([] if shifts else [nothing])) for shifts in places]
+    y = sums[0] if len(sums) == 1 else jnp.stack(sums, at + 1)
+    y = y.reshape(*y.shape[:at], blocks * a.stride, *y.shape[at + min(len(sums), 2) :])
+    return lax.slice_in_dim(y, 0, a.padded, axis=at)

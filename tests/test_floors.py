@@ -15,8 +15,9 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 FLOORS = [
     {"jaxcnn._geometry"},
-    {"jaxcnn._padding"},
+    {"jaxcnn._padding", "jaxcnn._primitives"},
     {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
+    {"jaxcnn._winner"},
     {"jaxcnn._ways.way", "jaxcnn._reduce"},  # what a way to contract windows is, and how they are reduced
     {"jaxcnn._ways"},  # a file for each way
     {"jaxcnn._ways.choose"},

@@ -17,7 +17,7 @@ from jax import lax
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
 from jaxcnn._ways.way import Way, way
-from jaxcnn._windows import fold_taps, spread_taps, tap_slices, taps
+from jaxcnn._windows import fold_taps, tap_slices, taps
 
 
 def _columns(x: jax.Array, g: Geometry, unrolled: int) -> jax.Array:
@@ -47,28 +47,28 @@ def _lay_down(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, preci
     return zero_pad(fold_taps(laid, g).swapaxes(0, 1), [(-low, -high) for low, high in g.padding])
 
 
-def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any, left: int) -> jax.Array:
-    left = min(left, g.n)
-    unrolled = g.n - left
-    seen = spread_taps(y.swapaxes(0, 1), g, range(unrolled, g.n))
-    contracted = (tuple(range(left + 1, left + 2 + g.n)), tuple(range(unrolled + 1, unrolled + 2 + g.n)))
-    rows = lax.dot_general(seen, _columns(x, g, unrolled), (contracted, ((), ())), precision, dtype)
-    return jnp.moveaxis(rows, (*range(left), -1), (*range(2 + unrolled, 2 + g.n), 1))
+def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
+    """Every kernel is what its outputs saw; y comes second, since the product transposes its second factor."""
+    columns = _columns(x, g, g.n)
+    over_columns, over_y = tuple(range(g.n + 1, 2 * g.n + 2)), tuple(range(1, g.n + 2))
+    rows = lax.dot_general(columns, y.swapaxes(0, 1), ((over_columns, over_y), ((), ())), precision, dtype)
+    return jnp.moveaxis(rows, (-1, g.n), (0, 1))
 
 
 def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
-    if face == "x":
+    if face != "y":
         return ins * math.prod(g.window) * math.prod(g.out)
     unrolled, left_standing = g.axes[: g.n - left], g.axes[max(g.n - left, 0) :]
     columns, shares = (math.prod(a.window for a in axes) for axes in (unrolled, left_standing))
+    shares = shares if left else 0
     positions = math.prod(a.out for a in unrolled) * math.prod(a.padded for a in left_standing)
     return (ins * columns + outs * shares) * positions
 
 
 def _way(left: int) -> Way:
     """Columns of all axes but the last `left`."""
-    correlate, gather, cells = (partial(f, left=left) for f in (_correlate, _gather, _cells))
-    return way(correlate, _lay_down, gather, cells=cells, in_blocks=left > 0)
+    correlate, cells = (partial(f, left=left) for f in (_correlate, _cells))
+    return way(correlate, _lay_down, _gather, cells=cells, in_blocks=left > 0)
 
 
 windows, rows = _way(left=0), _way(left=1)

@@ -7,6 +7,7 @@ y (samples, groups, out_channels, *out).
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -28,6 +29,24 @@ def by_mirror(contract: Contract) -> Contract:
         return contract("y", a, jnp.flip(b, range(3, b.ndim)).swapaxes(1, 2), g.mirrored())
 
     return mirrored
+
+
+def alone(contract: Contract) -> Contract:
+    """As the branch of a condition, which XLA neither sees through nor merges with what comes after.
+
+    LeNet's first layer with relu and max pooling behind it: 7.2 ms merged, since six loops compute it anew, 0.9 so.
+    """
+
+    def branch(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
+        make = partial(contract, face, a, b, g)
+        made = jax.eval_shape(make)
+        if 0 in a.shape or 0 in b.shape or not jnp.issubdtype(b.dtype, jnp.floating):
+            return make()
+        bits = lax.bitcast_convert_type(b.ravel()[0].astype(jnp.float32), jnp.int32)
+        always: jax.Array = lax.cond(bits & 1 <= 1, make, lambda: jnp.zeros(made.shape, made.dtype))
+        return always
+
+    return branch
 
 
 # A stride as a reshape ------------------------------------------------------------------------------------------------

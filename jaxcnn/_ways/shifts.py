@@ -51,4 +51,4 @@ def _add_each(a: Any, b: Any) -> list[jax.Array]:
     return [p + q for p, q in zip(a, b, strict=True)]
 
 
-shifts = way(correlate, kernel=gather, in_blocks=True)
+shifts = way(correlate, kernel=gather, in_blocks=True, alone=True)

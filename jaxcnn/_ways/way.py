@@ -22,6 +22,8 @@ class Way(NamedTuple):
     cells: Callable[[str, Geometry, int, int], int] = lambda face, g, ins, outs: 0
     # Whether a stride is taken as a reshape into blocks, where the window is made of whole blocks.
     in_blocks: bool = False
+    # Whether it is one loop, which XLA on the CPU would repeat in everything that reads its result.
+    alone: bool = False
 
 
 def way(y: Face, x: Face | None = None, kernel: Face | None = None, **facts: Any) -> Way:
