@@ -244,6 +244,17 @@ PICKED_CONVS = (
     Conv(x=(1, 2, 3, 2, 4, 3), kernel=(2, 1, 2, 1, 2, 2), groups=2, padding="SAME", stride=2),
 )
 
+# Strides that are taken as a reshape into blocks, wholly or on some axes.
+STRIDED_CONVS = (
+    Conv(x=(2, 3, 8, 6), kernel=(4, 3, 2, 3), bias=(4,), stride=(2, 3)),  # patches
+    Conv(x=(2, 2, 11, 10), kernel=(3, 2, 4, 6), stride=(2, 3), padding=((1, 1), (2, 1))),  # cells left over
+    Conv(x=(2, 4, 7, 8), kernel=(2, 2, 3, 4), stride=2, groups=2, padding=1),  # blocks on the second axis only
+    Conv(x=(1, 2, 9, 7), kernel=(2, 2, 2, 4), stride=2, dilation=(3, 1), padding="SAME"),  # the same, for a dilation
+    Conv(x=(2, 2, 9, 8), kernel=(2, 2, 2, 4), stride=2, padding=((-1, -2), (3, -1))),  # blocks from a cropped map
+    Conv(x=(2, 1, 3), kernel=(1, 1, 4), stride=2, padding=((7, 6),), fill=1.5),  # windows wholly inside the padding
+    Conv(x=(1, 3, 5, 4, 7), kernel=(6, 1, 2, 1, 6), stride=(2, 4, 3), groups=3, padding=(1, 0, 2)),  # depthwise
+)
+
 PICKED_POOLS = (
     Pool(x=(2, 6, 28, 28), window=(2, 2), mode="mean"),  # LeNet's
     Pool(x=(2, 6, 28, 28), window=(2, 2), mode="max"),
@@ -276,7 +287,7 @@ PICKED_WINDOWS = (
     Windows(x=(2, 3, 4, 5), size=(2, 3, 2), padding="FULL", fill=1.0),
 )
 
-CONVS = (*PICKED_CONVS, *draw(a_conv, 140))
+CONVS = (*PICKED_CONVS, *STRIDED_CONVS, *draw(a_conv, 140))
 POOLS = (*PICKED_POOLS, *draw(a_pool, 125))
 WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 100))
 

@@ -11,19 +11,22 @@ import numpy as np
 BOUND = {"float32": 1e-5, "float64": 1e-12}
 
 
-def assert_close(actual, oracle):
-    """The same structure, shapes, NaN and infinities, and in each leaf no number further off than the bound."""
+def assert_close(actual, oracle, scale=None):
+    """The same structure, shapes, NaN and infinities, and in each leaf no number further off than the bound.
+
+    The bound is a part of the oracle's largest number, or of the largest number of `scale` where that is given.
+    """
     chex.assert_trees_all_equal_structs(actual, oracle)
-    jax.tree.map(_assert_leaf_close, actual, oracle)
+    jax.tree.map(_assert_leaf_close, actual, oracle, oracle if scale is None else scale)
 
 
-def _assert_leaf_close(actual, oracle):
+def _assert_leaf_close(actual, oracle, scale):
     bound = BOUND[str(jnp.asarray(actual).dtype)]
-    actual, oracle = np.asarray(actual), np.asarray(oracle)
+    actual, oracle, scale = np.asarray(actual), np.asarray(oracle), np.asarray(scale)
     assert actual.shape == oracle.shape
     finite = np.isfinite(oracle)
     np.testing.assert_array_equal(actual[~finite], oracle[~finite])
-    largest = np.abs(oracle[finite]).max(initial=0)
+    largest = np.abs(scale[np.isfinite(scale)]).max(initial=0)
     np.testing.assert_allclose(actual[finite], oracle[finite], rtol=0, atol=bound * largest)
 
 

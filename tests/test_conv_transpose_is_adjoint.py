@@ -1,6 +1,7 @@
 """`conv_transpose` is the adjoint of the zero-padded `conv`, in every way of computing it, as a loop lays it down."""
 
 import itertools
+from functools import partial
 
 import cases
 import jax
@@ -45,6 +46,11 @@ ROWS = {
     "3-D": ((1, 2, 2, 3, 2), (2, 2, 2, 2, 3), {"stride": (1, 2, 1), "padding": (0, 1, 1), "output_padding": (0, 1, 0)}),
     "4-D": ((1, 1, 2, 2, 2, 2), (1, 1, 2, 1, 2, 2), {"stride": 2}),
     "0-D": ((3, 4), (4, 2), {}),
+    "patches": ((2, 3, 3, 2), (3, 2, 2, 3), {"stride": (2, 3)}),
+    "stride divides the window": ((2, 2, 4, 3), (2, 2, 4, 6), {"stride": (2, 3), "padding": (1, 2)}),
+    "extended": ((1, 2, 4), (2, 3, 4), {"stride": 2, "padding": ((-1, -2),), "output_padding": 1}),
+    "cut off": ((1, 1, 6), (1, 1, 4), {"stride": 2, "padding": ((5, 3),)}),
+    "divides on one axis": ((2, 4, 3, 3), (4, 1, 4, 2), {"stride": 2, "dilation": (1, 3), "groups": 2}),
 }
 
 
@@ -74,6 +80,23 @@ def test_is_the_adjoint(name, method):
         back = jc.conv_transpose(y, kernel, **options, method=method)
         x = np.random.default_rng(1).normal(size=back.shape)
         assert_same_product(back, x, y, jc.conv(x, kernel, **options))
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_gradients_of_the_definition(name):
+    x_shape, kernel_shape, options = ROWS[name]
+    args = arrays([x_shape, kernel_shape])
+    f = lambda args, method: jc.conv_transpose(*args, **options, method=method)
+    (cotangent,) = arrays([jax.eval_shape(partial(f, method="auto"), args).shape])
+
+    @quick_jit
+    def every(args, ct):
+        methods = ("auto", *cases.CONTRACTIONS)
+        return {method: value_and_gradients(partial(f, method=method), args, ct) for method in methods}
+
+    results = every(args, cotangent)
+    for result in results.values():
+        assert_close(result, results["definition"])
 
 
 @pytest.mark.parametrize("method", cases.CONTRACTIONS)

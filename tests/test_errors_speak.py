@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxcnn as jc
+from jaxcnn._ways.choose import WAYS
 
 ARRAYS = {
     "line": jnp.ones(9),
@@ -90,6 +91,15 @@ VALUE_ERRORS = [
     ("pool(image, (2, 2), 'max', method='fft')", "pool: method 'fft' is unknown; use one of 'auto'"),
     ("conv(batch, kernel, method='best')", "conv: method 'best' is unknown; use one of 'auto'"),
     ("correlate(line, line[:2], method='best')", "correlate: method 'best' is unknown"),
+    ("conv_transpose(batch, kernel[:4], method='best')", "conv_transpose: method 'best' is unknown; use one of 'auto'"),
+    # A transform of what is exact otherwise.
+    ("correlate(ints, ints[:2], method='fft')", "correlate: method 'fft' would round int32, which is exact otherwise"),
+    ("convolve(ints, ints[:2], method='fft')", "use another method, or convert to float32"),
+    ("conv(batch > 0, kernel > 0, method='fft')", "conv: method 'fft' would round bool"),
+    (
+        "conv_transpose(ints[None, None], ints[None, None], method='fft')",
+        "conv_transpose: method 'fft' would round int",
+    ),
     # Options that mean nothing beside the others.
     ("pool(image, (2, 2), 'max', divisor=3)", "pool: divisor means nothing for 'max'"),
     ("pool(image, (2, 2), 'sum', count_include_pad=False)", "count_include_pad means nothing for 'sum'"),
@@ -185,6 +195,12 @@ def test_refused(code, message, error):
 def test_lenet_refuses(code, message):
     params = jax.eval_shape(jc.lenet.init, jax.random.key(0))
     assert_traced_refused(code, {"params": params}, ValueError, message)
+
+
+@pytest.mark.parametrize("method", ["auto", *WAYS])
+def test_an_unknown_method_is_answered_with_every_name(method):
+    with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of .*'{method}'"):
+        called("conv(batch, kernel, method='best')", ARRAYS)
 
 
 TRACED = {

@@ -75,6 +75,20 @@ def test_import_loads_only_jax():
     assert printed.strip() == "[]"
 
 
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "jaxcnn._primitives"])
+def test_primitives_have_one_home(module):
+    """What JAX may change, its interpreters and its extensions, is taken in one file."""
+    names = []
+    for node in ast.walk(ast.parse(MODULES[module].read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.Attribute):
+            names.append(ast.unparse(node))
+    assert not [name for name in names if re.match(r"jax\.(interpreters|extend|_src)\b", name)]
+
+
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "jaxcnn._ways.xla"])
 def test_lax_computes_no_window(module):
     """Correlation and pooling stand on our own windows; lax's are for tests and benchmarks."""

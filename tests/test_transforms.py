@@ -1,4 +1,6 @@
-"""Every operation goes through every transformation: checkpoint, export with a symbolic batch, jvp, hessian, vmap."""
+"""Every operation goes through every transformation: checkpoint, export, jvp, hessian, shard_map, vmap."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,7 @@ from checks import assert_close, quick_jit
 from jax import export
 
 import jaxcnn as jc
+from jaxcnn._ways.choose import WAYS
 
 X = np.random.default_rng(0).normal(size=(3, 2, 5, 4)).astype("float32")
 K = np.random.default_rng(1).normal(size=(2, 2, 3, 2)).astype("float32")
@@ -91,6 +94,95 @@ def test_first_derivative_is_the_difference(name):
         step = 1e-6
         (high, _), (low, _), (_, slope) = g(jnp.array(step)), g(jnp.array(-step)), g(jnp.array(0.0))
     np.testing.assert_allclose((float(high) - float(low)) / (2 * step), slope, rtol=1e-5, atol=1e-6)
+
+
+# Functions of arguments in each of which there is a gradient.
+OF_ARGUMENTS = {
+    "conv": lambda x, kernel, bias, fill: jc.conv(x, kernel, bias, padding=1, fill=fill),
+    "conv_transpose": lambda x, kernel, bias, fill: fill * jc.conv_transpose(x, kernel, bias),
+    "correlate": lambda x, kernel, bias, fill: jc.correlate(x, kernel[0, 0], padding=(1, 2), fill=fill),
+    "windows": lambda x, kernel, bias, fill: jc.windows(x, (2, 2), padding=1, fill=fill),
+    "max": lambda x, kernel, bias, fill: jc.pool(x, (2, 2), "max", padding=1, fill=fill),
+    "mean": lambda x, kernel, bias, fill: jc.pool(x, (2, 2), "mean", padding=1, fill=fill),
+    "median": lambda x, kernel, bias, fill: jc.pool(x, (3, 2), jnp.median, padding=1, fill=fill),
+}
+
+
+@pytest.mark.parametrize("name", OF_ARGUMENTS)
+def test_one_gradient_alone_is_that_beside_the_others(name):
+    loss = lambda *args: jnp.sum(jnp.sin(OF_ARGUMENTS[name](*args)))
+    args = X, K, np.array([0.5, -1], np.float32), np.array(0.25, np.float32)
+    alone = quick_jit(lambda *args: [jax.grad(loss, i)(*args) for i in range(len(args))])(*args)
+    assert_close(alone, list(quick_jit(jax.grad(loss, range(len(args))))(*args)))
+
+
+def dense(x, kernel):
+    """A layer whose channels and maps are large enough for any platform's own convolution."""
+    return jc.conv(x, kernel, stride=2, padding=1)
+
+
+def test_export_for_two_platforms():
+    """What computes a layer is chosen for each platform, and by the one that it is lowered for."""
+    (batch,) = export.symbolic_shape("batch")
+    x, kernel = (
+        np.random.default_rng(i).normal(size=s).astype("float32") for i, s in [(0, (3, 8, 9, 9)), (1, (8, 8, 3, 3))]
+    )
+    shapes = jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype), jax.ShapeDtypeStruct(kernel.shape, kernel.dtype)
+    loss = lambda x, kernel: jnp.sum(jnp.sin(dense(x, kernel)))
+    for f, convolutions in (dense, 1), (jax.grad(loss, (0, 1)), 3):
+        exported = export.export(jax.jit(f), platforms=("cpu", "cuda"))(*shapes)
+        assert exported.mlir_module().count("stablehlo.convolution") == convolutions
+        assert_close(exported.call(x, kernel), quick_jit(f)(x, kernel))
+        on_cpu = export.export(jax.jit(f), platforms=("cpu",))(*shapes)
+        assert "stablehlo.convolution" not in on_cpu.mlir_module()
+
+
+# One program on a mesh of devices ------------------------------------------------------------------------------------
+
+MESH = jax.sharding.Mesh(np.array(jax.devices("cpu")[:1]), ("data",))
+SPLIT, WHOLE = jax.sharding.PartitionSpec("data"), jax.sharding.PartitionSpec()
+LAYERS = {
+    "conv": lambda x, kernel, method: jc.conv(x, kernel, stride=2, padding=1, method=method),
+    "conv grouped": lambda x, kernel, method: jc.conv(x, kernel[:, :1], groups=2, method=method),
+    "conv_transpose": lambda x, kernel, method: jc.conv_transpose(x, kernel, stride=2, method=method),
+    "max": lambda x, kernel, method: jc.pool(jc.conv(x, kernel, method=method), (2, 2), "max", stride=1),
+}
+EACH_LAYER = pytest.mark.parametrize("name", LAYERS)
+
+
+def spread(f, out):
+    """f on the part of the samples that a device has, and on the whole kernel."""
+    return jax.shard_map(f, mesh=MESH, in_specs=(SPLIT, WHOLE), out_specs=out)
+
+
+def gradients(f):
+    return jax.grad(lambda *args: jnp.sum(jnp.sin(f(*args))), (0, 1))
+
+
+@EACH_LAYER
+def test_shard_map_over_the_samples(name):
+    f = partial(LAYERS[name], method="auto")
+
+    @quick_jit
+    def every(x, kernel):
+        inside = spread(f, SPLIT)(x, kernel), spread(gradients(f), (SPLIT, WHOLE))(x, kernel)
+        outside = inside[0], gradients(spread(f, SPLIT))(x, kernel)
+        return inside, outside, (f(x, kernel), gradients(f)(x, kernel))
+
+    inside, outside, oracle = every(X, K)
+    assert_close(inside, oracle)
+    assert_close(outside, oracle)
+
+
+@EACH_LAYER
+@pytest.mark.parametrize("method", ["auto", *WAYS])
+def test_shard_map_knows_what_varies(name, method):
+    """A result is another one on each device; of the gradients that in the kernel is summed over them, and once."""
+    f = partial(LAYERS[name], method=method)
+    with pytest.raises(ValueError, match="out_specs"):
+        jax.eval_shape(spread(f, WHOLE), X, K)
+    program = jax.jit(spread(gradients(f), (SPLIT, WHOLE))).lower(X, K).as_text()
+    assert program.count("stablehlo.all_reduce") == 1
 
 
 def test_vmap_over_every_argument():

@@ -22,10 +22,10 @@ def assert_ways_agree(f, methods, row, args):
         assert_close(result, results["definition"])
 
 
-@pytest.mark.parametrize("row", cases.FEW_CONVS, ids=str)
+@pytest.mark.parametrize("row", dict.fromkeys((*cases.STRIDED_CONVS, *cases.FEW_CONVS)), ids=str)
 def test_conv(row):
     f = lambda args, method: jc.conv(**args, **row.options, method=method)
-    assert_ways_agree(f, cases.CONTRACTIONS, row, row.arguments("float32"))
+    assert_ways_agree(f, ("auto", *cases.CONTRACTIONS), row, row.arguments("float32"))
 
 
 @pytest.mark.parametrize("row", cases.FEW_POOLS, ids=str)

@@ -7,6 +7,7 @@ import pytest
 from checks import assert_close, quick_jit, value_and_gradients
 
 import jaxcnn as jc
+from jaxcnn._ways.choose import WAYS
 
 
 def assert_empty(f, args):
@@ -34,6 +35,17 @@ def test_pool(row, method):
 @pytest.mark.parametrize("row", [row for row in cases.PICKED_WINDOWS if len(row.x) > len(row.size)], ids=str)
 def test_windows(row):
     assert_empty(lambda args: jc.windows(**args, **row.options), row.arguments("float32"))
+
+
+@pytest.mark.parametrize("method", ["auto", *WAYS])
+@pytest.mark.parametrize(("ins", "outs"), [(0, 3), (2, 0)])
+def test_no_channels(ins, outs, method):
+    """A sum over no channels is zero, and there may be no results, as in lax."""
+    x, kernel = np.ones((2, ins, 4, 3), np.float32), np.ones((outs, ins, 2, 2), np.float32)
+    f = lambda args: jc.conv(*args, padding=1, method=method)
+    call = quick_jit(lambda args, ct: value_and_gradients(f, args, ct))
+    actual = call((x, kernel), np.ones((2, outs, 5, 4), np.float32))
+    assert_close(actual, (np.zeros((2, outs, 5, 4)), (np.zeros_like(x), np.zeros_like(kernel))))
 
 
 def test_fold():

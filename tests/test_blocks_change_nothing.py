@@ -1,0 +1,112 @@
+"""Blocks of samples and strips of a map change nothing but how much is laid out at a time."""
+
+from functools import partial
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from checks import assert_close, quick_jit, value_and_gradients
+from jax import export
+
+import jaxcnn as jc
+from jaxcnn._ways import reshape
+from jaxcnn._ways.choose import WAYS
+
+# How many cells may be laid out at a time: one row of one sample, and two numbers that leave samples and rows over.
+CELLS = (1, 40, 300)
+SAMPLES = 5  # blocks of two, three and four of them leave a remainder
+
+# Ranks come in turns of four, and CELLS in turns of three: every rank meets each of them.
+ROWS = [(row, CELLS[i % 3]) for i, row in enumerate(cases.FEW_CONVS)]
+
+
+def of_a_batch(row, dtype):
+    """A function of args and a method, args with more samples than the row has, and a cotangent."""
+    args = row.arguments(dtype, x=(SAMPLES, *row.x[1:]), kernel=row.kernel, bias=row.bias)
+    f = lambda args, method: jc.conv(**args, **row.options, method=method)
+    return f, args, row.random(dtype, jax.eval_shape(partial(f, method="auto"), args).shape, "cotangent")
+
+
+def assert_blocks_change_nothing(f, args, cotangent, cells, monkeypatch):
+    def each(args, cotangent, methods):
+        return [value_and_gradients(partial(f, method=method), args, cotangent) for method in methods]
+
+    (oracle,) = quick_jit(partial(each, methods=["definition"]))(args, cotangent)
+    monkeypatch.setattr(reshape, "CELLS", cells)
+    for result in quick_jit(partial(each, methods=["auto", *cases.CONTRACTIONS]))(args, cotangent):
+        assert_close(result, oracle)
+
+
+@pytest.mark.parametrize(("row", "cells"), ROWS, ids=str)
+def test_conv(row, cells, monkeypatch):
+    with jax.enable_x64(True):
+        assert_blocks_change_nothing(*of_a_batch(row, "float64"), cells, monkeypatch)
+
+
+@pytest.mark.parametrize("cells", CELLS)
+def test_conv_transpose(cells, monkeypatch):
+    f = lambda args, method: jc.conv_transpose(*args, stride=2, padding=1, groups=2, method=method)
+    rng = np.random.default_rng(0)
+    x, kernel, cotangent = (rng.normal(size=shape) for shape in [(SAMPLES, 4, 7, 3), (4, 2, 3, 2), (SAMPLES, 4, 13, 4)])
+    with jax.enable_x64(True):
+        assert_blocks_change_nothing(f, (x, kernel), cotangent, cells, monkeypatch)
+
+
+@pytest.mark.parametrize("method", ["windows", "rows"])
+@pytest.mark.parametrize(("row", "cells"), ROWS[::5], ids=str)
+def test_no_more_is_laid_out_at_a_time(row, cells, method, monkeypatch):
+    """But for one sample of which there is one row, or of which the adjoint in x is taken whole."""
+    way, most = WAYS[method], []
+
+    def watched(face):
+        def call(a, b, g, **options):
+            ins, outs = (a.shape[1], b.shape[1]) if face == "kernel" else (b.shape[1], b.shape[0])
+            laid_out = row.groups * way.cells(face, g, ins, outs)
+            least = a.shape[0] == 1 and (face == "x" or g.out[0] == 1)
+            most.append((a.shape[0] * laid_out, least))
+            return getattr(way, face)(a, b, g, **options)
+
+        return call
+
+    monkeypatch.setitem(WAYS, method, way._replace(**{face: watched(face) for face in ("y", "x", "kernel")}))
+    monkeypatch.setattr(reshape, "CELLS", cells)
+    f, *arrays = of_a_batch(row, "float32")
+    jax.jit(lambda args, ct: value_and_gradients(partial(f, method=method), args, ct)).lower(*arrays)
+    assert most
+    assert all(laid_out <= cells or least for laid_out, least in most)
+
+
+@pytest.mark.parametrize("method", ["windows", "rows", "auto"])
+def test_the_gradient_for_the_kernel_adds_blocks_in_float32(method, monkeypatch):
+    """Added up in bfloat16, ones stop at 256."""
+    monkeypatch.setattr(reshape, "CELLS", 1)
+    x = jnp.ones((300, 1, 4, 1), jnp.bfloat16)
+    loss = lambda kernel: jc.conv(x, kernel, method=method).sum(dtype=jnp.float32)
+    assert quick_jit(jax.grad(loss))(jnp.ones((1, 1, 4, 1), jnp.bfloat16)).tolist() == [[[[300]] * 4]]
+
+
+@pytest.mark.parametrize("samples", [0, 1])
+def test_a_batch_without_blocks(samples, monkeypatch):
+    monkeypatch.setattr(reshape, "CELLS", 1)
+    x, kernel = np.ones((samples, 2, 4, 3), np.float32), np.ones((3, 2, 2, 2), np.float32)
+    f = lambda args: jc.conv(*args, padding=1, method="windows")
+    value, (in_x, in_kernel) = quick_jit(lambda args, ct: value_and_gradients(f, args, ct))(
+        (x, kernel), np.ones((samples, 3, 5, 4), np.float32)
+    )
+    assert_close(in_x, np.full(x.shape, 12, np.float32))
+    assert_close(in_kernel, np.full(kernel.shape, 12 * samples, np.float32))
+    assert value.shape == (samples, 3, 5, 4)
+
+
+@pytest.mark.parametrize("method", ["windows", "auto"])
+def test_a_symbolic_batch_is_not_split(method, monkeypatch):
+    monkeypatch.setattr(reshape, "CELLS", 1)
+    kernel = np.random.default_rng(0).normal(size=(3, 2, 2, 2)).astype("float32")
+    f = jax.jit(lambda x: jc.conv(x, kernel, stride=2, padding=1, method=method))
+    (batch,) = export.symbolic_shape("batch")
+    exported = export.export(f)(jax.ShapeDtypeStruct((batch, 2, 5, 4), np.float32))
+    assert "while" not in exported.mlir_module()
+    x = np.random.default_rng(1).normal(size=(3, 2, 5, 4)).astype("float32")
+    assert_close(exported.call(x), jc.conv(x, kernel, stride=2, padding=1, method="definition"))

@@ -1,0 +1,175 @@
+"""A derivative of a contraction, of any order and mode, and a map over one, is a contraction, with lax's numbers."""
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from checks import assert_close, quick_jit
+
+import jaxcnn as jc
+
+
+def numbers(*shape, seed=0):
+    return np.random.default_rng(seed).normal(size=shape)
+
+
+CONV = {"stride": (2, 1), "padding": ((2, 0), (-1, 2)), "groups": 2}
+TRANSPOSE = {"stride": (2, 3), "padding": (1, 0), "groups": 2}
+
+
+def lax_transpose(x, kernel):
+    """Zeros between the cells, and the kernel flipped, its channels swapped in each group."""
+    groups, window = TRANSPOSE["groups"], kernel.shape[2:]
+    kernel = jnp.flip(kernel, (2, 3)).reshape(groups, -1, kernel.shape[1], *window).swapaxes(1, 2)
+    pads = [(k - 1 - p, k - 1 - p) for k, p in zip(window, TRANSPOSE["padding"], strict=True)]
+    return jax.lax.conv_general_dilated(
+        x, kernel.reshape(-1, kernel.shape[2], *window), (1, 1), pads, TRANSPOSE["stride"], feature_group_count=groups
+    )
+
+
+# Ours, lax's, and the face that ours is; arrays of (2, 4, 5, 4) and (4, 2, 3, 2) fit both.
+OPERATIONS = {
+    "conv": (lambda x, kernel: jc.conv(x, kernel, **CONV), lambda x, k: oracles.lax_conv(x, k, **CONV), "y"),
+    "conv_transpose": (lambda x, kernel: jc.conv_transpose(x, kernel, **TRANSPOSE), lax_transpose, "x"),
+}
+EACH = pytest.mark.parametrize("name", OPERATIONS)
+
+
+def loss(f):
+    return lambda x, kernel: jnp.sum(jnp.sin(f(x, kernel)))
+
+
+def gradients(f):
+    return jax.grad(loss(f), (0, 1))
+
+
+# What is made of a function f(x, kernel), and of arrays x and kernel.
+DERIVATIVES = {
+    "value": lambda f, *args: f(*args),
+    "gradients": lambda f, *args: gradients(f)(*args),
+    "forward": lambda f, *args: jax.jvp(f, args, tuple(1 - 2 * a for a in args)),
+    "forward in x": lambda f, x, kernel: jax.jvp(lambda x: f(x, kernel), (x,), (1 - x,)),
+    "forward in kernel": lambda f, x, kernel: jax.jvp(lambda kernel: f(x, kernel), (kernel,), (1 - kernel,)),
+    "second order": lambda f, *args: jax.jvp(gradients(f), args, tuple(1 - 2 * a for a in args)),
+    "hessian": lambda f, *args: jax.hessian(loss(f), (0, 1))(*args),
+    "third order": lambda f, *args: jax.grad(lambda *a: jnp.sum(jnp.cos(gradients(f)(*a)[0])), (0, 1))(*args),
+    "checkpoint": lambda f, *args: gradients(jax.checkpoint(f))(*args),
+    "linear transpose": lambda f, x, kernel: jax.linear_transpose(lambda x: f(x, kernel), x)(jnp.cos(f(x, kernel))),
+}
+
+# Functions of f, of several x and of several kernels, the mapped axis last in one and second in the other.
+MAPS = {
+    "x": lambda f, xs, kernels: jax.vmap(f, (-1, None))(xs, kernels[:, 0]),
+    "kernel": lambda f, xs, kernels: jax.vmap(f, (None, 1))(xs[..., 0], kernels),
+    "both": lambda f, xs, kernels: jax.vmap(f, (-1, 1))(xs, kernels),
+    "each with each": lambda f, xs, kernels: jax.vmap(jax.vmap(f, (-1, None)), (None, 1))(xs, kernels),
+    "out last": lambda f, xs, kernels: jax.vmap(f, (-1, 1), -1)(xs, kernels),
+}
+
+
+@pytest.mark.parametrize("made", DERIVATIVES)
+@EACH
+def test_derivatives(name, made):
+    x, kernel = numbers(2, 4, 5, 4), numbers(4, 2, 3, 2, seed=1)
+    if made == "hessian":
+        x = x[:1, :, :3, :3]
+    assert_as_lax(name, DERIVATIVES[made], x, kernel)
+
+
+@pytest.mark.parametrize("over", MAPS)
+@EACH
+def test_maps_of_the_value_and_of_the_gradients(name, over):
+    mapped = MAPS[over]
+    both = lambda f, *args: (mapped(f, *args), mapped(gradients(f), *args))
+    assert_as_lax(name, both, numbers(2, 4, 5, 4, 3), numbers(4, 3, 2, 3, 2, seed=1))
+
+
+def assert_as_lax(name, made, *arrays):
+    ours, theirs, _ = OPERATIONS[name]
+    with jax.enable_x64(True):
+        assert_close(*quick_jit(lambda *arrays: [made(f, *arrays) for f in (ours, theirs)])(*arrays))
+
+
+# What the program is made of ------------------------------------------------------------------------------------------
+
+
+def equations(jaxpr):
+    """All of them, those of the functions within included."""
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
+            if hasattr(value, "eqns"):
+                yield from equations(value)
+
+
+def program(f, *arrays):
+    """The faces of the contractions in f, and the names of its other primitives."""
+    found = list(equations(jax.make_jaxpr(f)(*arrays)))
+    faces = [eqn.params["face"] for eqn in found if "face" in eqn.params]
+    return faces, {eqn.primitive.name for eqn in found if "face" not in eqn.params}
+
+
+# Primitives that compute a sum of products, or go through an array bit by bit.
+COSTLY = {"conv_general_dilated", "dot_general", "reduce_window_sum", "gather", "scatter-add", "scan", "while", "cond"}
+
+
+@pytest.mark.parametrize("made", DERIVATIVES)
+@EACH
+def test_nothing_else_is_computed(name, made):
+    ours, _, face = OPERATIONS[name]
+    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
+    faces, others = program(lambda *args: DERIVATIVES[made](ours, *args), x, kernel)
+    assert face in faces
+    assert set(faces) <= {"y", "x", "kernel"}
+    assert not others & COSTLY
+
+
+@EACH
+def test_a_gradient_is_one_contraction_more(name):
+    """The value is one face, its gradients are the two others."""
+    ours, _, face = OPERATIONS[name]
+    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
+    assert program(ours, x, kernel)[0] == [face]
+    assert sorted(program(gradients(ours), x, kernel)[0]) == ["kernel", "x", "y"]
+    assert len(program(jax.grad(loss(ours), 1), x, kernel)[0]) == 2
+
+
+@pytest.mark.parametrize("over", MAPS)
+@EACH
+def test_a_map_is_one_contraction(name, over):
+    ours, _, face = OPERATIONS[name]
+    xs, kernels = np.zeros((2, 4, 5, 4, 3), np.float32), np.zeros((4, 3, 2, 3, 2), np.float32)
+    faces, others = program(lambda *args: MAPS[over](ours, *args), xs, kernels)
+    assert faces == [face]
+    assert not others & COSTLY
+
+
+@pytest.mark.parametrize("over", MAPS)
+@EACH
+def test_a_map_over_nothing(name, over):
+    """As a map over some, whose number no other side has."""
+    many, f = 7, OPERATIONS[name][0]
+
+    def shapes(number):
+        xs, kernels = jnp.zeros((2, 4, 5, 4, number or 1)), jnp.zeros((4, number or 1, 2, 3, 2))
+        xs, kernels = (array if over == other else array[at] for array, other, at in (
+            (xs, "kernel", (..., slice(number))), (kernels, "x", (slice(None), slice(number)))))  # fmt: skip
+        both = jax.eval_shape(lambda *args: (MAPS[over](f, *args), MAPS[over](gradients(f), *args)), xs, kernels)
+        return [leaf.shape for leaf in jax.tree.leaves(both)]
+
+    assert shapes(0) == [tuple(0 if side == many else side for side in shape) for shape in shapes(many)]
+
+
+@pytest.mark.parametrize("method", cases.CONTRACTIONS)
+def test_each_gradient_has_the_dtype_of_its_operand(method):
+    """Where the result is wider than the operands, so is the cotangent that meets one of them."""
+    x, kernel = jnp.array(numbers(2, 4, 5, 4), jnp.bfloat16), jnp.array(numbers(4, 2, 3, 2), jnp.bfloat16)
+    f = lambda x, kernel: jc.conv(x, kernel, **CONV, method=method, preferred_element_type=jnp.float32)
+    actual = quick_jit(gradients(f))(x, kernel)
+    exact = quick_jit(gradients(OPERATIONS["conv"][0]))(x.astype(jnp.float32), kernel.astype(jnp.float32))
+    for ours, wide in zip(actual, exact, strict=True):
+        assert ours.dtype == jnp.bfloat16
+        largest = float(abs(wide).max()) * 2**-8
+        np.testing.assert_allclose(np.asarray(ours, np.float32), wide, rtol=0, atol=largest)

@@ -1,0 +1,162 @@
+"""A long window, taken as a window of windows, sees, adds up and keeps what a loop over its taps does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from checks import assert_close, assert_same_product, quick_jit, run, value_and_gradients
+
+import jaxcnn as jc
+from jaxcnn._geometry import geometry
+from jaxcnn._ways.choose import choose
+
+# One tap more than are taken one by one, a number that is no square, a square.
+LONG = pytest.mark.parametrize("window", [33, 40, 100])
+LAID = pytest.mark.parametrize("options", [{}, {"stride": 3}, {"dilation": 2}, {"stride": 2, "dilation": 3}], ids=str)
+
+
+def numbers(*shape, dtype="float32", seed=0):
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def size_for(window, options):
+    """Seven windows, and a cell that none of them reaches."""
+    return (window - 1) * options.get("dilation", 1) + 6 * options.get("stride", 1) + 2
+
+
+def views(x, window, stride=1, dilation=1):
+    """NumPy's own windows of the last axis."""
+    spans = np.lib.stride_tricks.sliding_window_view(x, (window - 1) * dilation + 1, axis=-1)
+    return spans[..., ::stride, ::dilation]
+
+
+@LONG
+@LAID
+def test_windows(window, options):
+    x = numbers(2, size_for(window, options) + 1)
+    seen = run(jc.windows, x, size=(window,), padding=((4, -5),), **options)
+    np.testing.assert_array_equal(seen, views(np.pad(x[:, :-5], ((0, 0), (4, 0))), window, **options))
+
+
+@LONG
+def test_windows_on_the_first_of_two_axes(window):
+    x = numbers(window + 5, 6)
+    expected = np.lib.stride_tricks.sliding_window_view(x, (window, 3))[::2]
+    np.testing.assert_array_equal(run(jc.windows, x, size=(window, 3), stride=(2, 1)), expected)
+
+
+@LONG
+@LAID
+def test_fold_puts_each_tap_where_it_was_seen(window, options):
+    size = size_for(window, options)
+    at = views(np.arange(size), window, **options)
+    w = np.random.default_rng(0).integers(-9, 9, at.shape)  # whose sums are exact
+    folded = run(jc.fold, np.float32(w), spatial=(size,), **options)
+    np.testing.assert_array_equal(folded, np.bincount(at.ravel(), w.ravel(), size))
+
+
+@LONG
+def test_fold_is_the_adjoint_of_windows(window):
+    options = {"padding": ((7, -2), (1, 0)), "stride": (3, 1), "dilation": (1, 2)}
+    x = numbers(2, window + 11, 9)
+    seen = run(jc.windows, x, size=(window, 3), **options)
+    w = numbers(*seen.shape, seed=1)
+    assert_same_product(seen, w, x, run(jc.fold, w, spatial=x.shape[1:], **options))
+
+
+@LONG
+@LAID
+@pytest.mark.parametrize("mode", ["max", "mean"])
+def test_pool(window, options, mode):
+    """Values, and where the gradient goes among many ties."""
+    x = np.random.default_rng(0).integers(0, 5, (2, size_for(window, options))).astype("float32")
+    options = {"stride": 1, "padding": 3} | options
+    f = lambda x: jc.pool(x, (window,), mode, **options)
+    oracle = oracles.pool(np.float64(x), (window,), mode, **options)
+    cotangent = numbers(*oracle.shape)
+    value, gradient = quick_jit(lambda x, ct: value_and_gradients(f, x, ct))(x, cotangent)
+    assert_close(value, oracle)
+    if mode == "max":
+        assert_close(gradient, oracles.winner_gradient(x, cotangent, (window,), mode, **options)[0])
+    else:
+        assert_same_product(value, cotangent, x, gradient)
+
+
+@LONG
+def test_indices_name_the_first_winner(window):
+    x = np.random.default_rng(0).integers(0, 5, window + 30).astype("float32")
+    values, indices = run(jc.max_pool_with_indices, x, window=(window,), stride=3)
+    first = np.argmax(views(x, window, stride=3), axis=-1)
+    np.testing.assert_array_equal(indices, first + 3 * np.arange(len(first)))
+    np.testing.assert_array_equal(values, x[indices])
+
+
+# A layer on sound, 1024 taps a window ---------------------------------------------------------------------------------
+
+METHODS = pytest.mark.parametrize("method", ["auto", "windows", "xla"])
+
+
+def assert_equal_to_lax(ours, theirs, shapes):
+    with jax.enable_x64(True):
+        args = [numbers(*shape, dtype="float64", seed=seed) for seed, shape in enumerate(shapes)]
+        cotangent = numbers(*jax.eval_shape(theirs, args).shape, dtype="float64", seed=2)
+        each = quick_jit(lambda args, ct: [value_and_gradients(f, args, ct) for f in (ours, theirs)])
+        assert_close(*each(args, cotangent))
+
+
+@METHODS
+@pytest.mark.parametrize("stride", [256, 100])
+def test_conv(stride, method):
+    options = {"stride": stride, "padding": ((300, 20),)}
+    ours = lambda args: jc.conv(*args, **options, method=method)
+    theirs = lambda args: oracles.lax_conv(*args, **options)
+    assert_equal_to_lax(ours, theirs, [(2, 2, 2000), (3, 2, 1024)])
+
+
+@METHODS
+@pytest.mark.parametrize("stride", [256, 100])
+def test_conv_transpose(stride, method):
+    def theirs(args):
+        flipped = args[1][..., ::-1].swapaxes(0, 1)
+        return jax.lax.conv_general_dilated(args[0], flipped, (1,), [(1020, 1013)], lhs_dilation=(stride,))
+
+    ours = lambda args: jc.conv_transpose(*args, stride=stride, padding=((3, 10),), method=method)
+    assert_equal_to_lax(ours, theirs, [(2, 2, 6), (2, 3, 1024)])
+
+
+# What takes long to compile -------------------------------------------------------------------------------------------
+
+
+def equations(jaxpr):
+    """How many there are, those of the functions within counted."""
+    within = (value for eqn in jaxpr.eqns for value in eqn.params.values() if hasattr(value, "eqns"))
+    return len(jaxpr.eqns) + sum(map(equations, within))
+
+
+@pytest.mark.parametrize("name", ["windows", "fold", "max", "sum"])
+def test_operations_grow_slower_than_taps(name):
+    """Ten times as many taps, and less than five times as many operations, those of the gradient counted."""
+
+    def operations(taps):
+        f = {
+            "windows": lambda x: jc.windows(x, (taps,), stride=16),
+            "fold": lambda w: jc.fold(w, (5000,), stride=16),
+            "max": lambda x: jc.pool(x, (taps,), "max", stride=16),
+            "sum": lambda x: jc.pool(x, (taps,), "sum", stride=16),
+        }[name]
+        x = np.zeros(((5000 - taps) // 16 + 1, taps) if name == "fold" else 5000, np.float32)
+        return equations(jax.make_jaxpr(lambda x: jax.vjp(f, x)[1](f(x)))(x))
+
+    assert operations(1000) < 5 * operations(100)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
+@pytest.mark.parametrize("stride", [1, 3, 256])
+def test_no_way_that_goes_through_the_taps_is_chosen(stride, dtype):
+    g = geometry("test", (4096,), (1024,), stride=stride)
+    channels = (1, 2, 8, 16)
+    sizes = ({"in": ins, "out": outs} for ins in channels for outs in channels)
+    with jax.enable_x64(True):
+        ways = {choose(face, g, each, jnp.dtype(dtype), on_cpu=True) for face in ("y", "kernel") for each in sizes}
+    assert not ways & {"rows", "shifts"}

@@ -1,0 +1,177 @@
+"""A transform is off by a part of the largest numbers that there could be; where that is too much, none is taken.
+
+Every other way is off by a part of the largest number that there is. A transform mixes all cells of a map: the part is
+1e-5 in float32, and 1e-12 in float64, of
+
+  for the correlation          max |x| * sum |kernel|
+  for the gradient in x        max |cotangent| * sum |kernel|
+  for the gradient in kernel   max |x| * sum |cotangent|
+  for the gradient in fill     sum |cotangent| * sum |kernel|
+
+where |kernel| is summed over what one number is a sum over, the largest of these sums is taken, and fill counts in |x|.
+"""
+
+from functools import partial
+
+import cases
+import jax
+import jax.numpy as jnp
+import numpy as np
+import oracles
+import pytest
+from checks import assert_close, quick_jit, run, value_and_gradients
+
+import jaxcnn as jc
+from jaxcnn._geometry import geometry
+from jaxcnn._ways.choose import choose
+
+TRANSFORMS = pytest.mark.parametrize("method", cases.TRANSFORMS)
+
+
+def could_be(args, cotangent, groups, summed):
+    """The bounds above, of a value and its gradients; axis `summed` of the kernel is summed over, groups counted."""
+    x = max(abs(args["x"]).max(), abs(args.get("fill", 0)))
+    kernel = abs(args["kernel"]).reshape(groups, -1, *args["kernel"].shape[1:])
+    taps = tuple(range(3, kernel.ndim))
+    forward, back = (kernel.sum((axis, *taps)).max() for axis in (summed, 3 - summed))
+    channels = abs(cotangent).sum((0, *range(2, cotangent.ndim)))
+    gradients = {
+        "x": abs(cotangent).max() * back,
+        "kernel": x * channels.max(),
+        "bias": channels.max(),
+        "fill": channels.sum() * forward,
+    }
+    return x * forward, {name: gradients[name] for name in args}
+
+
+def assert_within_bound(f, method, args, dtype, groups=1, summed=2):
+    """f(args, method) and its gradients, against the definition in double precision."""
+    with jax.enable_x64(True):
+        double = np.result_type(dtype, np.float64)
+        definition = partial(f, method="definition")
+        cotangent = random_numbers(jax.eval_shape(definition, args).shape, double)
+        doubled = {name: np.asarray(value, double) for name, value in args.items()}
+
+        @quick_jit
+        def both(args, ct, doubled, cotangent):
+            actual = value_and_gradients(partial(f, method=method), args, ct)
+            return actual, value_and_gradients(definition, doubled, cotangent)
+
+        actual, oracle = both(args, cotangent.astype(dtype), doubled, cotangent)
+        assert {str(leaf.dtype) for leaf in jax.tree.leaves(actual)} == {dtype}
+        for part in (jnp.real, jnp.imag) if "complex" in dtype else (jnp.asarray,):
+            scale = could_be(doubled, cotangent, groups, summed)
+            assert_close(jax.tree.map(part, actual), jax.tree.map(part, oracle), scale)
+
+
+def random_numbers(shape, dtype):
+    real, imaginary = np.random.default_rng(0).normal(size=(2, *shape))
+    return (real + 1j * imaginary if np.issubdtype(dtype, np.complexfloating) else real).astype(dtype)
+
+
+@TRANSFORMS
+@pytest.mark.parametrize("row", cases.FEW_CONVS, ids=str)
+def test_conv(row, method):
+    f = lambda args, method: jc.conv(**args, **row.options, method=method)
+    assert_within_bound(f, method, row.arguments("float32"), "float32", row.groups)
+
+
+@TRANSFORMS
+@pytest.mark.parametrize("row", cases.FEW_CONVS[::3], ids=str)
+def test_conv_in_float64(row, method):
+    with jax.enable_x64(True):
+        f = lambda args, method: jc.conv(**args, **row.options, method=method)
+        assert_within_bound(f, method, row.arguments("float64"), "float64", row.groups)
+
+
+# Kernels for which a transform is made: what is off grows with the map.
+LARGE = {
+    "depthwise 15x15": ((2, 3, 20, 17), (3, 1, 15, 15), {"groups": 3, "padding": "SAME"}),
+    "300 taps": ((2, 2, 1000), (3, 2, 300), {"stride": 3, "padding": 7}),
+    "dilated": ((1, 2, 30, 31), (2, 2, 7, 9), {"dilation": (2, 3), "stride": (1, 2), "padding": "SAME"}),
+}
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+
+
+@TRANSFORMS
+@DTYPES
+@pytest.mark.parametrize("name", LARGE)
+def test_large_kernels(name, method, dtype):
+    x, kernel, options = LARGE[name]
+    f = lambda args, method: jc.conv(**args, **options, method=method)
+    args = {"x": random_numbers(x, dtype), "kernel": random_numbers(kernel, dtype)}
+    assert_within_bound(f, method, args, dtype, options.get("groups", 1))
+
+
+@TRANSFORMS
+@DTYPES
+def test_conv_transpose(method, dtype):
+    options = {"stride": (3, 1), "padding": (1, 2), "output_padding": (2, 0), "dilation": (1, 2), "groups": 2}
+    f = lambda args, method: jc.conv_transpose(**args, **options, method=method)
+    args = {"x": random_numbers((2, 4, 5, 7), dtype), "kernel": random_numbers((4, 3, 4, 3), dtype)}
+    assert_within_bound(f, method, args, dtype, groups=2, summed=1)
+
+
+@TRANSFORMS
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_precisions_are_rounded_once(method, dtype):
+    x, kernel = (jnp.array(random_numbers(shape, "float32"), dtype) for shape in [(1, 2, 40), (2, 2, 9)])
+    exact = run(jc.conv, x.astype(jnp.float32), kernel.astype(jnp.float32))
+    rounded = run(jc.conv, x, kernel, method=method)
+    assert rounded.dtype == dtype
+    largest = jnp.finfo(dtype).eps * np.abs(exact).max()
+    np.testing.assert_allclose(np.asarray(rounded, np.float32), exact, rtol=0, atol=float(largest))
+
+
+# What must be exact ---------------------------------------------------------------------------------------------------
+
+INTEGERS = ("bool", "int8", "uint8", "int32", "int64")
+CALLS = {
+    "conv": lambda x, **options: jc.conv(x[None], x[None], **options),
+    "conv_transpose": lambda x, **options: jc.conv_transpose(x[None], x[None], **options),
+    "correlate": lambda x, **options: jc.correlate(x[0], x[0], **options),
+    "convolve": lambda x, **options: jc.convolve(x[0], x[0], **options),
+}
+
+
+@TRANSFORMS
+@pytest.mark.parametrize("dtype", INTEGERS)
+@pytest.mark.parametrize("name", CALLS)
+def test_integers_are_refused(name, dtype, method):
+    with jax.enable_x64(True), pytest.raises(ValueError, match=f"^{name}: method '{method}' would round {dtype}"):
+        CALLS[name](jnp.ones((1, 3), dtype), method=method)
+
+
+def large_and_small():
+    """Windows of one tap to a thousand, with a stride and without."""
+    for window in ((1,), (1024,), (3, 3), (31, 31), (7, 7, 7), (3, 3, 3, 3)):
+        for stride in (1, 2, window):
+            yield geometry("test", [4 * k for k in window], window, stride=stride)
+
+
+def chosen(face, dtype, on_cpu):
+    channels = (1, 2, 16, 512)
+    sizes = [{"samples": 8, "group": 1, "in": ins, "out": outs} for ins in channels for outs in channels]
+    return {choose(face, g, each, jnp.dtype(dtype), on_cpu=on_cpu) for g in large_and_small() for each in sizes}
+
+
+@pytest.mark.parametrize("on_cpu", [True, False])
+@pytest.mark.parametrize("face", ["y", "x", "kernel"])
+@pytest.mark.parametrize("dtype", [*INTEGERS, "float64", "complex128"])
+def test_none_is_chosen_for_what_must_be_exact(face, dtype, on_cpu):
+    with jax.enable_x64(True):
+        assert not chosen(face, dtype, on_cpu) & set(cases.TRANSFORMS)
+
+
+@pytest.mark.parametrize("face", ["y", "kernel"])
+def test_one_is_chosen_for_a_large_kernel_in_float32(face):
+    assert chosen(face, "float32", on_cpu=True) & set(cases.TRANSFORMS)
+    g = geometry("test", (64, 64), (31, 31), padding="SAME")
+    assert choose(face, g, {"in": 1, "out": 1}, jnp.dtype("float32"), on_cpu=True) in cases.TRANSFORMS
+
+
+def test_auto_is_exact_for_integers_under_a_large_kernel():
+    x, kernel = (
+        np.random.default_rng(i).integers(-(2**31), 2**31, (1, 1, n), np.int32) for i, n in ((0, 200), (1, 150))
+    )
+    np.testing.assert_array_equal(run(jc.conv, x, kernel), oracles.conv(x, kernel))
