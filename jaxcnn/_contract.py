@@ -90,6 +90,8 @@ def _lower(
     a: jax.Array, b: jax.Array, *, on_cpu: bool, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
 ) -> jax.Array:
     """What a platform computes: the contraction made easier, by the way named or chosen, each group by itself."""
+    if 0 in (*a.shape, *b.shape):
+        return jnp.zeros(*_shape(a, b, face=face, geometry=geometry, dtype=dtype))
 
     def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
         sizes = _sizes(face, a, b)
