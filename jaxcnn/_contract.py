@@ -91,7 +91,8 @@ def _lower(
 ) -> jax.Array:
     """What a platform computes: the contraction made easier, by the way named or chosen, each group by itself."""
     if 0 in (*a.shape, *b.shape):
-        return jnp.zeros(*_shape(a, b, face=face, geometry=geometry, dtype=dtype))
+        nothing: jax.Array = jnp.zeros(*_shape(a, b, face=face, geometry=geometry, dtype=dtype))
+        return nothing
 
     def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
         sizes = _sizes(face, a, b)
@@ -113,12 +114,13 @@ def _lower(
     easier = by_mirror(by_a_way)
     if on_cpu if method == "auto" else WAYS[method].in_blocks:
         easier = by_blocks_of_the_stride(easier)
-    return easier(face, a, b, geometry).astype(dtype)
+    made: jax.Array = easier(face, a, b, geometry).astype(dtype)
+    return made
 
 
 def _sizes(face: str, a: Any, b: Any) -> dict[str, int]:
     """How many samples, groups, in_channels and out_channels there are."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for role, array in zip(MADE_OF[face], (a, b), strict=True):
         sizes |= zip(AXES[role], array.shape[:3], strict=True)
     return sizes

@@ -33,7 +33,7 @@ def correlate(
       stride, padding, dilation, padding_mode, fill: as in `windows`.
       method: "auto" picks by static facts; "definition" takes one window at a time, "windows" all of them by one matrix
         product, "rows" the same with the last axis' taps summed afterwards, "shifts" one loop of shifted multiply-adds,
-        "fft" a Fourier transform (floats only; rounding and a NaN spread over a whole map), "xla" XLA's own convolution.
+        "fft" a Fourier transform (floats only; a NaN spreads over its map), "xla" XLA's own convolution.
 
     Returns:
       (*lead, *out). Complex kernels are not conjugated.

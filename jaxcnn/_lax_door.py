@@ -82,7 +82,7 @@ def conv_general_dilated(
     else:
         y = contract(_NAME, x, kernel, g, **options)
     y = jnp.transpose(y, [lay.out.index(i) for i in range(y.ndim)])
-    return y if out_sharding is None else jax.sharding.reshard(y, out_sharding)  # type: ignore[no-untyped-call]
+    return y if out_sharding is None else jax.sharding.reshard(y, out_sharding)
 
 
 def _over_spread(

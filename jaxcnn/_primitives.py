@@ -28,9 +28,9 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
 
     made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
     made.def_abstract_eval(lambda a, b, **params: jax.core.ShapedArray(*shape(a, b, **params)))
-    lower = lambda on_cpu: mlir.lower_fun(partial(compute, on_cpu=on_cpu), multiple_results=False)
-    mlir.register_lowering(made, lower(on_cpu=False))
-    mlir.register_lowering(made, lower(on_cpu=True), "cpu")
+    for on_cpu, platform in ((False, None), (True, "cpu")):
+        lowered = mlir.lower_fun(partial(compute, on_cpu=on_cpu), multiple_results=False)
+        mlir.register_lowering(made, lowered, platform)
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
 
@@ -46,9 +46,7 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
 
         def jvp(primals: Any, tangents: Any, *, made: Primitive = made, **params: Any) -> Any:
             (a, b), (tangent, _) = primals, tangents
-            zero = isinstance(tangent, ad.Zero)
-            y = made.bind(a, b, **params)
-            return y, ad.Zero.from_primal_value(y) if zero else made.bind(tangent, b, **params)
+            return made.bind(a, b, **params), made.bind(tangent, b, **params)
 
         def transpose(cotangent: Any, a: Any, b: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
             return (None if isinstance(cotangent, ad.Zero) else adjoint.bind(cotangent, b, **params)), None

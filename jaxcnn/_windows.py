@@ -194,9 +194,9 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
     coarse, fine = _levels(a.window)
     if coarse == 1:
-        around = overlap_padding(a, at, seen.ndim - 1)
-        around = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, 0, 0), *around])
-        return overlap(lambda tap: around[tap], a, at)
+        around = [(0, 0, 0), *overlap_padding(a, at, seen.ndim - 1)]
+        padded = lax.pad(seen, jnp.zeros((), seen.dtype), around)
+        return overlap(lambda tap: padded[tap], a, at)
     beyond = coarse * fine - a.window
     seen = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, beyond if i == 0 else 0, 0) for i in range(seen.ndim)])
     seen = seen.reshape(coarse, fine, *seen.shape[1:]).swapaxes(0, 1)

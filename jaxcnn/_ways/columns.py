@@ -67,7 +67,7 @@ def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
 
 def _way(left: int) -> Way:
     """Columns of all axes but the last `left`."""
-    correlate, cells = (partial(f, left=left) for f in (_correlate, _cells))
+    correlate, cells = partial(_correlate, left=left), partial(_cells, left=left)
     return way(correlate, _lay_down, _gather, cells=cells, in_blocks=left > 0)
 
 

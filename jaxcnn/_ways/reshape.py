@@ -118,9 +118,15 @@ def by_blocks_of_samples(contract: Contract, cells: Callable[[str, Geometry], in
         if block == samples:
             return contract(face, a, b, g)
         whole = samples - samples % block
-        first = lambda array: array[:whole].reshape(whole // block, block, *array.shape[1:])
+
+        def first(array: jax.Array) -> jax.Array:
+            return array[:whole].reshape(whole // block, block, *array.shape[1:])
+
         if face == "kernel":
-            add = lambda total, pair: (total + contract(face, *pair, g), None)
+
+            def add(total: jax.Array, pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+                return total + contract(face, *pair, g), None
+
             made = jax.eval_shape(lambda a, b: contract(face, a, b, g), a[:block], b[:block])
             total, _ = lax.scan(add, jnp.zeros(made.shape, made.dtype), (first(a), first(b)))
             return total if whole == samples else total + contract(face, a[whole:], b[whole:], g)
