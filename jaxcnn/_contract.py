@@ -93,6 +93,10 @@ def _lower(
     if 0 in (*a.shape, *b.shape):
         return jnp.zeros(*_shape(a, b, face=face, geometry=geometry, dtype=dtype))
 
+    sides, _ = _shape(a, b, face=face, geometry=geometry, dtype=dtype)
+    if 0 in (*a.shape, *b.shape, *sides):
+        return jnp.zeros(sides, dtype)
+
     def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
         sizes = _sizes(face, a, b)
         way = WAYS[choose(face, g, sizes, dtype, on_cpu=on_cpu) if method == "auto" else method]
@@ -141,13 +145,17 @@ def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
         (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
-    size = next(array.shape[dim] for array, dim in zip(arrays, dims, strict=True) if dim is not None)
+    size, side = next(
+        (array.shape[dim], [*array.shape[:dim], *array.shape[dim + 1 :]][AXES[role].index(name)])
+        for array, dim, role in zip(arrays, dims, roles, strict=True)
+        if dim is not None
+    )
     merged = [
         array if dim is None else _merge(array, dim, AXES[role].index(name))
         for array, dim, role in zip(arrays, dims, roles, strict=True)
     ]
     made, at = contraction.bind(*merged, face=face, **params), AXES[face].index(name)
-    return made.reshape(*made.shape[:at], size, made.shape[at] // size, *made.shape[at + 1 :]), at
+    return made.reshape(*made.shape[:at], size, side, *made.shape[at + 1 :]), at
 
 
 def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
