@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, none_if_zero, pad
-from jaxcnn._primitives import bilinear, primitive
+from jaxcnn._primitives import alike, bilinear, primitive
 from jaxcnn._ways.choose import WAYS, check_method, choose
 from jaxcnn._ways.reshape import alone, by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
 
@@ -52,7 +52,7 @@ def _of_groups(
     array = array.reshape(array.shape[0], groups, array.shape[1] // groups, *array.shape[2:])
     kernel = kernel.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:])
     made: jax.Array = contraction.bind(
-        array.astype(dtype), kernel.astype(dtype), face=face, geometry=g, method=method, precision=precision,
+        *alike(array.astype(dtype), kernel.astype(dtype)), face=face, geometry=g, method=method, precision=precision,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
     return made.reshape(made.shape[0], made.shape[1] * made.shape[2], *made.shape[3:])
