@@ -13,7 +13,7 @@ import jax.numpy as jnp
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, none_if_zero, pad
-from jaxcnn._primitives import bilinear, primitive
+from jaxcnn._primitives import alike, bilinear, primitive
 from jaxcnn._ways.choose import WAYS, check_method, choose
 from jaxcnn._ways.reshape import alone, by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
 
@@ -52,7 +52,7 @@ def _of_groups(
     array = array.reshape(array.shape[0], groups, array.shape[1] // groups, *array.shape[2:])
     kernel = kernel.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:])
     made: jax.Array = contraction.bind(
-        array.astype(dtype), kernel.astype(dtype), face=face, geometry=g, method=method, precision=precision,
+        *alike(array.astype(dtype), kernel.astype(dtype)), face=face, geometry=g, method=method, precision=precision,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
     return made.reshape(made.shape[0], made.shape[1] * made.shape[2], *made.shape[3:])
@@ -90,9 +90,9 @@ def _lower(
     a: jax.Array, b: jax.Array, *, on_cpu: bool, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
 ) -> jax.Array:
     """What a platform computes: the contraction made easier, by the way named or chosen, each group by itself."""
-    if 0 in (*a.shape, *b.shape):
-        nothing: jax.Array = jnp.zeros(*_shape(a, b, face=face, geometry=geometry, dtype=dtype))
-        return nothing
+    sides, _ = _shape(a, b, face=face, geometry=geometry, dtype=dtype)
+    if 0 in (*a.shape, *b.shape, *sides):
+        return jnp.zeros(sides, dtype)
 
     def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
         sizes = _sizes(face, a, b)
@@ -143,13 +143,17 @@ def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
         (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
-    size = next(array.shape[dim] for array, dim in zip(arrays, dims, strict=True) if dim is not None)
+    size, side = next(
+        (array.shape[dim], [*array.shape[:dim], *array.shape[dim + 1 :]][AXES[role].index(name)])
+        for array, dim, role in zip(arrays, dims, roles, strict=True)
+        if dim is not None
+    )
     merged = [
         array if dim is None else _merge(array, dim, AXES[role].index(name))
         for array, dim, role in zip(arrays, dims, roles, strict=True)
     ]
     made, at = contraction.bind(*merged, face=face, **params), AXES[face].index(name)
-    return made.reshape(*made.shape[:at], size, made.shape[at] // size, *made.shape[at + 1 :]), at
+    return made.reshape(*made.shape[:at], size, side, *made.shape[at + 1 :]), at
 
 
 def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:

@@ -62,6 +62,8 @@ def pad(
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
         raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
     cell = jnp.asarray(identity, x.dtype) if fill is None else _checked_fill(function, x, fill)
+    if fill is not None:  # JAX's adjoint of a padding needs a gradient in x where there is one in the fill (0.10.2)
+        x = jnp.where(False, cell, x)
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
             x = _index_pad(function, x, axis - len(padding), low, high, name)

@@ -26,13 +26,36 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
     def compiled(**params: Any) -> Any:
         return jax.jit(partial(made.bind, **params))
 
+    def abstract(a: Any, b: Any, **params: Any) -> Any:
+        """Under shard_map the result varies over the axes of the mesh over which the operands do."""
+        sides, dtype = shape(a, b, **params)
+        nowhere = a.sharding.update(spec=jax.sharding.PartitionSpec(*[None] * len(sides)))
+        return jax.core.ShapedArray(sides, dtype, sharding=nowhere, manual_axis_type=a.manual_axis_type)
+
     made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
-    made.def_abstract_eval(lambda a, b, **params: jax.core.ShapedArray(*shape(a, b, **params)))
-    for on_cpu, platform in ((False, None), (True, "cpu")):
-        lowered = mlir.lower_fun(partial(compute, on_cpu=on_cpu), multiple_results=False)
-        mlir.register_lowering(made, lowered, platform)
+    made.def_abstract_eval(abstract)
+
+    def lower(on_cpu: bool) -> Rule:
+        rule = mlir.lower_fun(partial(compute, on_cpu=on_cpu), multiple_results=False)
+
+        def on_one_device(ctx: Any, *operands: Any, **params: Any) -> Any:
+            """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
+            alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
+            return rule(ctx.replace(avals_in=alone), *operands, **params)
+
+        return on_one_device
+
+    mlir.register_lowering(made, lower(on_cpu=False))
+    mlir.register_lowering(made, lower(on_cpu=True), "cpu")
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
+
+
+def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Both operands varying, under shard_map, over the axes of the mesh over which one of them does."""
+    axes = [jax.typeof(array).manual_axis_type.varying for array in (a, b)]
+    cast = lambda array, missing: jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
+    return cast(a, axes[1] - axes[0]), cast(b, axes[0] - axes[1])
 
 
 def bilinear(made: Primitive, transpose: Rule) -> None:

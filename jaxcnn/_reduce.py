@@ -92,10 +92,13 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
     long = a._replace(
         size=(a.out - 1) * a.stride + (coarse - 1) * apart + 1, low=0, high=0, window=coarse, dilation=apart
     )
-    y = _reduce_along(_reduce_along(cells, axis, run, g, combine), axis, long, g, combine)
+    start, at = coarse * apart, cells[0].ndim - g.n + axis
+    runs = tuple(
+        lax.slice_in_dim(array, 0, long.size, axis=at) for array in _reduce_along(cells, axis, run, g, combine)
+    )
+    y = _reduce_along(runs, axis, long, g, combine)
     if not rest:
         return y
-    start, at = coarse * apart, cells[0].ndim - g.n + axis
     after = tuple(lax.slice_in_dim(array, start, None, axis=at) for array in cells)
     last = a._replace(size=a.padded - start, low=0, high=0, window=rest)
     return combine(y, _reduce_along(after, axis, last, g, combine))

@@ -200,7 +200,7 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     beyond = coarse * fine - a.window
     seen = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, beyond if i == 0 else 0, 0) for i in range(seen.ndim)])
     seen = seen.reshape(coarse, fine, *seen.shape[1:]).swapaxes(0, 1)
-    run = a._replace(size=(a.out - 1) * a.stride + (fine - 1) * a.dilation + 1, window=fine, low=0, high=0)
+    run = a._replace(size=a.padded - (a.window - fine) * a.dilation, window=fine, low=0, high=0)
     runs = _fold_axis(seen, axis, Geometry((*g.axes[:axis], run, *g.axes[axis + 1 :])))
     whole = a._replace(size=a.padded + beyond * a.dilation, window=coarse, stride=1, dilation=fine * a.dilation)
     y = _fold_axis(runs, axis, Geometry((*g.axes[:axis], whole._replace(low=0, high=0), *g.axes[axis + 1 :])))
