@@ -106,7 +106,8 @@ def _lower(
             (at_a, at_b), at = [AXES[role].index("group") for role in MADE_OF[face]], AXES[face].index("group")
             if sizes["group"] == 1:
                 return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
-            return jax.vmap(one_group, (at_a, at_b), at)(a, b)
+            each: jax.Array = jax.vmap(one_group, (at_a, at_b), at)(a, b)
+            return each
 
         in_pieces = by_strips(by_blocks_of_samples(by_groups, cells), cells)
         return (alone(in_pieces) if way.alone and on_cpu else in_pieces)(face, a, b, g)

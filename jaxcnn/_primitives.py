@@ -54,7 +54,10 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
 def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both operands varying, under shard_map, over the axes of the mesh over which one of them does."""
     axes = [jax.typeof(array).manual_axis_type.varying for array in (a, b)]
-    cast = lambda array, missing: jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
+
+    def cast(array: jax.Array, missing: frozenset[str]) -> jax.Array:
+        return jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
+
     return cast(a, axes[1] - axes[0]), cast(b, axes[0] - axes[1])
 
 
