@@ -70,14 +70,14 @@ def random_numbers(shape, dtype):
 
 
 @TRANSFORMS
-@pytest.mark.parametrize("row", cases.FEW_CONVS, ids=str)
+@pytest.mark.parametrize("row", cases.FEW_CONVS[-12:], ids=str)
 def test_conv(row, method):
     f = lambda args, method: jc.conv(**args, **row.options, method=method)
     assert_within_bound(f, method, row.arguments("float32"), "float32", row.groups)
 
 
 @TRANSFORMS
-@pytest.mark.parametrize("row", cases.FEW_CONVS[::3], ids=str)
+@pytest.mark.parametrize("row", cases.FEW_CONVS[-4:], ids=str)
 def test_conv_in_float64(row, method):
     with jax.enable_x64(True):
         f = lambda args, method: jc.conv(**args, **row.options, method=method)
@@ -90,7 +90,7 @@ LARGE = {
     "300 taps": ((2, 2, 1000), (3, 2, 300), {"stride": 3, "padding": 7}),
     "dilated": ((1, 2, 30, 31), (2, 2, 7, 9), {"dilation": (2, 3), "stride": (1, 2), "padding": "SAME"}),
 }
-DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64", "complex64", "complex128"])
+DTYPES = pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
 
 
 @TRANSFORMS
