@@ -104,11 +104,11 @@ def equations(jaxpr):
                 yield from equations(value)
 
 
-def program(f, *arrays):
-    """The faces of the contractions in f, and the names of its other primitives."""
+def program(f, *arrays, told="face"):
+    """What the contractions in f are told, in turn, and the names of its other primitives."""
     found = list(equations(jax.make_jaxpr(f)(*arrays)))
-    faces = [eqn.params["face"] for eqn in found if "face" in eqn.params]
-    return faces, {eqn.primitive.name for eqn in found if "face" not in eqn.params}
+    contractions = [eqn.params[told] for eqn in found if "face" in eqn.params]
+    return contractions, {eqn.primitive.name for eqn in found if "face" not in eqn.params}
 
 
 # Primitives that compute a sum of products, or go through an array bit by bit.
@@ -134,6 +134,14 @@ def test_a_gradient_is_one_contraction_more(name):
     assert program(ours, x, kernel)[0] == [face]
     assert sorted(program(gradients(ours), x, kernel)[0]) == ["kernel", "x", "y"]
     assert len(program(jax.grad(loss(ours), 1), x, kernel)[0]) == 2
+
+
+@pytest.mark.parametrize("told", ["method", "precision"])
+def test_what_is_said_of_the_value_holds_for_its_derivatives(told):
+    said = {"method": "windows", "precision": jax.lax.Precision.HIGH}
+    f = lambda *args: jax.hessian(loss(lambda x, kernel: jc.conv(x, kernel, **CONV, **said)), (0, 1))(*args)
+    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
+    assert set(program(f, x, kernel, told=told)[0]) == {said[told]}
 
 
 @pytest.mark.parametrize("over", MAPS)
