@@ -52,7 +52,7 @@ def choose(face: str, g: Geometry, sizes: dict[str, int], dtype: Any, *, on_cpu:
         return "xla"  # 64 channels of 9: 17 for 42
     if min(ins, outs) >= 256 and g.n == 2 and taps > 1:
         return "xla"  # 256 channels of 3x3: 11 for 11, and nothing is laid out
-    if face == "y" and g.n == 2 and ins * outs >= 1024 and any(a.dilation > 1 for a in g.axes):
+    if face != "x" and g.n == 2 and ins * outs >= 1024 and any(a.dilation > 1 for a in g.axes):
         return "xla"  # 64 channels of 3x3, dilation 4: 3.7 for 3.9; the wide overlap makes many columns
     if g.n and g.axes[-1].window > LONG:
         return "windows"  # 1024 taps, 8 channels, float64: 1.3 s to compile for 53
