@@ -31,8 +31,10 @@ def test_ties_and_nan(row):
         for x in (tied, broken):
             to_x, to_fill = oracles.winner_gradient(x, cotangent, **options, fill=row.fill)
             oracle = {"x": to_x} | ({} if row.fill is None else {"fill": to_fill})
+            # The gradient of the fill is one number, whose terms may cancel.
+            scale = {name: to_x if name == "x" else np.abs(cotangent).sum() for name in oracle}
             for ours in gradients(args | {"x": x}, cotangent).values():
-                assert_close(ours, oracle)
+                assert_close(ours, oracle, scale)
 
 
 def gradient(x, window, mode, **options):

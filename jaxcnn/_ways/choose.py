@@ -18,8 +18,8 @@ WAYS = {"definition": definition, "windows": windows, "rows": rows, "shifts": sh
 
 # Taps from which a transform is cheaper than going through them.
 MANY_TAPS = 100
-# Products to a cell up to which one loop over the map is faster than laying out columns for a matrix product.
-FEW_TERMS = 32
+# Terms of a cell, and products of all cells at a place, up to which one loop is faster than columns and a product.
+FEW_TERMS, FEW_PRODUCTS = 72, 600
 
 
 def check_method(function: str, method: str, dtype: Any) -> None:
@@ -45,13 +45,14 @@ def choose(face: str, g: Geometry, sizes: dict[str, int], dtype: Any, *, on_cpu:
         return "fft"  # depthwise 31x31: 3.0 for 45; 16 channels of 11x11: 6.0 for 8.5
     if ins == outs == 1 and taps <= MANY_TAPS and face != "x":
         return "shifts"  # depthwise 3x3: 0.5 for 5.8; the gradient for the kernel 0.9 for 8.8
-    if ins * taps <= FEW_TERMS and face == "y" and stride_1:
-        return "shifts"  # LeNet's first layer: 0.6 for 0.9
+    terms = ins * taps
+    if terms <= FEW_TERMS and terms * outs <= FEW_PRODUCTS and face == "y" and stride_1:
+        return "shifts"  # LeNet's first layer: 0.6 for 0.9; 8 groups of 8 channels, 3x3: 0.6 for 1.0
     if g.n == 1 and ins * outs >= 1024 and taps > 1:
         return "xla"  # 64 channels of 9: 17 for 42
     if min(ins, outs) >= 256 and g.n == 2 and taps > 1:
         return "xla"  # 256 channels of 3x3: 11 for 11, and nothing is laid out
-    if face == "y" and g.n == 2 and ins * outs >= 1024 and any(a.dilation > 1 for a in g.axes):
+    if face != "x" and g.n == 2 and ins * outs >= 1024 and any(a.dilation > 1 for a in g.axes):
         return "xla"  # 64 channels of 3x3, dilation 4: 3.7 for 3.9; the wide overlap makes many columns
     if g.n and g.axes[-1].window > LONG:
         return "windows"  # 1024 taps, 8 channels, float64: 1.3 s to compile for 53

@@ -93,8 +93,6 @@ def make_step(
     def in_blocks(params: Any, batch: Split) -> Any:
         samples = batch.images.shape[0]
         whole = samples - samples % BLOCK
-        if whole in (0, BLOCK):
-            return at_once(params, batch)
 
         def add(sums: Any, block: Split) -> tuple[Any, jax.Array]:
             (loss, logits), gradient = at_once(params, block)
@@ -114,7 +112,10 @@ def make_step(
         def objective(params: Any) -> jax.Array:
             return cross_entropy(apply(params, batch.images), batch.targets, reduction=reduction)
 
-        (loss, logits), gradient = jax.lax.platform_dependent(state.params, batch, cpu=in_blocks, default=at_once)
+        if batch.images.shape[0] <= BLOCK:
+            (loss, logits), gradient = at_once(state.params, batch)
+        else:
+            (loss, logits), gradient = jax.lax.platform_dependent(state.params, batch, cpu=in_blocks, default=at_once)
         if reduction == "mean":
             samples = logits.size // logits.shape[-1]
             loss, gradient = jax.tree.map(lambda a: a / samples, (loss, gradient))
