@@ -62,13 +62,11 @@ def pad(
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
         raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
     cell = jnp.asarray(identity, x.dtype) if fill is None else _checked_fill(function, x, fill)
-    if fill is not None:  # JAX's adjoint of a padding needs a gradient in x where there is one in the fill (0.10.2)
-        x = jnp.where(False, cell, x)
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
             x = _index_pad(function, x, axis - len(padding), low, high, name)
     left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
-    return _constant_pad(x, left, cell)
+    return _differentiable_pad(x, left, cell) if isinstance(fill, jax.Array) else _constant_pad(x, left, cell)
 
 
 def none_if_zero(fill: Any) -> Any:
@@ -109,6 +107,15 @@ def _constant_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax
     if not any(low or high for low, high in padding):
         return x
     return lax.pad(x, fill, [(0, 0, 0)] * (x.ndim - len(padding)) + [(low, high, 0) for low, high in padding])
+
+
+def _differentiable_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax.Array:
+    """With a gradient in fill: the sum over the padding. JAX's own is what the map leaves of the sum over everything,
+    which rounds, and fails where there is none in x (0.10.2)."""
+    if not any(low or high for low, high in padding):
+        return x
+    padded, on_map = zero_pad(x, padding), zero_pad(jnp.ones(x.shape[x.ndim - len(padding) :], bool), padding)
+    return jnp.where(jnp.broadcast_to(on_map, padded.shape), padded, fill)
 
 
 def _index_pad(function: str, x: jax.Array, axis: int, low: int, high: int, mode: str) -> jax.Array:

@@ -55,7 +55,8 @@ def test_conv_transpose(cells, monkeypatch):
 
 
 @pytest.mark.parametrize("method", ["windows", "rows"])
-@pytest.mark.parametrize(("row", "cells"), ROWS[::5], ids=str)
+@pytest.mark.parametrize("cells", [*CELLS, 1000])
+@pytest.mark.parametrize("row", cases.FEW_CONVS[-12::5], ids=str)
 def test_no_more_is_laid_out_at_a_time(row, cells, method, monkeypatch):
     """But for one sample of which there is one row, or of which the adjoint in x is taken whole."""
     way, most = WAYS[method], []
