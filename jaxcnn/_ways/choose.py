@@ -41,8 +41,10 @@ def choose(face: str, g: Geometry, sizes: dict[str, int], dtype: Any, *, on_cpu:
     stride_1 = all(s == 1 for s in g.stride)
     if not on_cpu:
         return "xla" if 1 <= g.n <= 3 and jnp.issubdtype(dtype, jnp.inexact) else "rows"
-    if taps > MANY_TAPS and stride_1 and dtype == jnp.float32:
-        return "fft"  # depthwise 31x31: 3.0 for 45; 16 channels of 11x11: 6.0 for 8.5
+    if taps > MANY_TAPS and stride_1 and dtype == jnp.float32 and ins * outs <= 1024:
+        return "fft"  # depthwise 31x31: 3.0 for 45; 16 channels of 11x11: 6.0 for 8.5; 64 of them 172 for 33
+    if taps > MANY_TAPS and stride_1 and g.n <= 2 and ins * outs > 1024:
+        return "xla"
     if ins == outs == 1 and taps <= MANY_TAPS and face != "x":
         return "shifts"  # depthwise 3x3: 0.5 for 5.8; the gradient for the kernel 0.9 for 8.8
     terms = ins * taps
