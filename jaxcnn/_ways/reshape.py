@@ -6,8 +6,7 @@ y (samples, groups, out_channels, *out).
 """
 
 import math
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -38,8 +37,12 @@ def alone(contract: Contract) -> Contract:
     """
 
     def branch(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
-        make = partial(contract, face, a, b, g)
-        made = jax.eval_shape(make)
+        made = jax.eval_shape(lambda a, b: contract(face, a, b, g), a, b)
+        outside = [array.reshape(_no_ones(array.shape)) for array in (a, b)]
+
+        def make() -> jax.Array:
+            return contract(face, outside[0].reshape(a.shape), outside[1].reshape(b.shape), g)
+
         if not jnp.issubdtype(b.dtype, jnp.floating):
             return make()
         bits = lax.bitcast_convert_type(b.ravel()[0].astype(jnp.float32), jnp.int32)
@@ -47,6 +50,14 @@ def alone(contract: Contract) -> Contract:
         return always
 
     return branch
+
+
+def _no_ones(shape: Sequence[int]) -> list[int]:
+    """Sides of 1 stay outside of a condition or a loop: XLA gives them an order of their own there, which costs a copy.
+
+    Depthwise 3x3: 0.29 ms for 0.64.
+    """
+    return [side for side in shape if side != 1]
 
 
 # A stride as a reshape ------------------------------------------------------------------------------------------------
@@ -119,18 +130,21 @@ def by_blocks_of_samples(contract: Contract, cells: Callable[[str, Geometry], in
             return contract(face, a, b, g)
         whole = samples - samples % block
 
-        def first(array: jax.Array) -> jax.Array:
-            return array[:whole].reshape(whole // block, block, *array.shape[1:])
+        def blocks(array: jax.Array) -> jax.Array:
+            return array[:whole].reshape(whole // block, block, *_no_ones(array.shape[1:]))
+
+        def of(some: jax.Array, array: jax.Array) -> jax.Array:
+            return some.reshape(block, *array.shape[1:])
 
         if face == "kernel":
 
             def add(total: jax.Array, pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-                return total + contract(face, *pair, g), None
+                return total + contract(face, of(pair[0], a), of(pair[1], b), g), None
 
             made = jax.eval_shape(lambda a, b: contract(face, a, b, g), a[:block], b[:block])
-            total, _ = lax.scan(add, jnp.zeros(made.shape, made.dtype), (first(a), first(b)))
+            total, _ = lax.scan(add, jnp.zeros(made.shape, made.dtype), (blocks(a), blocks(b)))
             return total if whole == samples else total + contract(face, a[whole:], b[whole:], g)
-        y = lax.map(lambda some: contract(face, some, b, g), first(a))
+        y = lax.map(lambda some: contract(face, of(some, a), b, g), blocks(a))
         y = y.reshape(whole, *y.shape[2:])
         return y if whole == samples else lax.concatenate([y, contract(face, a[whole:], b, g)], 0)
 

@@ -34,12 +34,13 @@ def correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, preci
 def gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     """The sums of all taps run in one loop, which reads x and y once."""
     products = [seen * y.astype(dtype) for _, seen in _shifted(x.astype(dtype), g)]
-    zero, over = np.zeros((), dtype), (0, *range(2, 1 + g.n))  # the last axis apart: many short sums round less
+    # The last axis, whose cells lie together, and then the rest: many short sums round less than a long one.
+    zero, last, rest = np.zeros((), dtype), (1 + g.n,) if g.n else (), (0, *range(2, 1 + g.n))
     sums: list[jax.Array] = []
     for first in range(0, len(products), SUMS):
         some = products[first : first + SUMS]
-        sums += lax.reduce(some, [zero] * len(some), _add_each, over)
-    return jnp.stack([jnp.sum(row, range(1, row.ndim)) for row in sums], -1).reshape(y.shape[1], x.shape[1], *g.window)
+        sums += lax.reduce(some, [zero] * len(some), _add_each, last)
+    return jnp.stack([jnp.sum(row, rest) for row in sums], -1).reshape(y.shape[1], x.shape[1], *g.window)
 
 
 def _shifted(x: jax.Array, g: Geometry) -> Iterator[tuple[tuple[int, int], jax.Array]]:
