@@ -1,4 +1,4 @@
-"""LeNet as two functions: `init` draws the parameters, `apply` turns images into logits."""
+"""LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` shows what lies between."""
 
 import itertools
 import math
@@ -15,7 +15,8 @@ from jaxcnn._pool import pool
 Params = dict[str, dict[str, jax.Array]]
 Initializer = Callable[..., jax.Array]
 
-CONV1, CONV2, DENSE = 6, 16, (120, 84)
+LAYERS = ("conv1", "pool1", "conv2", "pool2", "dense1", "dense2", "dense3")
+MAPS, HIDDEN = (6, 16), (120, 84)
 WINDOW, PADDING1, POOL = 5, 2, 2
 
 
@@ -25,6 +26,8 @@ def init(
     spatial: Sequence[int] = (28, 28),
     channels: int = 1,
     classes: int = 10,
+    maps: Sequence[int] = MAPS,
+    hidden: Sequence[int] = HIDDEN,
     kernel_init: Initializer | None = None,
     bias_init: Initializer = jax.nn.initializers.zeros,
     dense_bias: bool = True,
@@ -37,6 +40,8 @@ def init(
       spatial: sides of one image; their number is the number of spatial axes.
       channels: channels of one image.
       classes: how many logits.
+      maps: feature maps of the two convolutions.
+      hidden: features of the first two dense layers.
       kernel_init: a `jax.nn.initializers` function, called with its own default axis order (*window, in, out),
         so that its fan-in is right; None is LeCun normal.
       bias_init: the same for the biases.
@@ -58,9 +63,10 @@ def init(
     """
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
     n = axes_of("lenet.init", "spatial", spatial)
-    features = CONV2 * math.prod(_feature_map(side) for side in spatial)
-    widths = (features, *DENSE, classes)
-    shapes = {"conv1": (WINDOW,) * n + (channels, CONV1), "conv2": (WINDOW,) * n + (CONV1, CONV2)}
+    first, second = maps
+    features = second * math.prod(_feature_map(side) for side in spatial)
+    widths = (features, *hidden, classes)
+    shapes = {"conv1": (WINDOW,) * n + (channels, first), "conv2": (WINDOW,) * n + (first, second)}
     shapes |= {f"dense{i}": shape for i, shape in enumerate(itertools.pairwise(widths), start=1)}
 
     params: Params = {}
@@ -100,18 +106,47 @@ def apply(
 
     Source: the same network as LeNet-5, each C3 map connected to all S2 maps and a softmax in place of the RBF units.
     """
+    return layers(params, images, activation=activation, pool_mode=pool_mode)["dense3"]
+
+
+def layers(
+    params: Params,
+    images: jax.Array,
+    *,
+    activation: Callable[[jax.Array], jax.Array] = jax.nn.sigmoid,
+    pool_mode: str = "mean",
+) -> dict[str, jax.Array]:
+    """What each layer makes of images, after its activation: C1, S2, C3, S4, C5, F6 and the output.
+
+    Args:
+      params, images, activation, pool_mode: as for `apply`.
+
+    Returns:
+      {"conv1", "pool1", "conv2", "pool2", "dense1", "dense2", "dense3"}, which `LAYERS` names in this order (`jax.jit`
+      sorts them); "dense3" are the logits.
+
+    Raises:
+      ValueError: as `apply`.
+
+    >>> maps = layers(init(jax.random.key(0)), jnp.zeros((1, 28, 28)))
+    >>> maps["conv1"].shape, maps["pool2"].shape
+    ((6, 28, 28), (16, 5, 5))
+
+    Source: figure 2 of the paper of 1998.
+    """
     n = params["conv1"]["kernel"].ndim - 2
     if images.ndim == n + 1:
-        return apply(params, images[None], activation=activation, pool_mode=pool_mode)[0]
-    x = images
-    for name, padding in (("conv1", PADDING1), ("conv2", 0)):
-        layer = params[name]
-        x = activation(conv(x, layer["kernel"], layer.get("bias"), padding=padding))
-        x = pool(x, (POOL,) * n, pool_mode)
+        batch = layers(params, images[None], activation=activation, pool_mode=pool_mode)
+        return {name: y[0] for name, y in batch.items()}
+    seen, x = {}, images
+    for convolution, pooling, padding in (("conv1", "pool1", PADDING1), ("conv2", "pool2", 0)):
+        layer = params[convolution]
+        x = seen[convolution] = activation(conv(x, layer["kernel"], layer.get("bias"), padding=padding))
+        x = seen[pooling] = pool(x, (POOL,) * n, pool_mode)
     x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
-    for name in ("dense1", "dense2"):
-        x = activation(_dense(params[name], x))
-    return _dense(params["dense3"], x)
+    for dense in ("dense1", "dense2"):
+        x = seen[dense] = activation(_dense(params[dense], x))
+    return seen | {"dense3": _dense(params["dense3"], x)}
 
 
 def _feature_map(side: int) -> int:

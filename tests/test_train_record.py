@@ -67,7 +67,7 @@ def test_a_record_of_a_run(tmp_path):
     again = load_params(record.path / "params.npz")
     assert jax.tree.structure(again) == jax.tree.structure(params)
     jax.tree.map(np.testing.assert_array_equal, again, params)
-    assert sorted(os.listdir(record.path)) == ["config.json", "metrics.jsonl", "params.npz"]
+    assert sorted(os.listdir(record.path)) == ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 
 def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path):

@@ -6,7 +6,7 @@ from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.loop import fit
 from jaxcnn.train.loss import cross_entropy, entropy
-from jaxcnn.train.record import load_params
+from jaxcnn.train.record import Run, load_params, open_run
 from jaxcnn.train.step import State, make_step, new_state
 from jaxcnn.train.training import Outcome, run
 
@@ -16,6 +16,7 @@ __all__ = [
     "Evaluation",
     "InputError",
     "Outcome",
+    "Run",
     "Split",
     "State",
     "cross_entropy",
@@ -26,6 +27,7 @@ __all__ = [
     "make_evaluate",
     "make_step",
     "new_state",
+    "open_run",
     "preset",
     "run",
 ]

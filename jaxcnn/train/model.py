@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax  # type: ignore[import-untyped]
 
-from jaxcnn import lenet, pool
+from jaxcnn import lenet
 from jaxcnn.train.config import Config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.step import Apply
@@ -19,6 +19,7 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
+    "adamw": optax.adam,  # the decay is added to it, as to the others
     "momentum": partial(optax.sgd, momentum=0.9),
     "sgd": optax.sgd,
 }
@@ -54,12 +55,13 @@ def make_apply(config: Config) -> Apply:
     return partial(lenet.apply, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
 
 
-def initial_params(config: Config, image: Sequence[int]) -> lenet.Params:
+def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> lenet.Params:
     """LeNet's parameters before the first step.
 
     Args:
-      config: its seed, initializer and dense_bias.
+      config: its seed, width, initializer and dense_bias.
       image: shape of one image, (channels, *spatial).
+      classes: how many.
 
     Returns:
       What `lenet.init` returns.
@@ -76,6 +78,9 @@ def initial_params(config: Config, image: Sequence[int]) -> lenet.Params:
             jax.random.key(config.seed),
             channels=image[0],
             spatial=image[1:],
+            classes=classes,
+            maps=[config.width * maps for maps in lenet.MAPS],
+            hidden=[config.width * features for features in lenet.HIDDEN],
             kernel_init=standard,
             bias_init=standard or jax.nn.initializers.zeros,
             dense_bias=config.dense_bias,
@@ -98,18 +103,5 @@ def layer_shapes(params: lenet.Params, images: tuple[int, ...]) -> dict[str, tup
     {'images': (10, 1, 28, 28), 'conv1': (10, 6, 28, 28), 'pool1': (10, 6, 14, 14), 'conv2': (10, 16, 10, 10),
      'pool2': (10, 16, 5, 5), 'dense1': (10, 120), 'dense2': (10, 84), 'dense3': (10, 10)}
     """
-    shapes = {"images": images}
-    layers = iter(params)
-
-    def note(x: jax.Array) -> jax.Array:
-        """Stand where the activation does: it sees each layer but the last."""
-        name = next(layers)
-        shapes[name] = x.shape
-        if name.startswith("conv"):
-            window = (lenet.POOL,) * len(x.shape[2:])
-            shapes[name.replace("conv", "pool")] = jax.eval_shape(lambda x: pool(x, window, "mean"), x).shape
-        return x
-
-    batch = jax.eval_shape(lambda: jnp.zeros(images))
-    logits = jax.eval_shape(partial(lenet.apply, activation=note), params, batch)
-    return shapes | {next(layers): logits.shape}
+    made = jax.eval_shape(lenet.layers, params, jax.ShapeDtypeStruct(images, jnp.float32))
+    return {"images": images} | {name: made[name].shape for name in lenet.LAYERS}

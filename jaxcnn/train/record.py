@@ -4,10 +4,11 @@ import io
 import json
 import os
 import time
+import zipfile
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -52,7 +53,9 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 class RunDirectory:
-    """config.json, metrics.jsonl and, in the end, params.npz. A watcher of the loop.
+    """config.json, data.json, metrics.jsonl and, in the end, params.npz. A watcher of the loop.
+
+    data.json has the shape of an image and the names of the classes, {"image", "classes"}.
 
     metrics.jsonl has a line a step, {"step", "epoch", "loss", ...} with what else the step measured, and a line an
     epoch, {"epoch", "steps", "train_loss", "test_loss", "test_accuracy", "test_correct", "test_count",
@@ -70,8 +73,17 @@ class RunDirectory:
         """
         self.path = _folder(config)
         self._lines: list[str] = []
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(config).items()}
-        write_whole(self.path / "config.json", (json.dumps(settings, indent=2) + "\n").encode())
+        write_whole(self.path / "config.json", config.to_json().encode())
+
+    def save_data(self, image: Sequence[int], classes: Sequence[str]) -> None:
+        """Write data.json: all that a reader of the parameters must know of the data.
+
+        Args:
+          image: shape of one image, (channels, *spatial).
+          classes: their names.
+        """
+        facts = {"image": list(image), "classes": list(classes)}
+        write_whole(self.path / "data.json", (json.dumps(facts) + "\n").encode())
 
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
@@ -164,3 +176,47 @@ def load_params(path: Path) -> dict[str, Any]:
             layer, _, leaf = name.partition("/")
             params.setdefault(layer, {})[leaf] = array
     return params
+
+
+class Run(NamedTuple):
+    """A run that is read back."""
+
+    path: Path
+    config: Config
+    params: dict[str, Any]
+    """NumPy arrays, as `lenet.apply` takes them."""
+
+    image: tuple[int, ...]
+    """Shape of one image, (channels, *spatial)."""
+
+    classes: tuple[str, ...]
+
+
+def open_run(path: Path) -> Run:
+    """Read a run directory back: what its command was, and what it learnt.
+
+    Args:
+      path: the directory.
+
+    Returns:
+      Its config, its parameters, the shape of an image and the names of the classes.
+
+    Raises:
+      InputError: no run directory, a run that has not ended yet, a damaged file.
+
+    >>> open_run(Path("/nowhere"))
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: /nowhere is no run directory: it has no config.json
+    """
+    if not (path / "config.json").is_file():
+        raise InputError(f"{path} is no run directory: it has no config.json")
+    if not (path / "params.npz").is_file():
+        raise InputError(f"{path} has no params.npz yet: finish it with train --resume {path}")
+    try:
+        config = Config.from_json((path / "config.json").read_text())
+        facts = json.loads((path / "data.json").read_text())
+        image, classes = tuple(map(int, facts["image"])), tuple(map(str, facts["classes"]))
+        params = load_params(path / "params.npz")
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
+    return Run(path, config, params, image, classes)

@@ -89,13 +89,14 @@ def run(config: Config, audience: Audience | None = None) -> Outcome:
     config.check()
     device = find_device(config.platform)
     with jax.default_device(device):
-        data = jax.device_put(load(config), device)
+        data = on_device(load(config), device)
         plan = make_plan(config, len(data.train.targets))
         image = data.train.images.shape[1:]
-        params, apply = initial_params(config, image), make_apply(config)
+        params, apply = initial_params(config, image, len(data.classes)), make_apply(config)
         schedule = make_schedule(config, plan.steps)
         optimizer = make_optimizer(config, schedule)
         record = RunDirectory(config)
+        record.save_data(image, data.classes)
         shapes = layer_shapes(params, (plan.batch_size, *image))
         audience.start(Start(config, plan, device, data, shapes))
         began = time.perf_counter()
@@ -115,6 +116,12 @@ def run(config: Config, audience: Audience | None = None) -> Outcome:
                 record.save_metrics()
             record.save_params(state.params)
     return Outcome(state.params, test, int(state.step), time.perf_counter() - began, record.path)
+
+
+def on_device(data: Data, device: jax.Device) -> Data:
+    """The same data, with its arrays on a device."""
+    train, test = jax.device_put((data.train, data.test), device)
+    return Data(train, test, data.classes)
 
 
 def _measure(config: Config) -> Measure:

@@ -73,7 +73,7 @@ class Terminal:
 def start_lines(start: Start) -> Iterator[str]:
     """Device, data, and for a run on one batch the shape of every layer."""
     yield f"device: {device_name(start.device)}"
-    train, test = start.data
+    train, test = start.data.train, start.data.test
     held_out = f", {len(test.targets)} to test" if test is not None else ""
     yield f"data: {start.config.data}, {len(train.targets)} images to train{held_out}"
     if test is None:
