@@ -34,10 +34,11 @@ from jax import lax
 from jaxcnn import lenet
 from jaxcnn.train import fit, load, make_evaluate, preset
 from jaxcnn.train.data import Split
+from jaxcnn.train.devices import make_mesh
 from jaxcnn.train.loop import make_plan
 from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.step import make_step, new_state
-from jaxcnn.train.training import on_device
+from jaxcnn.train.training import on_devices
 
 RIVALS = ("lax", "torch eager", "torch.compile")
 LEARNING_RATE = 0.1
@@ -254,7 +255,7 @@ def against_loops(seconds: float) -> dict[str, float]:
 def fashion(epochs: int) -> dict[str, Any]:
     """The training program's loop on Fashion-MNIST with our operators and with lax's: seconds and accuracies."""
     config = dataclasses.replace(preset("fashion-mnist"), epochs=epochs)
-    data = on_device(load(config), jax.devices()[0])
+    data = on_devices(load(config), make_mesh(config))
     schedule = make_schedule(config, make_plan(config, len(data.train.targets)).steps)
     optimizer = make_optimizer(config, schedule)
     on_lax = functools.partial(lenet_on_lax, activation=jax.nn.relu, pool_mode="max")

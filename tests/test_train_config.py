@@ -58,16 +58,16 @@ def test_each_preset_is_sound_and_survives_json(data):
 
 
 def test_the_starting_text_s_run_setting_by_setting():
-    config = parse(["--data", "synthetic", "--samples", "10", "--learning-rate", "0.03"])
+    config = parse(["--data", "synthetic", "--samples", "10", "--learning-rate", "0.03"]).config
     assert (config.samples, config.learning_rate, config.steps, config.batch_size) == (10, 0.03, 1000, None)
     assert (config.optimizer, config.schedule, config.loss, config.initializer) == ("sgd", "constant", "sum", "normal")
     assert (config.activation, config.pool_mode, config.dense_bias) == ("sigmoid", "mean", False)
 
 
 def test_a_line_changes_its_preset():
-    assert parse([]) == Config()
-    assert parse(["--data=fashion-mnist", "--epochs", "10"]) == replace(preset("fashion-mnist"), epochs=10)
-    assert parse(["--steps", "7"]) == replace(Config(), epochs=None, steps=7)
-    both = parse(["--steps", "7", "--epochs", "2"])
+    assert parse([]).config == Config()
+    assert parse(["--data=fashion-mnist", "--epochs", "10"]).config == replace(preset("fashion-mnist"), epochs=10)
+    assert parse(["--steps", "7"]).config == replace(Config(), epochs=None, steps=7)
+    both = parse(["--steps", "7", "--epochs", "2"]).config
     with pytest.raises(InputError, match="give one of them"):
         both.check()

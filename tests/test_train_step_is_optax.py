@@ -104,5 +104,5 @@ def test_measures_join_the_loss():
     params, batch = start()
     step = make_step(apply, OPTIMIZERS["sgd"], measure=lambda logits, batch: {"largest": logits.max()})
     _, metrics = step(new_state(params, OPTIMIZERS["sgd"]), batch)
-    assert metrics.keys() == {"loss", "largest"}
+    assert metrics.keys() == {"loss", "accuracy", "largest"}
     np.testing.assert_allclose(metrics["largest"], apply(params, batch.images).max(), rtol=1e-6)

@@ -9,8 +9,11 @@ class InputError(ValueError):
 
 
 @contextmanager
-def extra() -> Iterator[None]:
-    """Import packages of the extra `train` inside this block; an absent one becomes an `InputError`.
+def extra(name: str = "train") -> Iterator[None]:
+    """Import packages of an extra inside this block; an absent one becomes an `InputError`.
+
+    Args:
+      name: of the extra.
 
     Raises:
       InputError: a package isn't installed.
@@ -23,4 +26,4 @@ def extra() -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} isn't installed: pip install 'jaxcnn[train]' brings it") from error
+        raise InputError(f"{error.name} isn't installed: pip install 'jaxcnn[{name}]' brings it") from error

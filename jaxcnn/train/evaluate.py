@@ -7,11 +7,13 @@ from typing import Any
 
 import jax
 import numpy as np
+from jax.sharding import Mesh
 
 from jaxcnn.train.batches import batches
 from jaxcnn.train.data import Split
+from jaxcnn.train.devices import over_samples
 from jaxcnn.train.loss import cross_entropy
-from jaxcnn.train.step import Apply
+from jaxcnn.train.step import Apply, hits
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,15 @@ class Evaluation:
         return self.correct / self.count
 
 
-def make_evaluate(apply: Apply, *, batch_size: int = 500) -> Callable[[Any, Split], Evaluation]:
+def make_evaluate(
+    apply: Apply, *, batch_size: int = 500, mesh: Mesh | None = None
+) -> Callable[[Any, Split], Evaluation]:
     """A measure over whole splits, the last partial batch included.
 
     Args:
       apply: parameters and images to logits.
       batch_size: samples at a time; it bounds the memory and changes no count.
+      mesh: devices among which they are divided.
 
     Returns:
       `(params, split) -> Evaluation`.
@@ -48,12 +53,14 @@ def make_evaluate(apply: Apply, *, batch_size: int = 500) -> Callable[[Any, Spli
     (2, 3, 0.667)
     """
 
+    def part(params: Any, batch: Split, weights: Any) -> tuple[Any, Any]:
+        logits = apply(params, batch.images)
+        return (), (cross_entropy(logits, batch.targets, reduction="none"), hits(logits, batch.targets))
+
     @jax.jit
     def measure(params: Any, batch: Split) -> tuple[jax.Array, jax.Array]:
-        logits = apply(params, batch.images)
-        targets = batch.targets
-        classes = targets if targets.ndim < logits.ndim else targets.argmax(axis=-1)
-        return cross_entropy(logits, targets, reduction="sum"), (logits.argmax(axis=-1) == classes).sum()
+        _, (losses, right) = over_samples(part, mesh)(params, batch)
+        return losses.sum(), right.sum()
 
     def evaluate(params: Any, split: Split) -> Evaluation:
         count = len(split.targets)

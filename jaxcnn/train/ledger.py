@@ -31,6 +31,12 @@ class StepReport:
     metrics: dict[str, Any]
     """What the step measured beside the loss."""
 
+    seconds: float = 0.0
+    """Since the loop began."""
+
+    images_per_second: float = 0.0
+    """Of this epoch so far."""
+
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -47,6 +53,7 @@ class EpochReport:
     """Of the last update."""
 
     test: Evaluation
+    validation: Evaluation | None
     seconds: float
     """Since the loop began."""
 
@@ -69,24 +76,51 @@ class _Pending(NamedTuple):
     metrics: Metrics
 
 
+class Progress(NamedTuple):
+    """Where a run begins, or goes on."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    losses: Sequence[tuple[float, int]] = ()
+    """Of the steps of the epoch that is open, with their numbers of samples."""
+
+    validations: Sequence[float] = ()
+    """The loss by which each closed epoch was judged."""
+
+
+BEGINNING = Progress()
+
+
 class Ledger:
     """Counts steps, holds their losses until the device has them, and tells the watchers."""
 
-    def __init__(self, loss: str, rate: Callable[[int], Any], watchers: Sequence[Watcher]) -> None:
+    def __init__(
+        self, loss: str, rate: Callable[[int], Any], watchers: Sequence[Watcher], start: Progress = BEGINNING
+    ) -> None:
         """Open the first epoch.
 
         Args:
           loss: whether losses are the "mean" or the "sum" over a batch.
           rate: the learning rate of a step.
           watchers: who is told.
+          start: what was done before.
         """
-        self.steps = 0
+        self.steps = start.steps
         self._loss = loss
         self._rate = rate
         self._watchers = watchers
         self._pending: deque[_Pending] = deque()
-        self._began = time.perf_counter()
+        self._began = time.perf_counter() - start.seconds
+        self._samples = self._entered = self._before = 0
         self._open_epoch()
+        for value, samples in start.losses:
+            self._enter(value, samples)
+        self._samples = self._before = self._entered
+
+    @property
+    def seconds(self) -> float:
+        """Since the loop began, what was done before included."""
+        return time.perf_counter() - self._began
 
     @property
     def epoch_is_open(self) -> bool:
@@ -111,35 +145,44 @@ class Ledger:
             metrics = jax.device_get(metrics)
             loss = float(metrics.pop("loss"))
             self._check_finite(loss, step)
-            self._total += loss * (samples if self._loss == "mean" else 1)
+            self._enter(loss, samples)
+            self._epoch, self._settled = epoch, time.perf_counter()
+            report = StepReport(step, epoch, loss, metrics, self.seconds, self._images_per_second())
             for watcher in self._watchers:
-                watcher.step(StepReport(step, epoch, loss, metrics))
-            self._epoch = epoch
+                watcher.step(report)
         self._settled = time.perf_counter()
 
-    def close_epoch(self, test: Evaluation) -> None:
+    def close_epoch(self, test: Evaluation, validation: Evaluation | None = None) -> None:
         """Tell of an epoch, all of whose steps are settled, and open the next.
 
         Raises:
           InputError: a test loss that isn't finite.
         """
-        self._check_finite(test.loss, self.steps - 1)
+        self._check_finite((validation or test).loss, self.steps - 1)
         report = EpochReport(
             epoch=self._epoch,
             steps=self.steps,
             train_loss=self._total / self._samples,
             learning_rate=float(self._rate(self.steps - 1)),
             test=test,
-            seconds=time.perf_counter() - self._began,
-            images_per_second=self._samples / (self._settled - self._opened),
+            validation=validation,
+            seconds=self.seconds,
+            images_per_second=self._images_per_second(),
         )
         for watcher in self._watchers:
             watcher.epoch(report)
         self._open_epoch()
 
     def _open_epoch(self) -> None:
-        self._total, self._samples, self._epoch = 0.0, 0, 0
+        self._total, self._samples, self._entered, self._epoch, self._before = 0.0, 0, 0, 0, 0
         self._opened = self._settled = time.perf_counter()
+
+    def _enter(self, loss: float, samples: int) -> None:
+        self._total += loss * (samples if self._loss == "mean" else 1)
+        self._entered += samples
+
+    def _images_per_second(self) -> float:
+        return float((self._entered - self._before) / (self._settled - self._opened))
 
     def _check_finite(self, loss: float, step: int) -> None:
         """Stop a run that has left the numbers."""

@@ -10,7 +10,7 @@ from jaxcnn.train.batches import batches, epoch_order
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.ledger import Ledger, Watcher
+from jaxcnn.train.ledger import BEGINNING, Ledger, Progress, Watcher
 from jaxcnn.train.step import Metrics, State
 
 
@@ -53,18 +53,23 @@ def fit(
     rate: Callable[[int], Any],
     watchers: Sequence[Watcher] = (),
     stop: Callable[[], bool] = lambda: False,
+    keep: Callable[[State, float, float | None], None] = lambda state, seconds, loss: None,
+    start: Progress = BEGINNING,
 ) -> tuple[State, Evaluation | None]:
-    """Train until the plan is done, or until `stop()`, which is asked between steps.
+    """Train until the plan is done, no epoch was better for config.patience of them, or `stop()` says so between steps.
 
     Args:
       state: where to begin; it is donated.
       data: on the device; without a test split nothing is evaluated.
-      config: its epochs or steps, batch_size, loss and seed.
+      config: its epochs or steps, batch_size, loss, seed, patience and save_steps.
       step: what `make_step` returns.
       evaluate: what `make_evaluate` returns.
       rate: the learning rate of a step, to be told of.
       watchers: told of every step and of every epoch.
       stop: whether to end early, with what was trained so far.
+      keep: given the state, the seconds and the loss that judges it after every epoch; without a loss after every
+        config.save_steps and at the end.
+      start: what was done before, which `state` comes from.
 
     Returns:
       The state after the last step that was done, and its test.
@@ -73,28 +78,60 @@ def fit(
       InputError: a loss that isn't finite, with its step and the learning rate.
     """
     plan = make_plan(config, len(data.train.targets))
-    ledger = Ledger(config.loss, rate, watchers)
-    test = None
-    stream = islice(_stream(data.train, plan, config.seed), plan.steps)
-    for epoch, batch in takewhile(lambda _: not stop(), stream):
+    ledger = Ledger(config.loss, rate, watchers, start)
+    judged, test, kept = list(start.validations), None, start.steps
+
+    def ended() -> bool:
+        return stop() or (config.patience is not None and since_best(judged) >= config.patience)
+
+    stream = islice(_stream(data.train, plan, config.seed, start.steps), plan.steps - start.steps)
+    for epoch, batch in takewhile(lambda _: not ended(), stream):
         state, metrics = step(state, batch)
         ledger.add(epoch, len(batch.targets), metrics)
         if data.test is not None and ledger.steps % plan.steps_per_epoch == 0:
             ledger.settle()
-            test = evaluate(state.params, data.test)
-            ledger.close_epoch(test)
+            test, validation = _measure(evaluate, state, data)
+            ledger.close_epoch(test, validation)
+            judged.append((validation or test).loss)
+            keep(state, ledger.seconds, judged[-1])
+            kept = ledger.steps
+        elif config.save_steps and ledger.steps % config.save_steps == 0:
+            ledger.settle()
+            keep(state, ledger.seconds, None)
+            kept = ledger.steps
     ledger.settle()
+    if kept < ledger.steps:
+        keep(state, ledger.seconds, None)
     if data.test is not None and ledger.epoch_is_open:
+        test, validation = _measure(evaluate, state, data)
+        ledger.close_epoch(test, validation)
+    if data.test is not None and test is None and ledger.steps:  # there was nothing left to do
         test = evaluate(state.params, data.test)
-        ledger.close_epoch(test)
     return state, test
 
 
-def _stream(split: Split, plan: Plan, seed: int) -> Iterator[tuple[int, Split]]:
-    """The batches of one epoch after another, each beside its epoch's number."""
-    for epoch in count(1):
+def _measure(evaluate: Callable[[Any, Split], Evaluation], state: State, data: Data) -> tuple[Any, Evaluation | None]:
+    validation = None if data.validation is None else evaluate(state.params, data.validation)
+    return evaluate(state.params, data.test), validation  # type: ignore[arg-type]
+
+
+def since_best(losses: Sequence[float]) -> int:
+    """How many came after the least.
+
+    >>> since_best([0.5, 0.3, 0.4, 0.3]), since_best([])
+    (2, 0)
+    """
+    return len(losses) - 1 - losses.index(min(losses)) if losses else 0
+
+
+def _stream(split: Split, plan: Plan, seed: int, done: int) -> Iterator[tuple[int, Split]]:
+    """The batches of one epoch after another, each beside its epoch's number, but for the first so many."""
+    epochs, steps = divmod(done, plan.steps_per_epoch)
+    for epoch in count(1 + epochs):
         if plan.batch_size == plan.samples:
             yield epoch, split
             continue
-        for batch in batches(split, plan.batch_size, epoch_order(seed, epoch, plan.samples)):
+        order = epoch_order(seed, epoch, plan.samples)[steps * plan.batch_size :]
+        for batch in batches(split, plan.batch_size, order):
             yield epoch, batch
+        steps = 0

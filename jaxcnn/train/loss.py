@@ -13,10 +13,10 @@ def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "me
       logits: (*samples, classes), floating; bfloat16 and float16 are reduced in float32.
       targets: (*samples,) class indices, or (*samples, classes) rows of probabilities. An index outside the
         classes gives NaN.
-      reduction: "mean" or "sum" over the samples.
+      reduction: "mean" or "sum" over the samples, or "none".
 
     Returns:
-      A scalar.
+      A scalar, or (*samples,) without a reduction.
 
     Raises:
       ValueError: targets whose shape fits neither form, an unknown reduction.
@@ -83,7 +83,9 @@ def _reduce(losses: jax.Array, reduction: str) -> jax.Array:
         return losses.mean()
     if reduction == "sum":
         return losses.sum()
-    raise ValueError(f"cross_entropy: reduction: {reduction!r} is unknown; take 'mean' or 'sum'")
+    if reduction == "none":
+        return losses
+    raise ValueError(f"cross_entropy: reduction: {reduction!r} is unknown; take 'mean', 'sum' or 'none'")
 
 
 def _same_shape(targets: jax.Array, shape: tuple[int, ...], what: str) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,6 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
 }
 OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
-    "adamw": optax.adam,  # the decay is added to it, as to the others
     "momentum": partial(optax.sgd, momentum=0.9),
     "sgd": optax.sgd,
 }
@@ -33,26 +33,52 @@ def make_schedule(config: Config, steps: int) -> optax.Schedule:
     (0.5, 0.25, 0.0)
     """
     if config.schedule == "constant":
-        return optax.constant_schedule(config.learning_rate)
-    return optax.cosine_decay_schedule(config.learning_rate, steps)
+        after = optax.constant_schedule(config.learning_rate)
+    else:
+        after = optax.cosine_decay_schedule(config.learning_rate, max(steps - config.warmup, 1))
+    if not config.warmup:
+        return after
+    rising = optax.linear_schedule(0.0, config.learning_rate, config.warmup)
+    return optax.join_schedules([rising, after], [config.warmup])
 
 
 def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTransformation:
-    """The optimizer of a config.
+    """The optimizer of a config: the gradient is shortened first, then the decay of the kernels is added.
 
     >>> make_optimizer(Config(), make_schedule(Config(), steps=100)).init({})[0].count.item()
     0
     """
-    return OPTIMIZERS[config.optimizer](schedule)
+    parts = [optax.clip_by_global_norm(config.clip)] if config.clip is not None else []
+    if config.optimizer == "adamw":
+        parts.append(optax.adamw(schedule, weight_decay=config.weight_decay, mask=_kernels))
+    else:
+        if config.weight_decay:
+            parts.append(optax.add_decayed_weights(config.weight_decay, mask=_kernels))
+        parts.append(OPTIMIZERS[config.optimizer](schedule))
+    return parts[0] if len(parts) == 1 else optax.chain(*parts)
+
+
+def _kernels(params: lenet.Params) -> Any:
+    """Which leaves decay: the biases don't."""
+    return {layer: {name: name == "kernel" for name in leaves} for layer, leaves in params.items()}
 
 
 def make_apply(config: Config) -> Apply:
-    """`lenet.apply` with a config's activation and pooling.
+    """`lenet.apply` with a config's activation, pooling and dtype.
 
-    >>> make_apply(Config()).keywords["pool_mode"]
-    'max'
+    >>> params = initial_params(Config(), (1, 28, 28))
+    >>> make_apply(Config(dtype="bfloat16"))(params, jnp.zeros((2, 1, 28, 28))).dtype
+    dtype('float32')
     """
-    return partial(lenet.apply, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
+    apply = partial(lenet.apply, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
+    if config.dtype == "float32":
+        return apply
+
+    def narrow(params: lenet.Params, images: jax.Array) -> jax.Array:
+        params, images = jax.tree.map(lambda a: jnp.asarray(a, config.dtype), (params, images))
+        return apply(params, images).astype(jnp.float32)
+
+    return narrow
 
 
 def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> lenet.Params:

@@ -7,6 +7,7 @@ import time
 import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,9 +16,12 @@ import numpy as np
 
 from jaxcnn.train.config import Config
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.ledger import EpochReport, Progress, StepReport
+from jaxcnn.train.loop import Plan
 
 RUNS = Path("runs")
+METRICS = "metrics.jsonl"
 SAVE_STEPS = 100
 
 
@@ -57,22 +61,27 @@ class RunDirectory:
 
     data.json has the shape of an image and the names of the classes, {"image", "classes"}.
 
-    metrics.jsonl has a line a step, {"step", "epoch", "loss", ...} with what else the step measured, and a line an
-    epoch, {"epoch", "steps", "train_loss", "test_loss", "test_accuracy", "test_correct", "test_count",
-    "learning_rate", "seconds", "images_per_second"}; but for the last two, a seed decides them to the last bit.
+    metrics.jsonl has a line a step, {"step", "epoch", "loss", "accuracy", "learning_rate", ..., "seconds",
+    "images_per_second"} with what else the step measured, and a line an epoch, {"epoch", "steps", "train_loss",
+    "test_loss", "test_accuracy", "test_correct", "test_count", "learning_rate", "seconds", "images_per_second"}, with
+    the same four of the validation where there is one; but for the last two, a seed decides them to the last bit.
     """
 
-    def __init__(self, config: Config) -> None:
-        """Make the folder and write config.json.
+    def __init__(self, config: Config, *, resume: bool = False) -> None:
+        """Make the folder and write config.json, or read back what is there.
 
         Args:
           config: of the run; its run_dir is made if need be and must be empty.
+          resume: it is the folder of the run, which goes on; config.json stays as it is.
 
         Raises:
-          InputError: the folder can't be made, or holds something.
+          InputError: the folder can't be made, or holds something; there is none to go on with.
         """
+        self._records: list[dict[str, Any]] = []
+        if resume:
+            self.path = config.run_dir or Path()
+            return
         self.path = _folder(config)
-        self._lines: list[str] = []
         write_whole(self.path / "config.json", config.to_json().encode())
 
     def save_data(self, image: Sequence[int], classes: Sequence[str]) -> None:
@@ -87,8 +96,9 @@ class RunDirectory:
 
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
-        self._lines.append(json.dumps({"step": report.step, "epoch": report.epoch, "loss": report.loss, **measured}))
-        if len(self._lines) % SAVE_STEPS == 0:
+        record = {"step": report.step, "epoch": report.epoch, "loss": report.loss, **measured}
+        self._records.append(record | _pace(report))
+        if len(self._records) % SAVE_STEPS == 0:
             self.save_metrics()
 
     def epoch(self, report: EpochReport) -> None:
@@ -96,16 +106,45 @@ class RunDirectory:
             "epoch": report.epoch,
             "steps": report.steps,
             "train_loss": report.train_loss,
-            "test_loss": report.test.loss,
-            "test_accuracy": report.test.accuracy,
-            "test_correct": report.test.correct,
-            "test_count": report.test.count,
+            **_measured("test", report.test),
+            **_measured("validation", report.validation),
             "learning_rate": report.learning_rate,
-            "seconds": round(report.seconds, 3),
-            "images_per_second": round(report.images_per_second, 1),
         }
-        self._lines.append(json.dumps(record))
+        self._records.append(record | _pace(report))
         self.save_metrics()
+
+    def go_on(self, plan: Plan, steps: int, seconds: float) -> Progress:
+        """Take metrics.jsonl up to a step, and forget what came after it.
+
+        Args:
+          plan: of the run.
+          steps: done so far.
+          seconds: that they took.
+
+        Returns:
+          What the ledger of the loop goes on from.
+
+        Raises:
+          InputError: a metrics.jsonl that is damaged or lacks some of these steps.
+        """
+        there = read_metrics(self.path) if steps else []
+        per_epoch = plan.steps_per_epoch
+
+        def done(record: dict[str, Any]) -> bool:
+            if "step" in record:
+                return bool(record["step"] < steps)
+            return bool(record["steps"] <= steps and record["steps"] % per_epoch == 0)
+
+        self._records = list(filter(done, there))
+        of_steps = [record for record in self._records if "step" in record]
+        if [record["step"] for record in of_steps] != list(range(steps)):
+            raise InputError(
+                f"{self.path / METRICS} lacks some of the first {steps} steps: it is damaged; start a new run"
+            )
+        begun = steps - steps % per_epoch
+        losses = [(record["loss"], plan.batch_size) for record in of_steps[begun:]]
+        epochs = [record for record in self._records if "steps" in record]
+        return Progress(steps, seconds, losses, [r.get("validation_loss", r["test_loss"]) for r in epochs])
 
     def save_metrics(self) -> None:
         """Write metrics.jsonl with every line so far.
@@ -113,7 +152,7 @@ class RunDirectory:
         Raises:
           InputError: no permission, no room.
         """
-        write_whole(self.path / "metrics.jsonl", "".join(f"{line}\n" for line in self._lines).encode())
+        write_whole(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in self._records).encode())
 
     def save_params(self, params: Any) -> None:
         """Write params.npz, {"conv1/kernel": ..., ...}.
@@ -133,6 +172,48 @@ class RunDirectory:
         write_whole(self.path / "params.npz", file.getvalue())
 
 
+def _pace(report: StepReport | EpochReport) -> dict[str, float]:
+    return {"seconds": round(report.seconds, 3), "images_per_second": round(report.images_per_second, 1)}
+
+
+def _measured(split: str, of: Evaluation | None) -> dict[str, float]:
+    if of is None:
+        return {}
+    measured = {"loss": of.loss, "accuracy": of.accuracy, "correct": of.correct, "count": of.count}
+    return {f"{split}_{name}": value for name, value in measured.items()}
+
+
+def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
+    """The records of a run's metrics.jsonl, of steps and of epochs, in their order.
+
+    Raises:
+      InputError: no such file, or a damaged one.
+    """
+    path = run_dir / METRICS
+    try:
+        records: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
+        if not all("step" in record or {"steps", "test_loss"} <= record.keys() for record in records):
+            raise ValueError("a line is no record")
+    except (OSError, ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
+    return records
+
+
+def read_config(run_dir: Path) -> Config:
+    """The config of a run, with its directory as it is called now.
+
+    Raises:
+      InputError: no run directory, a damaged config.json.
+    """
+    path = run_dir / "config.json"
+    if not path.is_file():
+        raise InputError(f"{run_dir} is no run directory: it has no config.json")
+    try:
+        return replace(Config.from_json(path.read_text()), run_dir=run_dir)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
+
+
 def _folder(config: Config) -> Path:
     """Make the folder of a run: the one that was asked for, or a new one named after the data set and the time."""
     path = config.run_dir or RUNS / f"{config.data}-{time.strftime('%Y%m%d-%H%M%S')}"
@@ -140,11 +221,11 @@ def _folder(config: Config) -> Path:
         if config.run_dir is None:
             return _unused(path)
         path.mkdir(parents=True, exist_ok=True)
-        occupied = any(path.iterdir())
+        occupied = any(not file.name.startswith(".") for file in path.iterdir())  # a killed run leaves no more
     except OSError as error:
         raise InputError(f"{path} can't be made ({error.strerror}): choose another --run-dir") from error
     if occupied:
-        raise InputError(f"--run-dir {path} isn't empty: choose a new folder")
+        raise InputError(f"--run-dir {path} isn't empty: choose a new folder, or go on with its run by --resume {path}")
     return path
 
 
@@ -208,12 +289,10 @@ def open_run(path: Path) -> Run:
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere is no run directory: it has no config.json
     """
-    if not (path / "config.json").is_file():
-        raise InputError(f"{path} is no run directory: it has no config.json")
+    config = read_config(path)
     if not (path / "params.npz").is_file():
         raise InputError(f"{path} has no params.npz yet: finish it with train --resume {path}")
     try:
-        config = Config.from_json((path / "config.json").read_text())
         facts = json.loads((path / "data.json").read_text())
         image, classes = tuple(map(int, facts["image"])), tuple(map(str, facts["classes"]))
         params = load_params(path / "params.npz")

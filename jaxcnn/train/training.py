@@ -1,25 +1,31 @@
 """A whole run: settings and data in, a trained model and its record out."""
 
-import os
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
 import jax
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
 
 from jaxcnn import lenet
+from jaxcnn.train.augment import make_augment
+from jaxcnn.train.checkpoint import Checkpoints
 from jaxcnn.train.config import Config
-from jaxcnn.train.data import Data, Split, load
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.data import Data, Split, load, put_aside
+from jaxcnn.train.devices import connect, everywhere, make_mesh
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.interrupt import interruptible
-from jaxcnn.train.ledger import EpochReport, StepReport, Watcher
+from jaxcnn.train.ledger import BEGINNING, EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import RunDirectory
-from jaxcnn.train.step import Measure, Metrics, make_step, new_state, no_measure
+from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
+from jaxcnn.train.watchers import TensorBoard, Trace
 
 
 @dataclass(frozen=True)
@@ -28,12 +34,15 @@ class Start:
 
     config: Config
     plan: Plan
-    device: jax.Device
+    mesh: Mesh
     data: Data
-    """On the device."""
+    """On its devices."""
 
     shapes: dict[str, tuple[int, ...]]
     """Of what each layer makes of one batch."""
+
+    progress: Progress
+    """What was done before."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +61,9 @@ class Outcome:
 
     directory: Path
 
+    ended_early: bool
+    """No epoch was better for config.patience of them; the parameters are the best epoch's."""
+
 
 class Audience(Watcher, Protocol):
     """A watcher who is there from the start."""
@@ -69,15 +81,20 @@ class Silent:
     def epoch(self, report: EpochReport) -> None: ...
 
 
-def run(config: Config, audience: Audience | None = None) -> Outcome:
+def run(
+    config: Config, audience: Audience | None = None, *, resume: bool = False, from_step: int | None = None
+) -> Outcome:
     """Train LeNet as a config says, and keep what came of it in a run directory.
 
     The directory is made once the config is checked and the data are loaded. Ctrl-C ends the run after the step at
-    hand, with what was trained so far saved.
+    hand, with what was trained so far saved. A run that goes on from a checkpoint ends as it would have without the
+    break, to the last bit.
 
     Args:
       config: the settings.
       audience: told of the start, of every step and of every epoch.
+      resume: go on with the run whose directory is config.run_dir.
+      from_step: the checkpoint from which to go on; None is the last one.
 
     Returns:
       The parameters, and where their record is.
@@ -87,41 +104,130 @@ def run(config: Config, audience: Audience | None = None) -> Outcome:
     """
     audience = audience or Silent()
     config.check()
-    device = find_device(config.platform)
-    with jax.default_device(device):
-        data = on_device(load(config), device)
+    connect(config)
+    mesh = make_mesh(config)
+    with jax.default_device(mesh.local_devices[0]):
+        data = on_devices(_load(config), mesh)
         plan = make_plan(config, len(data.train.targets))
         image = data.train.images.shape[1:]
         params, apply = initial_params(config, image, len(data.classes)), make_apply(config)
         schedule = make_schedule(config, plan.steps)
         optimizer = make_optimizer(config, schedule)
-        record = RunDirectory(config)
-        record.save_data(image, data.classes)
-        shapes = layer_shapes(params, (plan.batch_size, *image))
-        audience.start(Start(config, plan, device, data, shapes))
-        began = time.perf_counter()
-        with interruptible() as stop:
-            try:
-                state, test = fit(
-                    new_state(params, optimizer),
-                    data,
-                    config,
-                    step=make_step(apply, optimizer, reduction=config.loss, measure=_measure(config)),
-                    evaluate=make_evaluate(apply),
+        state = everywhere(new_state(params, optimizer, config.seed), mesh)
+        with interruptible() as stop, Keeping(config, audience, resume=resume) as keeping:
+            progress = BEGINNING
+            if resume:
+                state, progress = keeping.go_on(state, plan, mesh, from_step)
+            shapes = layer_shapes(params, (plan.batch_size, *image))
+            keeping.start(Start(config, plan, mesh, data, shapes, progress))
+            began = time.perf_counter()
+            evaluate = make_evaluate(apply, mesh=mesh)
+            state, test = fit(
+                state,
+                data,
+                config,
+                step=make_step(
+                    apply,
+                    optimizer,
+                    reduction=config.loss,
+                    measure=_measure(config),
+                    augment=make_augment(config.shift, config.rotate),
                     rate=schedule,
-                    watchers=(record, audience),
-                    stop=stop,
-                )
-            finally:
-                record.save_metrics()
-            record.save_params(state.params)
-    return Outcome(state.params, test, int(state.step), time.perf_counter() - began, record.path)
+                    mesh=mesh,
+                ),
+                evaluate=evaluate,
+                rate=schedule,
+                watchers=keeping.watchers,
+                stop=stop,
+                keep=keeping.keep,
+                start=progress,
+            )
+            steps = int(state.step)
+            if config.patience is not None and data.test is not None:
+                state = keeping.best(state, mesh)
+                test = evaluate(state.params, data.test)
+            keeping.end(state)
+    seconds = progress.seconds + time.perf_counter() - began
+    return Outcome(state.params, test, steps, seconds, keeping.path, steps < plan.steps and not stop())
 
 
-def on_device(data: Data, device: jax.Device) -> Data:
-    """The same data, with its arrays on a device."""
-    train, test = jax.device_put((data.train, data.test), device)
-    return Data(train, test, data.classes)
+class Keeping:
+    """What a run leaves behind and tells. Process 0 does that; the others of a run only read."""
+
+    def __init__(self, config: Config, audience: Audience, *, resume: bool) -> None:
+        """Make the run directory, or open that of a run that goes on.
+
+        Raises:
+          InputError: it can't be made, or is in use.
+        """
+        self._leads, self._audience = jax.process_index() == 0, audience
+        self.watchers: list[Watcher] = []
+        self.path = config.run_dir or Path()
+        self._closing: list[Callable[[], None]] = []
+        if self._leads or resume:
+            self._record = RunDirectory(config, resume=resume)
+            self.path = self._record.path
+            self._checkpoints = Checkpoints(self.path, config)
+        if self._leads:
+            self.watchers = [self._record, audience]
+            self._closing = [self._checkpoints.close]
+            beside: list[TensorBoard | Trace] = [TensorBoard(self.path)] if config.tensorboard else []
+            beside += [Trace(config.profile)] if config.profile is not None else []
+            self.watchers += beside
+            self._closing += [one.close for one in beside]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for close in self._closing:
+            close()
+
+    def start(self, start: Start) -> None:
+        """Write what is known of the data, and tell the audience of the start."""
+        if self._leads:
+            self._closing.insert(0, self._record.save_metrics)  # not before it holds what was there
+            self._record.save_data(start.data.train.images.shape[1:], start.data.classes)
+            self._audience.start(start)
+
+    def go_on(self, state: State, plan: Plan, mesh: Mesh, from_step: int | None) -> tuple[State, Progress]:
+        """The state of a checkpoint in place of a new one, and what was done before."""
+        found = self._checkpoints.restore(state, steps=from_step)
+        progress = self._record.go_on(plan, found.steps if found else 0, found.seconds if found else 0.0)
+        if jax.process_count() > 1:  # nobody writes before all have read
+            multihost_utils.sync_global_devices("read the checkpoint")
+        return (everywhere(found.state, mesh) if found else state), progress
+
+    def keep(self, state: State, seconds: float, loss: float | None) -> None:
+        """Save a checkpoint, once the record holds the steps that it comes from."""
+        if self._leads:
+            self._record.save_metrics()
+            self._checkpoints.save(state, seconds, loss)
+
+    def best(self, state: State, mesh: Mesh) -> State:
+        """The state of the epoch that was judged best."""
+        best = self._checkpoints.best(state) if self._leads else None
+        params = state.params if best is None else best.state.params
+        if jax.process_count() > 1:
+            params = multihost_utils.broadcast_one_to_all(params)
+        return replace(state, params=everywhere(params, mesh))
+
+    def end(self, state: State) -> None:
+        """Write the parameters."""
+        if self._leads:
+            self._record.save_params(state.params)
+
+
+def _load(config: Config) -> Data:
+    data = load(config)
+    return put_aside(data, config.validation, config.seed) if config.validation else data
+
+
+def on_devices(data: Data, mesh: Mesh) -> Data:
+    """The same data, with its arrays on every device of a mesh."""
+    return data._replace(**{split: everywhere(getattr(data, split), mesh) for split in ("train", "test", "validation")})
 
 
 def _measure(config: Config) -> Measure:
@@ -134,28 +240,3 @@ def _measure(config: Config) -> Measure:
         return {"entropy": bound, "probabilities": jax.nn.softmax(logits[0])}
 
     return measure
-
-
-def find_device(platform: str | None) -> jax.Device:
-    """The first device of a platform, or the one that JAX prefers.
-
-    Args:
-      platform: "cpu", "gpu", "tpu" or None.
-
-    Returns:
-      A device.
-
-    Raises:
-      InputError: there is none.
-
-    >>> find_device("cpu").platform
-    'cpu'
-    """
-    try:
-        return jax.devices(platform)[0]
-    except RuntimeError as error:
-        wish = f"--platform {platform}" if platform else f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
-        raise InputError(
-            f"{wish}: JAX sees no such device here; leave it out, "
-            "or install JAX for that platform (an NVIDIA GPU: pip install 'jax[cuda13]')"
-        ) from error

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 import jax
+from jax.sharding import Mesh
 
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
@@ -20,15 +21,18 @@ PRINT_STEPS = 100
 class Terminal:
     """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, quiet: bool = False) -> None:
         """Load tqdm.
+
+        Args:
+          quiet: say nothing, as all processes of a run but the first.
 
         Raises:
           InputError: tqdm isn't installed.
         """
         with extra():
             from tqdm import tqdm
-        self._tqdm = tqdm
+        self._tqdm, self._quiet = tqdm, quiet
         self._bar = tqdm(disable=True)
         self._latest: deque[StepReport] = deque(maxlen=2)
 
@@ -44,12 +48,17 @@ class Terminal:
         """Print the device and the shapes, and draw the bar."""
         self._start = start
         self._print(*start_lines(start))
-        self._bar = self._tqdm(total=start.plan.steps, unit="step", dynamic_ncols=True, leave=False, disable=None)
+        done = start.progress.steps
+        self._bar = self._tqdm(
+            total=start.plan.steps, initial=done, unit="step", dynamic_ncols=True, leave=False, disable=None
+        )
 
     def step(self, report: StepReport) -> None:
         """Move the bar; print every hundredth step of a run that has no epochs to print."""
         self._latest.append(report)
-        self._bar.set_postfix(loss=f"{report.loss:.4g}", refresh=False)
+        self._bar.set_postfix(
+            loss=f"{report.loss:.4g}", accuracy=f"{float(report.metrics['accuracy']):.1%}", refresh=False
+        )
         self._bar.update()
         last = report.step == self._start.plan.steps - 1
         if self._start.data.test is None and (report.step % PRINT_STEPS == 0 or last):
@@ -62,6 +71,8 @@ class Terminal:
     def end(self, outcome: Outcome) -> None:
         """Print the result, the time it took, and where it is."""
         self._bar.close()
+        if self._quiet:
+            return
         self._print(*end_lines(self._start, outcome, list(self._latest)))
 
     def _print(self, *lines: str) -> None:
@@ -72,23 +83,27 @@ class Terminal:
 
 def start_lines(start: Start) -> Iterator[str]:
     """Device, data, and for a run on one batch the shape of every layer."""
-    yield f"device: {device_name(start.device)}"
-    train, test = start.data.train, start.data.test
+    yield f"device: {device_name(start.mesh)}"
+    train, test, validation = start.data.train, start.data.test, start.data.validation
+    aside = f", {len(validation.targets)} to validate" if validation is not None else ""
     held_out = f", {len(test.targets)} to test" if test is not None else ""
-    yield f"data: {start.config.data}, {len(train.targets)} images to train{held_out}"
+    yield f"data: {start.config.data}, {len(train.targets)} images to train{aside}{held_out}"
+    if start.progress.steps:
+        yield f"going on after {start.progress.steps} of {start.plan.steps} steps"
     if test is None:
         yield "layer shapes:"
         yield from (f"  {name:<6}  {shape}" for name, shape in start.shapes.items())
 
 
-def device_name(device: jax.Device) -> str:
-    """The platform, and beside it what is known of the device.
+def device_name(mesh: Mesh) -> str:
+    """The platform, and beside it what is known of the devices.
 
-    >>> device_name(jax.devices("cpu")[0]).startswith("cpu (")
+    >>> device_name(jax.make_mesh((1,), ("samples",), devices=jax.devices("cpu")[:1])).startswith("cpu (")
     True
     """
+    device = mesh.devices.flat[0]
     kind = f"{os.cpu_count()} cores" if device.platform == "cpu" else device.device_kind
-    return f"{device.platform} ({kind})"
+    return f"{device.platform} ({kind})" if mesh.size == 1 else f"{mesh.size} of {device.platform} ({kind})"
 
 
 def step_line(report: StepReport, steps: int) -> str:
@@ -101,7 +116,9 @@ def step_line(report: StepReport, steps: int) -> str:
 def epoch_line(report: EpochReport, epochs: int) -> str:
     """An epoch's loss and accuracy."""
     number = f"{report.epoch:>{len(str(epochs))}}/{epochs}"
-    return f"epoch {number}  train loss {report.train_loss:.4f}  {accuracy(report.test)}  {report.seconds:.1f} s"
+    judged = f"validation accuracy {report.validation.accuracy:.1%}  " if report.validation is not None else ""
+    loss = f"train loss {report.train_loss:.4f}"
+    return f"epoch {number}  {loss}  {judged}{accuracy(report.test)}  {report.seconds:.1f} s"
 
 
 def accuracy(test: Evaluation) -> str:
@@ -115,7 +132,9 @@ def accuracy(test: Evaluation) -> str:
 
 def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Iterator[str]:
     """The result, the time it took, and where it is."""
-    if outcome.steps < start.plan.steps:
+    if outcome.steps < start.plan.steps and outcome.ended_early:
+        yield f"no epoch was better for {start.config.patience}: ended after {outcome.steps} steps, with the best epoch"
+    elif outcome.steps < start.plan.steps:
         yield f"stopped by Ctrl-C after {outcome.steps} of {start.plan.steps} steps; what was trained so far is saved"
     if start.data.test is None and latest:
         yield "what sample 0 is taken for, beside its label:"

@@ -3,11 +3,15 @@
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
 
+from jaxcnn.train.checkpoint import PLACE, learning
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.config import Config, preset
 from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.record import read_config
 from jaxcnn.train.training import run
 
 USAGE_ERROR, INTERRUPTED = 2, 130
@@ -24,9 +28,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
       or a second one.
     """
     try:
-        config = parse(sys.argv[1:] if arguments is None else arguments)
-        with Terminal() as terminal:
-            terminal.end(run(config, terminal))
+        line = parse(sys.argv[1:] if arguments is None else arguments)
+        with Terminal(quiet=line.config.process > 0) as terminal:
+            resume = line.resume is not None
+            terminal.end(run(line.config, terminal, resume=resume, from_step=line.from_step))
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")
         return USAGE_ERROR
@@ -36,32 +41,85 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def parse(arguments: Sequence[str]) -> Config:
-    """The config of a command line: the preset of its data set, with what the line says in its place.
+class Line(NamedTuple):
+    """What a command line says."""
+
+    config: Config
+    resume: Path | None = None
+    from_step: int | None = None
+
+
+@dataclass(frozen=True)
+class _Options(Config):
+    __doc__ = Config.__doc__
+
+    config: Path | None = None
+    """A config.json whose run to start again, in a new folder; the options beside it change it."""
+
+    resume: Path | None = None
+    """The folder of a run that was cut short, to go on with."""
+
+    from_step: int | None = None
+    """With --resume: the checkpoint to go on from, instead of the last."""
+
+
+def parse(arguments: Sequence[str]) -> Line:
+    """The config of a command line: a preset, a file's or a run's, with what the line says in its place.
 
     Args:
       arguments: without the program's name.
 
     Returns:
-      A config whose values are not checked yet.
+      A config whose values are not checked yet, and whether to go on with its run.
 
     Raises:
-      InputError: an unknown data set, or tyro is not installed.
+      InputError: an unknown data set, a file that is no config, other settings than those of the run to go on with,
+        or tyro is not installed.
       SystemExit: tyro's own end, after --help or an option that it can't read.
 
-    >>> config = parse(["--data", "synthetic", "--epochs", "7"])
+    >>> config = parse(["--data", "synthetic", "--epochs", "7"]).config
     >>> config.epochs, config.steps, config.learning_rate
     (7, None, 0.03)
     """
     with extra():
         import tyro
-    # The data set first, since it decides the defaults that --help shows and the rest of the line changes.
+    # These first, since they decide the defaults that --help shows and the rest of the line changes.
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("data", "epochs", "steps"):
+    for name in ("data", "epochs", "steps", "config", "resume"):
         first.add_argument(f"--{name}", nargs="?")
     given, _ = first.parse_known_args(arguments)
-    defaults = preset(given.data or Config.data)
+    if given.resume and given.config:
+        raise InputError("--config and --resume both name a config: give one of them")
+    if given.resume:
+        begun = read_config(Path(given.resume))
+        defaults = replace(begun, **{name: getattr(Config, name) for name in PLACE})
+    elif given.config:
+        defaults = replace(_config_file(Path(given.config)), run_dir=None)
+    else:
+        defaults = preset(given.data or Config.data)
     if given.epochs or given.steps:
         # Whichever is given replaces the other one of the preset.
         defaults = replace(defaults, epochs=None, steps=None)
-    return tyro.cli(Config, default=defaults, args=arguments)
+    said = vars(tyro.cli(_Options, default=_Options(**vars(defaults)), args=arguments))
+    _, resume, from_step = (said.pop(name) for name in ("config", "resume", "from_step"))
+    config = Config(**said)
+    if from_step is not None and resume is None:
+        raise InputError("--from-step: only --resume goes on from a step")
+    if resume is not None:
+        _unchanged(config, begun)
+    return Line(config, resume, from_step)
+
+
+def _config_file(path: Path) -> Config:
+    try:
+        return Config.from_json(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(f"--config {path} can't be read ({error}): give the config.json of a run") from error
+
+
+def _unchanged(config: Config, begun: Config) -> None:
+    """Refuse to go on with other settings than a run was begun with."""
+    for name, value in (learning(config) | {"run_dir": config.run_dir}).items():
+        if value != (before := (learning(begun) | {"run_dir": begun.run_dir})[name]):
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{option} {value}: the run was begun with {before}: leave it out, or start a new run")

@@ -1,0 +1,215 @@
+"""Checkpoints: the whole state of a run at some of its steps, from which it goes on as if nothing had happened."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxcnn.train.config import Config
+from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.step import State
+
+FOLDER = "checkpoints"
+PLACE = ("platform", "devices", "coordinator", "processes", "process")
+WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
+"""Settings that don't change what is learnt, but where that is done and what is seen of it."""
+
+
+class Checkpoint(NamedTuple):
+    """A state that is read back."""
+
+    state: State
+    steps: int
+    seconds: float
+    """How long the run had taken."""
+
+
+class Checkpoints:
+    """The best state of a run, the last, and the one before; each is complete, or not there. A thread writes them."""
+
+    def __init__(self, run_dir: Path, config: Config) -> None:
+        """Open the folder, and make it if need be.
+
+        Args:
+          run_dir: of the run.
+          config: kept with each state, and asked for with it.
+
+        Raises:
+          InputError: orbax-checkpoint isn't installed; no permission, no room.
+        """
+        with extra():
+            import orbax.checkpoint as ocp
+            from orbax.checkpoint import checkpoint_managers as policies
+        self._ocp, self._learning = ocp, learning(config)
+        self.path = run_dir / FOLDER
+        me = jax.process_index()
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process_{me}"
+        )
+        keep = [
+            policies.LatestN(2),
+            policies.BestN(get_metric_fn=lambda metrics: metrics["loss"], reverse=True, n=1,
+                           keep_checkpoints_without_metrics=False),
+        ]  # fmt: skip
+        try:
+            self.path.mkdir(exist_ok=True)
+            self._manager = ocp.CheckpointManager(
+                self.path.absolute(),
+                options=ocp.CheckpointManagerOptions(
+                    create=False,
+                    cleanup_tmp_directories=me == 0,
+                    preservation_policy=policies.AnyPreservationPolicy(keep),
+                    multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
+                ),
+            )
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def save(self, state: State, seconds: float, loss: float | None) -> None:
+        """Begin to write a state; the one before is written by then.
+
+        Args:
+          state: after some step.
+          seconds: how long the run has taken.
+          loss: by which the best is told; None is not measured.
+
+        Raises:
+          InputError: no permission, no room.
+        """
+        arrays = _arrays(state)
+        steps = int(arrays["step"])
+        facts = {"steps": steps, "seconds": seconds, "loss": loss, "digest": _digest(arrays), "config": self._learning}
+        args = self._ocp.args
+        try:
+            self._manager.wait_until_finished()
+            self._manager.save(
+                steps,
+                args=args.Composite(state=args.StandardSave(arrays), facts=args.JsonSave(facts)),
+                metrics=None if loss is None else {"loss": loss},
+            )
+        except (OSError, ValueError) as error:
+            raise self._unwritable(error) from error
+
+    def restore(self, like: State, *, steps: int | None = None) -> Checkpoint | None:
+        """Read a state back, checked to the last bit.
+
+        Args:
+          like: a state of the same structure.
+          steps: which; None is the last. Those after it are removed.
+
+        Returns:
+          The state, or None where none was saved yet.
+
+        Raises:
+          InputError: a damaged state, one of another config, or none after so many steps; the last good one is named.
+        """
+        there = sorted(self._manager.all_steps(), reverse=True)
+        if steps is not None and steps not in there:
+            raise InputError(f"{self.path} has no checkpoint of step {steps}, only of {_steps(there)}")
+        if not there:
+            return None
+        wanted = there[0] if steps is None else steps
+        try:
+            found = self._read(wanted, like)
+        except InputError as error:
+            raise InputError(f"{error}; {self._offer(wanted, there, like)}") from error
+        for later in there:
+            if later > wanted and jax.process_index() == 0:
+                self._manager.delete(later)
+        return found
+
+    def best(self, like: State) -> Checkpoint | None:
+        """The state of the least loss, or None where no loss was measured."""
+        self._manager.wait_until_finished()
+        losses = {steps: self._facts(steps)["loss"] for steps in self._manager.all_steps()}
+        measured = {steps: loss for steps, loss in losses.items() if loss is not None}
+        return self._read(min(measured, key=lambda steps: (measured[steps], steps)), like) if measured else None
+
+    def close(self) -> None:
+        """Wait until everything is written.
+
+        Raises:
+          InputError: no permission, no room.
+        """
+        try:
+            self._manager.wait_until_finished()
+            self._manager.close()
+        except (OSError, ValueError) as error:
+            raise self._unwritable(error) from error
+
+    def _facts(self, steps: int) -> dict[str, Any]:
+        args = self._ocp.args
+        facts: dict[str, Any] = self._manager.restore(steps, args=args.Composite(facts=args.JsonRestore())).facts
+        return facts
+
+    def _read(self, steps: int, like: State) -> Checkpoint:
+        arrays, args = _arrays(like), self._ocp.args
+        try:
+            facts = self._facts(steps)
+            differing = _differing(facts["config"], self._learning)
+            if not differing:
+                restore = args.Composite(state=args.StandardRestore(arrays))
+                arrays = jax.tree.map(np.asarray, self._manager.restore(steps, args=restore).state)
+                damaged = "its numbers changed" if _digest(arrays) != facts["digest"] else ""
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise InputError(f"{self.path / str(steps)} is damaged ({str(error).splitlines()[0][:80]})") from error
+        if differing:
+            raise InputError(f"{self.path / str(steps)} is of another config ({differing})")
+        if damaged:
+            raise InputError(f"{self.path / str(steps)} is damaged ({damaged})")
+        return Checkpoint(_state(arrays, like), int(facts["steps"]), float(facts["seconds"]))
+
+    def _offer(self, wanted: int, there: list[int], like: State) -> str:
+        for steps in there:
+            if steps != wanted:
+                try:
+                    self._read(steps, like)
+                except InputError:
+                    continue
+                return f"the last good one is that of step {steps}: take it with --from-step {steps}"
+        return "there is no other: start a new run"
+
+    def _unwritable(self, error: Exception) -> InputError:
+        reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        return InputError(f"{self.path} can't be written ({reason}): make room for it, or choose another --run-dir")
+
+
+def learning(config: Config) -> dict[str, Any]:
+    """The settings that decide what is learnt, as JSON has them.
+
+    >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
+    (None, 3)
+    """
+    settings = {name: value for name, value in vars(config).items() if name not in WHERE}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+
+
+def _differing(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    names = [name for name in here if there.get(name) != here[name]]
+    return ", ".join(f"{name} is {there.get(name)} there and {here[name]} here" for name in names)
+
+
+def _arrays(state: State) -> dict[str, Any]:
+    """On the host; the key as the numbers that it is made of."""
+    arrays = {**vars(state), "key": jax.random.key_data(state.key)}
+    return jax.tree.map(np.asarray, arrays)  # type: ignore[no-any-return]
+
+
+def _state(arrays: dict[str, Any], like: State) -> State:
+    key = jax.random.wrap_key_data(arrays["key"], impl=jax.random.key_impl(like.key))
+    return State(**{**arrays, "key": key})
+
+
+def _digest(arrays: Any) -> str:
+    digest = hashlib.sha256()
+    for array in jax.tree.leaves(arrays):
+        digest.update(f"{array.dtype}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _steps(there: list[int]) -> str:
+    return ", ".join(map(str, sorted(there))) or "none"

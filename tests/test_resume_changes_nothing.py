@@ -1,0 +1,202 @@
+"""A run that is killed at any moment and goes on ends as the uninterrupted run, to the last bit."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+from test_train_data import contents, write
+
+from jaxcnn.train import Config, InputError, load_params, run
+from jaxcnn.train.commands.train import main, parse
+
+ROOT = Path(__file__).parent.parent
+TIMES = {"seconds", "images_per_second"}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Everything that a step may draw or remember: augmentation, moments, a schedule, a last batch that is smaller."""
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(70, 15)))
+    return Config(
+        data="mnist", data_dir=folder, epochs=4, batch_size=20, validation=9, shift=1, rotate=5.0, optimizer="adamw",
+        weight_decay=1e-3, warmup=3, clip=1.0, save_steps=3,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def whole(config, tmp_path_factory):
+    return run(replace(config, run_dir=tmp_path_factory.mktemp("whole") / "run")).directory
+
+
+def records(run_dir):
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{name: record[name] for name in record.keys() - TIMES} for record in lines]
+
+
+def assert_same_run(run_dir, whole):
+    assert (run_dir / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
+    assert records(run_dir) == records(whole)
+
+
+class StoppedError(Exception):
+    pass
+
+
+class StopAfter:
+    """An audience that ends a run as an error would, once so many steps are told of."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def start(self, start): ...
+
+    def step(self, report):
+        if report.step + 1 == self.steps:
+            raise StoppedError
+
+    def epoch(self, report): ...
+
+
+@pytest.mark.parametrize("steps", [1, 3, 4, 8, 14])
+def test_going_on_after_any_step(config, whole, steps, tmp_path):
+    cut = replace(config, run_dir=tmp_path / "run")
+    with pytest.raises(StoppedError):
+        run(cut, StopAfter(steps))
+    assert not (tmp_path / "run" / "params.npz").exists()
+    outcome = run(cut, resume=True)
+    assert outcome.steps == 16
+    assert_same_run(outcome.directory, whole)
+
+
+def test_killed_again_and_again(config, whole, tmp_path):
+    """As a process, by kill -9, at moments that differ from time to time; in the middle of a save too."""
+    run_dir, program = tmp_path / "run", [sys.executable, str(ROOT / "scripts" / "train_lenet.py")]
+    settings = tmp_path / "config.json"
+    settings.write_text(config.to_json())
+    begin = [*program, "--config", str(settings), "--run-dir", str(run_dir)]
+    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
+    kills = 0
+    for attempt in range(40):
+        begun = (run_dir / "config.json").exists()
+        command = [*program, "--resume", str(run_dir)] if begun else begin
+        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            if kills < 3:
+                seen = len(os.listdir(run_dir / "checkpoints")) if (run_dir / "checkpoints").exists() else 0
+                while process.poll() is None and kills == attempt:
+                    there = (run_dir / "checkpoints").exists() and len(os.listdir(run_dir / "checkpoints"))
+                    if there and there != seen:  # a save has begun
+                        time.sleep(0.01 * attempt)
+                        process.kill()
+                        kills += 1
+            out, err = process.communicate(timeout=100)
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, err.decode()
+    assert kills
+    assert b"test accuracy" in out
+    assert_same_run(run_dir, whole)
+
+
+def test_a_finished_run_goes_nowhere(whole, tmp_path, capsys):
+    copy = shutil.copytree(whole, tmp_path / "run")
+    assert main(["--resume", str(copy)]) == 0
+    assert "going on after 16 of 16 steps" in capsys.readouterr().out
+    assert_same_run(copy, whole)
+
+
+@pytest.fixture
+def copy(whole, tmp_path):
+    return shutil.copytree(whole, tmp_path / "run")
+
+
+def refused(capsys, *arguments):
+    assert main(list(map(str, arguments))) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    return err
+
+
+def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_offered(copy, whole, capsys):
+    largest = max(
+        (copy / "checkpoints" / "16").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
+    )
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    largest.write_bytes(content)
+    err = refused(capsys, "--resume", copy)
+    assert "checkpoints/16 is damaged" in err
+    assert "the last good one is that of step 15: take it with --from-step 15" in err
+    assert main(["--resume", str(copy), "--from-step", "15"]) == 0
+    assert_same_run(copy, whole)
+
+
+@pytest.mark.parametrize("left", ["state", "facts", "nothing"])
+def test_a_checkpoint_that_lacks_files_is_refused(copy, left, capsys):
+    for part in (copy / "checkpoints" / "16").iterdir():
+        if part.is_dir() and part.name != left:
+            shutil.rmtree(part)
+    assert "--from-step 15" in refused(capsys, "--resume", copy)
+
+
+def test_a_checkpoint_of_another_config_is_refused(copy, capsys):
+    settings = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps(settings | {"learning_rate": 0.5}))
+    err = refused(capsys, "--resume", copy)
+    assert "checkpoints/16 is of another config (learning_rate is 0.003 there and 0.5 here)" in err
+
+
+def test_other_settings_on_the_line_are_refused(copy, capsys):
+    assert "--learning-rate 1.0: the run was begun with 0.003" in refused(
+        capsys, "--resume", copy, "--learning-rate", "1"
+    )
+    assert "--run-dir" in refused(capsys, "--resume", copy, "--run-dir", "elsewhere")
+    assert parse(["--resume", str(copy), "--devices", "1"]).config.devices == 1
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda run_dir: shutil.rmtree(run_dir), "is no run directory: it has no config.json"),
+        (lambda run_dir: (run_dir / "config.json").write_text("{"), "config.json can't be read"),
+        (lambda run_dir: (run_dir / "config.json").write_text('{"epoch": 3}'), "config.json can't be read"),
+        (lambda run_dir: (run_dir / "metrics.jsonl").write_text("{}\n"), "metrics.jsonl can't be read"),
+        (lambda run_dir: (run_dir / "metrics.jsonl").write_text(""), "metrics.jsonl lacks some"),
+    ],
+)
+def test_a_directory_of_no_run(copy, damage, message, capsys):
+    damage(copy)
+    assert message in refused(capsys, "--resume", copy)
+
+
+def test_a_step_without_a_checkpoint(copy, capsys):
+    assert "has no checkpoint of step 7, only of" in refused(capsys, "--resume", copy, "--from-step", "7")
+    assert "--from-step: only --resume" in refused(capsys, "--from-step", "7")
+
+
+def test_the_best_epoch_is_the_result_where_patience_ends_a_run(config, tmp_path):
+    """At a rate that wrecks the model, no epoch after the first few is better."""
+    wild = replace(config, epochs=30, patience=2, optimizer="sgd", learning_rate=5.0, clip=None, weight_decay=0.0)
+    outcome = run(replace(wild, run_dir=tmp_path / "run"))
+    losses = [record["validation_loss"] for record in records(outcome.directory) if "validation_loss" in record]
+    assert outcome.ended_early
+    assert len(losses) - 1 - int(np.argmin(losses)) == 2
+    tests = [record["test_loss"] for record in records(outcome.directory) if "test_loss" in record]
+    np.testing.assert_allclose(outcome.test.loss, tests[int(np.argmin(losses))], rtol=1e-6)
+    again = load_params(outcome.directory / "params.npz")
+    jax.tree.map(np.testing.assert_array_equal, again, jax.device_get(outcome.params))
+
+
+def test_a_config_file_starts_the_same_run_again(config, whole, tmp_path):
+    line = parse(["--config", str(whole / "config.json"), "--run-dir", str(tmp_path / "again")])
+    assert_same_run(run(line.config).directory, whole)
+    with pytest.raises(InputError, match=r"--config .*none.json can't be read"):
+        parse(["--config", "none.json"])
