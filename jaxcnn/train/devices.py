@@ -1,13 +1,16 @@
 """Where a run computes: its processes, and the devices among which each batch is divided."""
 
 import os
+import socket
+import sys
+import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding
+from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from jaxcnn.train.config import Config
@@ -15,6 +18,9 @@ from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 
 SAMPLES = "samples"
+TOGETHER = 60
+"""Seconds in which the processes of a run must find each other."""
+
 LOST = 10
 """Seconds without a sign of life after which a process is given up."""
 
@@ -32,20 +38,51 @@ def connect(config: Config) -> None:
         return
     if config.platform:
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(config.platform, config.platform))
+    if config.process == 0:
+        _refuse_taken(config.coordinator)
+    waiting = threading.Timer(TOGETHER, _give_up, (config,))  # JAX itself ends a process that waited in vain by a crash
+    waiting.daemon = True
+    waiting.start()
     try:
         jax.distributed.initialize(
             config.coordinator,
             config.processes,
             config.process,
-            initialization_timeout=60,
+            initialization_timeout=2 * TOGETHER,
             heartbeat_timeout_seconds=LOST,
-            shutdown_timeout_seconds=2 * LOST,
+            shutdown_timeout_seconds=LOST,
         )
     except (RuntimeError, ValueError) as error:
         raise InputError(
-            f"--coordinator {config.coordinator}: the processes don't come together: is the port free, and is each of "
-            f"--process 0 to {config.processes - 1} started? ({str(error).splitlines()[0]})"
+            f"--coordinator {config.coordinator}: JAX can't join the processes ({str(error).splitlines()[0]})"
         ) from error
+    finally:
+        waiting.cancel()
+
+
+def _refuse_taken(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    try:
+        with socket.create_server((host, int(port))):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"--coordinator {address}: process 0 can't listen there ({error.strerror}): choose another"
+        ) from error
+
+
+def _give_up(config: Config) -> None:
+    leave(
+        f"--coordinator {config.coordinator}: after {TOGETHER} s not all processes are there: "
+        f"start each of --process 0 to {config.processes - 1} with this address"
+    )
+
+
+def leave(message: str) -> NoReturn:
+    """End a process of several at once with a line: an orderly end would wait for those that are lost."""
+    sys.stderr.write(f"error: {message}\n")
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def make_mesh(config: Config) -> Mesh:
@@ -77,12 +114,23 @@ def make_mesh(config: Config) -> Mesh:
         raise InputError(f"--devices {count}: JAX sees {len(devices)} of {devices[0].platform}: give that many at most")
     if config.processes > 1 and count < len(devices):
         raise InputError(f"--devices {count}: several processes take all {len(devices)} devices: leave it out")
-    return jax.make_mesh((count,), (SAMPLES,), devices=devices[:count])
+    return jax.make_mesh((count,), (SAMPLES,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
 def everywhere(tree: Any, mesh: Mesh) -> Any:
     """Arrays as they are on every device of a mesh, those of other processes included."""
-    return jax.device_put(tree, NamedSharding(mesh, P()))
+    whole = NamedSharding(mesh, P())
+    if whole.is_fully_addressable:
+        return jax.device_put(tree, whole)
+
+    def global_array(leaf: Any) -> jax.Array:
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+            data = global_array(jax.random.key_data(leaf))
+            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+        here = np.asarray(leaf)
+        return jax.make_array_from_callback(here.shape, whole, lambda index: here[index])
+
+    return jax.tree.map(global_array, tree)
 
 
 def over_samples(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | None) -> Callable[[Any, Split], Any]:

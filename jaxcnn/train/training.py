@@ -16,7 +16,7 @@ from jaxcnn.train.augment import make_augment
 from jaxcnn.train.checkpoint import Checkpoints
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split, load, put_aside
-from jaxcnn.train.devices import connect, everywhere, make_mesh
+from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.interrupt import interruptible
 from jaxcnn.train.ledger import BEGINNING, EpochReport, Progress, StepReport, Watcher
@@ -182,6 +182,9 @@ class Keeping:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
+            reason = str(error).splitlines()[0][:80]
+            leave(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
         for close in self._closing:
             close()
 

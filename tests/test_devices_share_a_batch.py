@@ -1,0 +1,140 @@
+"""Among several devices, or several processes, a run learns what it learns on one device."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_train_data import contents, write
+
+from jaxcnn.train import Config, InputError, run
+
+SCRIPT = Path(__file__).parent.parent / "scripts" / "train_lenet.py"
+BOUND = 60  # seconds after which the others must have seen that a process is lost
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Neither 20, nor the last batch of 1, nor the 9 and 15 that are measured are divided by 8."""
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(70, 15)))
+    return Config(data="mnist", data_dir=folder, epochs=2, batch_size=20, validation=9, shift=1, devices=1)
+
+
+@pytest.fixture(scope="module")
+def alone(config, tmp_path_factory):
+    return losses(run(replace(config, run_dir=tmp_path_factory.mktemp("alone") / "run")).directory)
+
+
+def losses(run_dir):
+    records = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [record.get("loss", record.get("validation_loss")) for record in records]
+
+
+def start(config, tmp_path, *options, devices=1):
+    settings = tmp_path / "config.json"
+    settings.write_text(replace(config, devices=None).to_json())
+    environment = os.environ | {
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_PLATFORMS": "cpu",
+        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    begin = ["--config", str(settings), "--run-dir", str(tmp_path / "run")]
+    command = [sys.executable, str(SCRIPT), *(options if "--resume" in options else [*begin, *options])]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def ended(process):
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def an_address():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def together(address, process):
+    return "--coordinator", address, "--processes", "2", "--process", str(process)
+
+
+def test_eight_devices_of_one_process(config, alone, tmp_path):
+    code, out, err = ended(start(config, tmp_path, devices=8))
+    assert code == 0, err
+    assert "device: 8 of cpu" in out
+    np.testing.assert_allclose(losses(tmp_path / "run"), alone, rtol=2e-5)
+
+
+def test_two_processes(config, alone, tmp_path):
+    address = an_address()
+    processes = [start(config, tmp_path, *together(address, number)) for number in range(2)]
+    (code, out, err), (other_code, other_out, other_err) = map(ended, processes)
+    assert (code, other_code) == (0, 0), err + other_err
+    assert "device: 2 of cpu" in out
+    assert "epoch" not in other_out
+    np.testing.assert_allclose(losses(tmp_path / "run"), alone, rtol=2e-5)
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+def test_a_lost_process_ends_the_other_and_one_device_goes_on(config, lost, tmp_path):
+    long = replace(config, epochs=2000)
+    address = an_address()
+    processes = [start(long, tmp_path, *together(address, number)) for number in range(2)]
+    while "epoch    3" not in processes[0].stdout.readline():  # the checkpoints of the first are written by then
+        assert processes[0].poll() is None
+    processes[lost].kill()
+    since = time.monotonic()
+    code, _, err = ended(processes[1 - lost])
+    assert time.monotonic() - since < BOUND
+    assert code in (2, -signal.SIGABRT)  # JAX's own service may be first to see it, and aborts
+    assert re.search(r"error: a process of this run was lost .*--resume|another task died", err)
+    ended(processes[lost])
+    rest = start(long, tmp_path, "--resume", str(tmp_path / "run"))
+    assert "device: cpu" in rest.stdout.readline()
+    assert "data: mnist" in rest.stdout.readline()
+    steps = int(re.match(r"going on after (\d+) of 8000 steps", rest.stdout.readline())[1])
+    assert steps > 0
+    rest.send_signal(signal.SIGINT)
+    code, out, err = ended(rest)
+    assert code == 0, err
+    assert "run directory" in out
+    assert len([1 for loss in losses(tmp_path / "run") if loss is not None]) > steps
+
+
+def test_a_port_that_is_taken(config):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=rf"--coordinator {address}: process 0 can't listen there"):
+            run(replace(config, coordinator=address, processes=2, devices=None))
+
+
+def test_a_process_that_waits_in_vain():
+    code = (
+        "import sys; from jaxcnn.train import devices; devices.TOGETHER = 2; "
+        "from jaxcnn.train.commands.train import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, *together(an_address(), 1)]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert result.returncode == 2
+    assert re.search(r"error: --coordinator .*: after 2 s not all processes are there", result.stderr)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"devices": 99}, r"--devices 99: JAX sees \d+ of cpu"),
+        ({"coordinator": "nowhere", "processes": 2}, r"--coordinator nowhere: give HOST:PORT"),
+        ({"coordinator": "127.0.0.1:1"}, r"--coordinator and --processes belong together"),
+        ({"process": 1}, r"--process 1: give a number from 0 to 0"),
+    ],
+)
+def test_refused(config, settings, message, tmp_path):
+    with pytest.raises(InputError, match=message):
+        run(replace(config, **settings, run_dir=tmp_path / "run"))
