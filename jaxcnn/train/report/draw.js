@@ -17,7 +17,10 @@ function painted(paint) {
   repaints.push(paint);
   paint();
 }
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => repaints.forEach((paint) => paint()));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
+  tables.clear();
+  repaints.forEach((paint) => paint());
+});
 
 /** A colour of the style sheet as [red, green, blue]. */
 function colour(name) {
@@ -43,6 +46,13 @@ function signed(t) {
   return t < 0.5 ? mixed(zero, colour("--accent"), 1 - 2 * t) : mixed(zero, colour("--second"), 2 * t - 1);
 }
 
+/** The colours of all bytes, made once for each ramp and theme. */
+const tables = new Map();
+function tableOf(ramp) {
+  if (!tables.has(ramp)) tables.set(ramp, Array.from({ length: 256 }, (_, level) => ramp(level / 255)));
+  return tables.get(ramp);
+}
+
 /** What a picture of the facts holds, as bytes. */
 const bytesOf = (picture) => Uint8Array.from(atob(picture.bytes), (character) => character.charCodeAt(0));
 
@@ -53,9 +63,9 @@ function canvasOf(picture, { index = 0, ramp = heat, zoom = null, label }) {
   if (zoom) canvas.style.width = `${width * zoom}px`;
   painted(() => {
     const context = canvas.getContext("2d"), image = context.createImageData(width, height);
-    const table = Array.from({ length: 256 }, (_, level) => ramp && ramp(level / 255));
+    const table = ramp && tableOf(ramp);
     for (let i = 0; i < size; i++) {
-      const rgb = ramp ? table[bytes[index * size + i]] : [0, 1, 2].map((c) => bytes[c * size + i]);
+      const rgb = table ? table[bytes[index * size + i]] : [0, 1, 2].map((c) => bytes[c * size + i]);
       image.data.set([...rgb, 255], 4 * i);
     }
     context.putImageData(image, 0, 0);

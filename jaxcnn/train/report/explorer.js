@@ -8,6 +8,9 @@ function axisOf(name, size, window, { stride, padding, dilation }) {
   return { out: Math.floor((padded - span) / stride) + 1, places, inside: (place) => place >= 0 && place < size };
 }
 
+/** The output map of the last settings, which moving from cell to cell does not change. */
+let known = { key: "", map: [] };
+
 /**
  * One cell of a correlation or a pooling, with all that it came from, and the whole map beside it.
  * settings: layer "correlation", "max" or "mean"; kernel: which one (a pooling: which channel); window: of a pooling;
@@ -39,7 +42,10 @@ function explore(settings) {
     const sum = cells.reduce((total, cell) => total + cell.product, 0);
     return correlation ? { value: sum + bias[kernel], sum, bias: bias[kernel] } : { value: sum / cells.length, sum };
   };
-  const map = Array.from({ length: down.out }, (_, i) => Array.from({ length: across.out }, (_, j) => reduce(taps(i, j)).value));
+  const key = [layer, kernel, window, stride, padding, dilation].join();
+  if (key !== known.key)
+    known = { key, map: Array.from({ length: down.out }, (_, i) => Array.from({ length: across.out }, (_, j) => reduce(taps(i, j)).value)) };
+  const { map } = known;
   const place = { row: clamp(row, 0, down.out - 1), column: clamp(column, 0, across.out - 1) };
   const cells = taps(place.row, place.column);
   return { rows: down.out, columns: across.out, map, ...place, height, width, channels, taps: cells, ...reduce(cells) };
@@ -114,7 +120,7 @@ function showExplorer() {
     const channel = state.channels.length > 1 ? null : state.channels[0];
     const shown = (r, c) => (channel === null ? image.reduce((sum, map) => sum + map[r][c], 0) / image.length : image[channel][r][c]);
     const [low, high] = extremes(image.flat(2)), range = low >= 0 && high <= 1 ? [0, 1] : [low, high];
-    const [empty, hatch, accent, second] = ["--card", "--hatch", "--accent", "--second"].map((name) => css(colour(name)));
+    const [empty, hatch, blue, orange] = ["--card", "--hatch", "--window", "--pick"].map((name) => css(colour(name)));
     for (let r = -padding; r < size.rows + padding; r++) for (let c = -padding; c < size.columns + padding; c++) {
       const inside = r >= 0 && r < size.rows && c >= 0 && c < size.columns, x = (c + padding) * side, y = (r + padding) * side;
       context.fillStyle = inside ? css(grey(shade(shown(r, c), range))) : empty;
@@ -129,13 +135,13 @@ function showExplorer() {
     }
     for (const tap of state.taps) {
       const x = (tap.column + padding) * side, y = (tap.row + padding) * side;
-      context.globalAlpha = 0.28;
-      context.fillStyle = accent;
+      context.globalAlpha = 0.3;
+      context.fillStyle = blue;
       context.fillRect(x, y, side, side);
       context.globalAlpha = 1;
-      outlined(context, x, y, side, side, accent, Math.max(1, side / 9));
+      outlined(context, x, y, side, side, blue, Math.max(1, side / 9));
     }
-    if (state.winner) outlined(context, (state.winner.column + padding) * side, (state.winner.row + padding) * side, side, side, second, Math.max(2, side / 4));
+    if (state.winner) outlined(context, (state.winner.column + padding) * side, (state.winner.row + padding) * side, side, side, orange, Math.max(2, side / 4));
     captions[0].replaceChildren(element("b", {}, "Input"), ` ${size.rows} × ${size.columns}${padding ? `, padded to ${rows} × ${columns}` : ""}`);
     source.setAttribute("aria-label", `The image with the window of ${state.height} × ${state.width} cells that the chosen cell came from`);
   }
@@ -147,7 +153,7 @@ function showExplorer() {
       context.fillStyle = css(heat(shade(value, range)));
       context.fillRect(c * cell, r * cell, cell, cell);
     }));
-    outlined(context, state.column * cell - 1, state.row * cell - 1, cell + 2, cell + 2, css(colour("--second")), Math.max(2, cell / 5));
+    outlined(context, state.column * cell - 1, state.row * cell - 1, cell + 2, cell + 2, css(colour("--pick")), Math.max(2, cell / 5));
     captions[1].replaceChildren(element("b", {}, "Output"), ` ${state.rows} × ${state.columns}, from ${fixed(range[0], 3)} to ${fixed(range[1], 3)}`);
     target.setAttribute("aria-label", `Output of ${state.rows} × ${state.columns} cells; the arrow keys move the chosen one`);
   }
@@ -182,8 +188,8 @@ function showExplorer() {
   }
 
   function sentence(settings) {
-    const where = `Row ${state.row}, column ${state.column}: `, count = state.taps.length;
-    if (settings.layer === "max") return `${where}the greatest of ${plural(count, "cell")} is ${fixed(state.value, 5)}, found at row ${state.winner.row}, column ${state.winner.column} of the image.`;
+    const where = `Row ${state.row}, column ${state.column}: `, count = state.taps.length, inside = state.taps.filter((tap) => tap.inside).length;
+    if (settings.layer === "max") return `${where}the greatest of ${plural(inside, "cell")} is ${fixed(state.value, 5)}, found at row ${state.winner.row}, column ${state.winner.column} of the image.`;
     if (settings.layer === "mean") return `${where}sum ${fixed(state.sum, 5)} / ${plural(count, "cell")} = ${fixed(state.value, 5)}.`;
     const bias = `${state.bias < 0 ? "\u2212" : "+"} ${fixed(Math.abs(state.bias), 5)}`;
     return `${where}sum of the products ${fixed(state.sum, 5)} ${bias} (bias) = ${fixed(state.value, 5)}, before the activation.`;
@@ -243,7 +249,12 @@ function showExplorer() {
   target.addEventListener("pointermove", (event) => event.buttons && point(event));
 
   offerKernels();
-  [inputs.row.value, inputs.column.value] = [Math.floor(size.rows / 2), Math.floor(size.columns / 2)];
+  update();
+  if (state) {
+    // The greatest cell of the map tells more than a corner.
+    const cells = state.map.flat(), most = cells.indexOf(Math.max(...cells));
+    choose(Math.floor(most / state.columns), most % state.columns);
+  }
   painted(update);
   let drawn = boards.clientWidth;
   new ResizeObserver(() => {

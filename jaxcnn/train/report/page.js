@@ -32,7 +32,7 @@ function ticks(low, high, logarithmic) {
   } else {
     const raw = (high - low) / 5 || 1, power = 10 ** Math.floor(Math.log10(raw));
     const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
-    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) made.push(i * step);
+    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) made.push(i * step || 0);
   }
   return made.filter((tick) => tick >= low * (1 - 1e-9) - 1e-12 && tick <= high * (1 + 1e-9) + 1e-12);
 }
@@ -118,9 +118,9 @@ function showConfusion() {
       element("td", { class: "recall" }, total ? percent(row[truth] / total) : "none"));
   });
   box.append(scrolling("Confusion matrix", element("table", { class: "confusion" },
-    element("caption", {}, "Rows: the true class. Columns: the guess. Right: how much of a class was found."),
     element("thead", {}, element("tr", {}, element("td", { class: "recall" }), ...head, element("th", { scope: "col" }, "found"))),
-    element("tbody", {}, ...rows))));
+    element("tbody", {}, ...rows))),
+    element("p", { class: "note" }, "Rows: the true class. Columns: the guess. At the right: how much of the class was found."));
 }
 
 function showMistakes() {
@@ -139,7 +139,7 @@ function showMistakes() {
 function showFilters() {
   for (const layer of facts.filters) {
     const first = layer.layer === "conv1", { before } = layer;
-    const zoom = clamp(Math.floor((first ? 60 : 20) / Math.max(before.width, before.height)), 2, 12);
+    const zoom = clamp(Math.floor((first ? 60 : 15) / Math.max(before.width, before.height)), 2, 12);
     const some = layer.outs < layer.all_outs || layer.ins < layer.all_ins ? `, the first ${layer.outs} × ${layer.ins} of them` : "";
     const pair = ["before", "after"].map((time) => {
       const picture = layer[time], rows = [];
