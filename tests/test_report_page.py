@@ -3,12 +3,13 @@
 import base64
 import html
 import json
+import math
 import re
 import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -30,6 +31,7 @@ from jaxcnn.train.report.facts import curves
 from jaxcnn.train.report.layer_table import layer_table
 
 ROOT = Path(__file__).parents[1]
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(
     BROWSER is None, reason="needs a browser: chromium, chromium-browser or google-chrome"
@@ -50,7 +52,8 @@ def run(tmp_path_factory):
     arrays = (train_images, train_labels, images, labels)
     write(folder, dict(zip(NAMES, map(idx, arrays), strict=True)))
     run_dir = tmp_path_factory.mktemp("report") / "run"
-    train(Config(data="mnist", data_dir=folder, batch_size=10, epochs=2, run_dir=run_dir))
+    quick = {"optimizer": "sgd", "schedule": "constant", "learning_rate": 0.05}
+    train(Config(data="mnist", data_dir=folder, batch_size=10, epochs=2, run_dir=run_dir, **quick))
     return open_run(run_dir)
 
 
@@ -65,7 +68,7 @@ def written(run, tmp_path_factory):
 
 
 @cache
-def test_images():
+def held_out():
     return (blots(25)[0][:, None] / np.float32(255)).astype(np.float32)
 
 
@@ -85,7 +88,7 @@ def step_of(picture):
 
 
 def predictions(run):
-    return np.asarray(make_apply(run.config)(jax.tree.map(jnp.asarray, run.params), jnp.asarray(test_images())))
+    return np.asarray(jax.jit(make_apply(run.config))(run.params, held_out()))
 
 
 # The facts
@@ -96,7 +99,7 @@ def test_every_test_image_is_counted_once_in_the_confusion_matrix(run, facts):
     truth = blots(25)[1]
     assert counts.sum(axis=1).tolist() == np.bincount(truth, minlength=10).tolist()
     assert counts.sum(axis=0).tolist() == np.bincount(predictions(run).argmax(axis=1), minlength=10).tolist()
-    split = Split(test_images(), truth)
+    split = Split(held_out(), truth)
     assert np.trace(counts) == make_evaluate(make_apply(run.config))(run.params, split).correct
 
 
@@ -148,7 +151,8 @@ def test_filters_before_are_the_initial_ones_and_after_the_learnt_ones(run, fact
 
 
 def test_feature_maps_are_those_of_the_layers(run, facts):
-    seen = lenet.layers(run.params, jnp.asarray(test_images()[0]), activation=jax.nn.relu, pool_mode="max")
+    see = partial(lenet.layers, activation=jax.nn.relu, pool_mode="max")
+    seen = jax.jit(see)(run.params, held_out()[0])
     maps = facts["maps"]
     for shown in maps["layers"]:
         np.testing.assert_allclose(values(shown["picture"]), seen[shown["layer"]], atol=step_of(shown["picture"]))
@@ -159,7 +163,7 @@ def test_feature_maps_are_those_of_the_layers(run, facts):
 
 def test_the_layer_table_has_the_known_numbers_of_lenet(facts):
     rows = facts["layers"]
-    column = lambda name: [row[name] for row in rows]  # noqa: E731
+    column = lambda name: [row[name] for row in rows]
     assert column("paper") == ["C1", "S2", "C3", "S4", "C5", "F6", "Output"]
     assert column("parameters") == [156, 0, 2416, 0, 48_120, 10_164, 850]
     assert sum(column("parameters")) == 61_706
@@ -171,8 +175,12 @@ def test_the_layer_table_has_the_known_numbers_of_lenet(facts):
 def arithmetic(text):
     """What an expression of the page comes to."""
     text = re.sub(r"⌊(.+?) / (\d+)⌋", r"(\1 // \2)", text)
-    assert re.fullmatch(r"[\d ()×+−/]+", text)
-    return eval(text.replace("×", "*").replace("−", "-"))
+    assert re.fullmatch(rf"[\d ()+/{TIMES}{MINUS}]+", text)
+    return eval(text.replace(TIMES, "*").replace(MINUS, "-"))
+
+
+def shapes_of(config, image, classes=10):
+    return jax.eval_shape(lambda: initial_params(config, image, classes))
 
 
 @pytest.mark.parametrize(
@@ -185,7 +193,7 @@ def arithmetic(text):
     ],
 )
 def test_written_arithmetic_comes_to_the_numbers_beside_it(config, image):
-    params = initial_params(config, image)
+    params = shapes_of(config, image)
     rows = layer_table(config, params, image)
     made = jax.eval_shape(lenet.layers, params, jax.ShapeDtypeStruct(image, jnp.float32))
     for row in rows:
@@ -196,28 +204,28 @@ def test_written_arithmetic_comes_to_the_numbers_beside_it(config, image):
             sides = [part.rpartition(" = ") for part in row["shape_written"].split("; ")]
             assert {arithmetic(written) for written, _, _ in sides} == set(row["shape"][1:])
             assert all(arithmetic(written) == int(side) for written, _, side in sides)
-    assert sum(row["parameters"] for row in rows) == sum(leaf.size for leaf in jax.tree.leaves(params))
+    assert sum(row["parameters"] for row in rows) == sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))
 
 
 def test_receptive_fields_are_what_a_gradient_reaches():
-    params = jax.tree.map(jnp.ones_like, initial_params(Config(), (1, 28, 28)))
-    rows = layer_table(Config(), params, (1, 28, 28))[:4]
+    params = jax.tree.map(lambda leaf: jnp.ones(leaf.shape), shapes_of(Config(), (1, 28, 28)))
 
-    @jax.jacobian
+    @jax.jit
+    @jax.jacrev
     def middle(image):
         maps = lenet.layers(params, image, activation=lambda x: x, pool_mode="mean")
-        return {name: maps[name][0, maps[name].shape[1] // 2, maps[name].shape[2] // 2] for name in lenet.LAYERS[:4]}
+        return [maps[name][0, maps[name].shape[1] // 2, maps[name].shape[2] // 2] for name in lenet.LAYERS[:4]]
 
-    reached = middle(jnp.ones((1, 28, 28)))
-    for row in rows:
-        places = np.argwhere(np.asarray(reached[row["layer"]][0]))
+    rows = layer_table(Config(), params, (1, 28, 28))
+    for row, gradient in zip(rows[:4], middle(np.ones((1, 28, 28), np.float32)), strict=True):
+        places = np.argwhere(np.asarray(gradient[0]))
         assert (np.ptp(places, axis=0) + 1).tolist() == [row["receptive_field"]] * 2
 
 
 def test_the_explorer_has_the_exact_numbers(run, facts):
     explorer = facts["explorer"]
     assert not explorer["cut"]
-    for name, array in (("image", test_images()[0]), *(run.params["conv1"] | {}).items()):
+    for name, array in (("image", held_out()[0]), *(run.params["conv1"] | {}).items()):
         stored = explorer["kernels" if name == "kernel" else name]
         np.testing.assert_array_equal(np.asarray(stored, np.float32), array)
 
@@ -225,15 +233,27 @@ def test_the_explorer_has_the_exact_numbers(run, facts):
 # Other data
 
 
-def untrained(path, config, data):
-    """A run directory as a run leaves it, without the training; its data are those given."""
-    config = replace(config, run_dir=path)
-    record = RunDirectory(config)
-    image = data.train.images.shape[1:]
-    record.save_data(image, data.classes)
-    record.save_metrics()
-    record.save_params(initial_params(config, image, len(data.classes)))
-    return open_run(path)
+@pytest.fixture
+def untrained(tmp_path, monkeypatch):
+    """What makes a run directory as a run on these data leaves it, without the training."""
+    random = np.random.default_rng(0)
+
+    def drawn(config, image, classes):
+        return jax.tree.map(
+            lambda leaf: random.normal(0, 0.1, leaf.shape).astype(leaf.dtype), shapes_of(config, image, classes)
+        )
+
+    def make(config, data, lines=()):
+        monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
+        monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
+        config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
+        record = RunDirectory(config)
+        record.save_data(image, data.classes)
+        record.save_params(drawn(config, image, len(data.classes)))
+        (record.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+        return open_run(record.path)
+
+    return make
 
 
 def some(count, image, classes):
@@ -242,16 +262,15 @@ def some(count, image, classes):
 
 
 @pytest.mark.parametrize("image", [(3, 150, 200), (2, 12, 60), (1, 16, 18, 20)])
-def test_images_of_any_size_and_volumes(tmp_path, monkeypatch, image):
+def test_images_of_any_size_and_volumes(tmp_path, untrained, image):
     classes = ("cat", "</script>", "@@script@@")
-    data = Data(some(4, image, 3), some(30, image, 3), classes)
-    monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
-    run = untrained(tmp_path / "run", Config(), data)
+    data = Data(some(4, image, 3), some(12, image, 3), classes)
+    run = untrained(Config(), data)
     text = write_report(run, tmp_path / "report.html").read_text()
     assert len(text) < 2_000_000
     facts = embedded(text)
     assert facts["run"]["classes"] == list(classes)
-    assert np.sum(facts["confusion"]) == 30
+    assert np.sum(facts["confusion"]) == 12
     assert (facts["explorer"] is None) == (len(image) == 4)
     shown = facts["maps"]["image"]
     assert shown["count"] == (3 if image[0] == 3 else 1)
@@ -267,13 +286,21 @@ def test_images_of_any_size_and_volumes(tmp_path, monkeypatch, image):
         assert facts["explorer"]["cut"]
 
 
-def test_a_run_without_a_test_split_leaves_those_sections_out(tmp_path):
-    train(replace(preset("synthetic"), steps=3, run_dir=tmp_path / "run"))
-    facts = facts_of(open_run(tmp_path / "run"))
+def test_a_run_without_a_test_split_leaves_those_sections_out(untrained):
+    noise = Split(some(5, (1, 28, 28), 10).images, np.full((5, 10), 0.1, np.float32))
+    lines = [
+        {"step": i, "epoch": i + 1, "loss": 30 / (i + 1), "entropy": 2.3, "probabilities": [0.1] * 10} for i in range(3)
+    ]
+    facts = facts_of(untrained(preset("synthetic"), Data(noise, None), lines))
     assert facts["confusion"] is None
     assert facts["mistakes"] is None
-    assert [curve["name"] for curve in facts["curves"]["loss"]][:2] == ["loss of each step", "entropy of the labels"]
-    assert facts["curves"]["accuracy"] == []
+    assert facts["curves"] == {
+        "loss": [
+            {"name": "loss of each step", "points": [[0, 30.0], [1, 15.0], [2, 10.0]]},
+            {"name": "entropy of the labels", "points": [[0, 2.3], [1, 2.3], [2, 2.3]]},
+        ],
+        "accuracy": [],
+    }
 
 
 # The file
@@ -304,7 +331,7 @@ def test_the_page_holds_the_facts_and_needs_no_network(written, facts):
     text = written.read_text()
     assert embedded(text) == json.loads(json.dumps(facts))
     assert len(text) < 500_000
-    assert not re.findall(r"https?://|(?:src|href)\s*=\s*[\"']?(?!#)|@import|url\(|<link|@@\w+@@", text)
+    assert not re.findall(r"https?://|(?:src|href)\s*=\s*[\"'](?!#)|@import|url\(|<link|@@\w+@@", text)
 
 
 def test_the_data_set_s_name_is_no_markup(facts):
@@ -312,13 +339,18 @@ def test_the_data_set_s_name_is_no_markup(facts):
     assert "<h1>LeNet on &lt;b&gt;&amp;</h1>" in text
 
 
-def test_the_command_writes_the_page_into_the_run_directory(run, tmp_path):
-    code = "import sys; from jaxcnn.train.commands.report import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, run.path, "--out", tmp_path / "a.html"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (result.returncode, result.stderr) == (0, "")
-    assert result.stdout == f"report: {tmp_path}/a.html\n"
+def test_the_command_writes_the_page_where_it_is_told_to(run, tmp_path, capsys):
+    assert main([str(run.path), "--out", str(tmp_path / "a.html")]) == 0
+    assert capsys.readouterr() == (f"report: {tmp_path}/a.html\n", "")
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
+
+
+def test_the_command_as_a_process_says_what_is_wrong(tmp_path):
+    code = "import sys; from jaxcnn.train.commands.report import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, tmp_path]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"error: {tmp_path} is no run directory: it has no config.json\n"
 
 
 def refused(capsys, message, *arguments):
@@ -377,62 +409,27 @@ SETTINGS = [
     {"layer": "mean", "window": 7, "stride": 1, "padding": 5, "dilation": 1, "row": 20, "column": 2},
 ]
 
-# What a hand would do, and what an eye would see; its results are read from the document.
-VISIT = r"""
-const results = {}, faults = [], settings = %s;
-addEventListener("error", (event) => faults.push(event.message));
-const { explore } = window.jaxcnnReport;
-results.explored = settings.map((setting) => explore(setting));
-results.refused = [{ layer: "max", window: 2, padding: 3 }, { layer: "correlation", dilation: 8 }, { layer: "mean", stride: 0 }]
-  .map((setting) => { try { explore(setting); return ""; } catch (error) { return error.message; } });
-const at = (id) => document.getElementById(id);
-const typed = (id, value) => { at(id).value = value; at(id).dispatchEvent(new Event("input", { bubbles: true })); };
-const pressed = (key) => at("x-output").dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }));
-const seen = () => ({ row: Number(at("x-row").value), column: Number(at("x-column").value), text: at("x-answer").textContent,
-  picture: at("x-output").toDataURL().length, input: at("x-input").toDataURL(), winners: document.querySelectorAll("#explorer .winner").length,
-  tables: [...document.querySelectorAll("#explorer .cells")].map((table) => [...table.rows].map((row) => [...row.cells].map((cell) => cell.textContent))) });
-at("x-output").focus();
-results.focused = document.activeElement.id;
-typed("x-row", 0); typed("x-column", 0);
-results.walk = [seen()];
-for (const key of ["ArrowDown", "ArrowDown", "ArrowRight", "ArrowUp", "End", "ArrowRight", "Home", "ArrowLeft"]) results.walk.push((pressed(key), seen()));
-typed("x-layer", "max");
-results.pooled = seen();
-typed("x-padding", 9);
-results.complaint = at("x-answer").textContent;
-results.hidden = at("x-output").getBoundingClientRect().width === 0;
-typed("x-padding", 0);
-results.mended = seen();
-const colours = (canvas) => new Set(new Uint32Array(canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data.buffer)).size;
-results.pictures = [...document.querySelectorAll("canvas, svg")].map((each) => {
-  const { width, height } = each.getBoundingClientRect();
-  return { section: each.closest("section").id, name: each.getAttribute("aria-label"), width, height,
-    colours: each.matches("canvas") ? colours(each) : null, paths: [...each.querySelectorAll("path")].map((path) => path.getTotalLength()) };
-});
-results.unlabelled = [...document.querySelectorAll("input, select")].filter((input) => !input.labels.length).length;
-results.reachable = [...document.querySelectorAll("a, input, select, summary, [tabindex]")].filter((each) => each.tabIndex < 0).length;
-results.links = [...document.querySelectorAll("nav a")].map((link) => [link.hash, Boolean(document.querySelector(link.hash))]);
-results.text = Object.fromEntries([...document.querySelectorAll("section")].map((each) => [each.id, each.innerText]));
-results.confusion = [...document.querySelectorAll(".confusion tbody tr")].map((row) => [...row.querySelectorAll("td:not(.recall)")].map((cell) => Number(cell.textContent)));
-results.width = [document.documentElement.clientWidth, document.documentElement.scrollWidth];
-results.ground = getComputedStyle(document.body).backgroundColor;
-results.ink = getComputedStyle(document.body).color;
-results.faults = faults;
-const out = document.createElement("pre");
-out.id = "results";
-out.textContent = JSON.stringify(results);
-document.body.append(out);
+VISIT = Path(__file__).with_name("report_visit.js")
+FRAME = """
+<!doctype html><pre id=results></pre>
+<script>
+addEventListener("message", (event) => { document.getElementById("results").textContent = event.data; });
+</script>
+<iframe src="visited.html" style="width: %dpx; height: 800px; border: 0"></iframe>
 """
 
 
-def visit(text, folder, *options, settings=()):
-    """Open a page in the browser, use it as VISIT says, and read what was seen."""
-    path = folder / "visited.html"
-    path.write_text(f"{text}<script>{{{VISIT % json.dumps(settings)}}}</script>")
+def visit(text, folder, *options, width, settings=()):
+    """Open a page in the browser, use it as report_visit.js says, and read what was seen."""
+    script = f"const settings = {json.dumps(settings)};\n{VISIT.read_text()}"
+    (folder / "visited.html").write_text(f"{text}<script>{{{script}}}</script>")
+    # In a frame, since no window of the browser is as narrow as a phone.
+    (folder / "frame.html").write_text(FRAME % width)
     flags = "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"
-    command = [BROWSER, *flags, "--dump-dom", "--virtual-time-budget=3000", *options, path.as_uri()]
+    command = [BROWSER, *flags, "--window-size=1400,900", "--dump-dom", "--virtual-time-budget=3000", *options]
+    command.append((folder / "frame.html").as_uri())
     result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    found = re.search(r'<pre id="results">(.*?)</pre>', result.stdout, re.DOTALL)
+    found = re.search(r'<pre id="results">(.+?)</pre>', result.stdout, re.DOTALL)
     assert found, f"the page did not come to its end:\n{result.stderr}"
     return json.loads(html.unescape(found[1]))
 
@@ -440,14 +437,14 @@ def visit(text, folder, *options, settings=()):
 @pytest.fixture(scope="module")
 def visited(written, tmp_path_factory):
     text, folder = written.read_text(), tmp_path_factory.mktemp("browser")
-    return visit(text, folder, "--window-size=1280,900", settings=SETTINGS)
+    return visit(text, folder, width=1280, settings=SETTINGS)
 
 
 @needs_browser
 @pytest.mark.parametrize("index", range(len(SETTINGS)))
 def test_the_explorer_computes_what_jaxcnn_computes(run, visited, index):
     setting, seen = SETTINGS[index], visited["explored"][index]
-    image, geometry = test_images()[0, 0], {name: setting[name] for name in ("stride", "padding", "dilation")}
+    image, geometry = held_out()[0, 0], {name: setting[name] for name in ("stride", "padding", "dilation")}
     row, column = setting["row"], setting["column"]
     products = np.array([tap["product"] for tap in seen["taps"]])
     if setting["layer"] == "correlation":
@@ -461,9 +458,9 @@ def test_the_explorer_computes_what_jaxcnn_computes(run, visited, index):
         )
     else:
         window = setting["window"], setting["window"]
-        expected = pool2d(image, window, setting["layer"], **geometry)
+        expected = jax.jit(partial(pool2d, window=window, mode=setting["layer"], **geometry))(image)
         if setting["layer"] == "max":
-            _, winners = max_pool_with_indices(image, window, **geometry)
+            _, winners = jax.jit(partial(max_pool_with_indices, window=window, **geometry))(image)
             assert seen["winner"]["row"] * 28 + seen["winner"]["column"] == winners[row, column]
         else:
             assert products.sum() / len(products) == pytest.approx(seen["value"], abs=1e-9)
@@ -505,10 +502,10 @@ def test_the_arrow_keys_move_the_cell(run, visited):
     walk = [(seen["row"], seen["column"]) for seen in visited["walk"]]
     assert walk == [(0, 0), (1, 0), (2, 0), (2, 1), (1, 1), (1, 27), (1, 27), (1, 0), (1, 0)]
     layer = run.params["conv1"]
-    expected = np.asarray(conv2d(test_images()[0], layer["kernel"], layer["bias"], padding=2))[0]
+    expected = np.asarray(conv2d(held_out()[0], layer["kernel"], layer["bias"], padding=2))[0]
     for seen in visited["walk"]:
         row, column, value = re.match(
-            r"Row (\d+), column (\d+): sum .+ = (\S+), before", seen["text"].replace("\u2212", "-")
+            r"Row (\d+), column (\d+): sum .+ = (\S+), before", seen["text"].replace(MINUS, "-")
         ).groups()
         assert (int(row), int(column)) == (seen["row"], seen["column"])
         assert float(value) == pytest.approx(expected[int(row), int(column)], abs=2e-5)
@@ -519,11 +516,11 @@ def test_the_arrow_keys_move_the_cell(run, visited):
 def test_the_tables_show_window_kernel_and_products(run, visited):
     seen = visited["walk"][3]
     window, kernel, products = (
-        np.array([[float(cell.replace("\u2212", "-")) for cell in row] for row in table]) for table in seen["tables"]
+        np.array([[float(cell.replace(MINUS, "-")) for cell in row] for row in table]) for table in seen["tables"]
     )
-    np.testing.assert_allclose(window, np.pad(test_images()[0, 0], 2)[2:7, 1:6], atol=0.0051)
+    np.testing.assert_allclose(window, np.pad(held_out()[0, 0], 2)[2:7, 1:6], atol=0.0051)
     np.testing.assert_allclose(kernel, run.params["conv1"]["kernel"][0, 0], atol=0.0051)
-    exact = np.pad(test_images()[0, 0], 2)[2:7, 1:6] * run.params["conv1"]["kernel"][0, 0]
+    exact = np.pad(held_out()[0, 0], 2)[2:7, 1:6] * run.params["conv1"]["kernel"][0, 0]
     np.testing.assert_allclose(products, exact, atol=0.0051)
     assert [entry["winners"] for entry in (seen, visited["pooled"])] == [0, 1]
     assert len(visited["pooled"]["tables"]) == 1
@@ -575,12 +572,16 @@ def test_all_is_labelled_and_within_reach_of_the_keyboard(visited):
 def luminance(colour):
     """WCAG's relative luminance of "rgb(r, g, b)"."""
     channels = np.array(list(map(int, re.findall(r"\d+", colour)))) / 255
-    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ (0.2126, 0.7152, 0.0722)
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4) @ (
+        0.2126,
+        0.7152,
+        0.0722,
+    )
 
 
 @needs_browser
 def test_a_dark_page_on_a_phone(written, visited, tmp_path):
-    dark = visit(written.read_text(), tmp_path, "--window-size=360,800", "--blink-settings=preferredColorScheme=0")
+    dark = visit(written.read_text(), tmp_path, "--blink-settings=preferredColorScheme=0", width=360)
     assert dark["width"] == [360, 360]
     all_is_drawn(dark)
     grounds = [luminance(seen["ground"]) for seen in (visited, dark)]
@@ -592,13 +593,12 @@ def test_a_dark_page_on_a_phone(written, visited, tmp_path):
 
 
 @needs_browser
-def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, monkeypatch):
+def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, untrained):
     image, classes = (3, 40, 28), ("</script><b>", "an extraordinarily long name of a class", "cat")
     data = Data(some(4, image, 3), some(9, image, 3), classes)
-    monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
-    run = untrained(tmp_path / "run", Config(), data)
+    run = untrained(Config(), data)
     setting = {"layer": "correlation", "kernel": 4, "stride": 2, "padding": 1, "dilation": 2, "row": 3, "column": 5}
-    seen = visit(page(facts_of(run)), tmp_path, "--window-size=360,800", settings=[setting])
+    seen = visit(page(facts_of(run)), tmp_path, width=360, settings=[setting])
     assert seen["width"] == [360, 360]
     assert seen["faults"] == []
     assert "</script><b>" in seen["text"]["maps"]

@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from numpy.typing import NDArray
 
@@ -49,7 +49,8 @@ def facts_of(run: Run) -> Facts:
     >>> from jaxcnn.train.config import Config
     >>> facts_of(Run(Path("/nowhere"), Config(), {}, (1, 28, 28), ("0", "1")))
     Traceback (most recent call last):
-    jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory): ...
+    jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory):
+    the report needs the one that the run wrote
     """
     steps, epochs = read_metrics(run)
     _check_finite(run)
@@ -164,12 +165,12 @@ def _logits(run: Run, split: Split) -> NDArray[Any]:
 def _classes(split: Split) -> NDArray[Any]:
     """Class indices, of rows of probabilities the likeliest."""
     targets = np.asarray(split.targets)
-    return targets if targets.ndim == 1 else targets.argmax(axis=-1)
+    return targets if targets.ndim == 1 else np.argmax(targets, axis=-1)
 
 
 def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
     above = logits - logits.max(axis=-1, keepdims=True)
-    return above - np.log(np.exp(above).sum(axis=-1, keepdims=True))
+    return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
 
 
 def confusion(logits: NDArray[Any], truth: NDArray[Any], classes: int) -> list[list[int]]:
@@ -261,10 +262,8 @@ def feature_maps(run: Run, split: Split) -> Facts:
     """
     image = np.asarray(split.images[0])
     config = run.config
-    params = jax.tree.map(jnp.asarray, run.params)
-    seen = lenet.layers(
-        params, jnp.asarray(image), activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode
-    )
+    see = partial(lenet.layers, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
+    seen = jax.jit(see)(run.params, image)
     layers = []
     for layer in lenet.LAYERS[:4]:
         maps = np.asarray(seen[layer], np.float32)

@@ -8,6 +8,7 @@ from jaxcnn import lenet
 from jaxcnn.train.config import Config
 from jaxcnn.train.model import layer_shapes
 
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PAPER = dict(zip(lenet.LAYERS, ("C1", "S2", "C3", "S4", "C5", "F6", "Output"), strict=True))
 
 
@@ -48,10 +49,9 @@ def layer_table(config: Config, params: lenet.Params, image: Sequence[int]) -> l
 
 def _sides(source: Sequence[int], made: Sequence[int], window: int, stride: int, padding: int) -> str:
     """The output size of each axis, sides that are equal written once."""
-    pad = f" + 2 × {padding}" if padding else ""
+    pad = f" + 2 {TIMES} {padding}" if padding else ""
     return "; ".join(
-        f"⌊({n}{pad} − {window}) / {stride}⌋ + 1 = {m}"
-        for n, m in dict.fromkeys(zip(source, made, strict=True))
+        f"⌊({n}{pad} {MINUS} {window}) / {stride}⌋ + 1 = {m}" for n, m in dict.fromkeys(zip(source, made, strict=True))
     )
 
 
@@ -62,9 +62,9 @@ def _conv(layer: dict[str, Any], shape: Sequence[int], padding: int, activation:
     return {
         "does": f"{_product(*window)} correlation{around}, bias, {activation}",
         "parameters": sum(array.size for array in layer.values()),
-        "parameters_written": f"{outs} × ({taps} + 1)" if "bias" in layer else f"{outs} × {taps}",
+        "parameters_written": f"{outs} {TIMES} ({taps} + 1)" if "bias" in layer else f"{outs} {TIMES} {taps}",
         "multiply_adds": math.prod(shape[1:]) * layer["kernel"].size,
-        "multiply_adds_written": f"{_product(*shape[1:])} × {outs} × {taps}",
+        "multiply_adds_written": f"{_product(*shape[1:])} {TIMES} {outs} {TIMES} {taps}",
     }
 
 
@@ -81,12 +81,12 @@ def _dense(layer: dict[str, Any], source: Sequence[int], *, last: bool, activati
         "does": ", ".join(steps),
         "shape_written": f"{_product(*source)} = {ins} → {outs}" if len(source) > 1 else f"{ins} → {outs}",
         "parameters": sum(array.size for array in layer.values()),
-        "parameters_written": f"{outs} × ({ins} + 1)" if "bias" in layer else f"{outs} × {ins}",
+        "parameters_written": f"{outs} {TIMES} ({ins} + 1)" if "bias" in layer else f"{outs} {TIMES} {ins}",
         "multiply_adds": layer["kernel"].size,
-        "multiply_adds_written": f"{ins} × {outs}",
+        "multiply_adds_written": f"{ins} {TIMES} {outs}",
         "receptive_field": None,
     }
 
 
 def _product(*factors: int) -> str:
-    return " × ".join(map(str, factors))
+    return f" {TIMES} ".join(map(str, factors))

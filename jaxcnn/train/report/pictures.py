@@ -49,7 +49,8 @@ def shrunk(array: NDArray[Any], side: int) -> NDArray[Any]:
     rows, columns = max(height // block, 1), max(width // block, 1)
     down, right = min(block, height), min(block, width)
     cut = array[..., : rows * down, : columns * right]
-    return cut.reshape(*lead, rows, down, columns, right).mean(axis=(-3, -1))
+    blocks = cut.reshape(*lead, rows, down, columns, right)
+    return np.asarray(blocks.mean(axis=(-3, -1)))
 
 
 def colours(image: NDArray[Any]) -> NDArray[Any]:
@@ -68,7 +69,7 @@ def limits(arrays: Sequence[NDArray[Any]]) -> tuple[float, float]:
     ((0.0, 1.0), (-1.0, 3.0))
     """
     low, high = float(min(a.min() for a in arrays)), float(max(a.max() for a in arrays))
-    return (0.0, 1.0) if 0 <= low and high <= 1 else (low, high)
+    return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
 def picture(array: NDArray[Any], low: float, high: float) -> Picture:
