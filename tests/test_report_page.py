@@ -45,6 +45,13 @@ def blots(count):
     return images, np.arange(count) % 10
 
 
+@pytest.fixture(scope="module", autouse=True)
+def device():
+    """That of the training, so that what it compiled is found again."""
+    with jax.default_device(jax.devices()[0]):
+        yield
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """A run of two epochs on a few images."""
@@ -92,6 +99,19 @@ def predictions(run):
 
 
 # The facts
+
+
+def test_data_that_have_changed_are_refused(run):
+    with pytest.raises(InputError, match=r"images of shape \(3, 28, 28\) and 10 classes, but .* now of shape \(1, 28"):
+        facts_of(run._replace(image=(3, 28, 28)))
+    with pytest.raises(InputError, match=r"and 2 classes, but its data are now of shape \(1, 28, 28\) and 10 classes"):
+        facts_of(run._replace(classes=DIGITS[:2]))
+
+
+def test_parameters_that_are_no_numbers_are_refused(run):
+    broken = run.params | {"dense3": {"kernel": np.full((84, 10), np.nan, np.float32)}}
+    with pytest.raises(InputError, match=r"params\.npz holds numbers that aren't finite: .*--learning-rate"):
+        facts_of(run._replace(params=broken))
 
 
 def test_every_test_image_is_counted_once_in_the_confusion_matrix(run, facts):
@@ -377,19 +397,6 @@ def test_an_error_says_what_to_do(run, tmp_path, capsys, fault):
             (copy / "metrics.jsonl").unlink()
             refused(capsys, r"metrics\.jsonl can't be read \(No such file", copy)
     assert not (copy / "report.html").exists()
-
-
-def test_data_that_have_changed_are_refused(run):
-    with pytest.raises(InputError, match=r"images of shape \(3, 28, 28\) and 10 classes, but .* now of shape \(1, 28"):
-        facts_of(run._replace(image=(3, 28, 28)))
-    with pytest.raises(InputError, match=r"and 2 classes, but its data are now of shape \(1, 28, 28\) and 10 classes"):
-        facts_of(run._replace(classes=DIGITS[:2]))
-
-
-def test_parameters_that_are_no_numbers_are_refused(run):
-    broken = run.params | {"dense3": {"kernel": np.full((84, 10), np.nan, np.float32)}}
-    with pytest.raises(InputError, match=r"params\.npz holds numbers that aren't finite: .*--learning-rate"):
-        facts_of(run._replace(params=broken))
 
 
 # The page in a browser
