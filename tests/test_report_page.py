@@ -613,3 +613,21 @@ def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, untrained):
     expected = conv2d(middle, layer["kernel"], layer["bias"], stride=2, padding=1, dilation=2)[4]
     np.testing.assert_allclose(seen["explored"][0]["map"], expected, rtol=1e-5, atol=1e-5)
     assert len(seen["walk"][0]["tables"]) == 9
+
+
+@needs_browser
+def test_volumes_without_a_test_split(tmp_path, untrained):
+    lines = [{"step": step, "epoch": 1, "loss": 2.0 - step} for step in range(2)]
+    seen = visit(
+        page(facts_of(untrained(Config(), Data(some(4, (1, 16, 18, 20), 10), None), lines))), tmp_path, width=360
+    )
+    assert seen["faults"] == []
+    assert seen["width"] == [360, 360]
+    for section in ("confusion", "mistakes"):
+        assert "This run has no test split" in seen["text"][section]
+    assert "The explorer is for images with two axes" in seen["text"]["explorer"]
+    assert "Of each volume the middle slice is shown" in seen["text"]["maps"]
+    sections = {picture["section"] for picture in seen["pictures"]}
+    assert sections == {"curves", "filters", "maps"}
+    assert all(min(picture["width"], picture["height"]) > 0 for picture in seen["pictures"])
+    assert "Output" in seen["text"]["layers"]

@@ -139,7 +139,7 @@ function showMistakes() {
 function showFilters() {
   for (const layer of facts.filters) {
     const first = layer.layer === "conv1", { before } = layer;
-    const zoom = clamp(Math.floor((first ? 60 : 15) / Math.max(before.width, before.height)), 2, 12);
+    const zoom = clamp(Math.floor((first ? 48 : 15) / Math.max(before.width, before.height)), 2, 12);
     const some = layer.outs < layer.all_outs || layer.ins < layer.all_ins ? `, the first ${layer.outs} × ${layer.ins} of them` : "";
     const pair = ["before", "after"].map((time) => {
       const picture = layer[time], rows = [];
