@@ -1,0 +1,312 @@
+"""Everything that the page shows, computed by jaxcnn, as one dict that JSON can hold."""
+
+import json
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxcnn import lenet
+from jaxcnn.train.batches import batches
+from jaxcnn.train.data import Data, Split, load
+from jaxcnn.train.errors import InputError
+from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
+from jaxcnn.train.record import Run
+from jaxcnn.train.report.layer_table import layer_table
+from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
+
+Facts = dict[str, Any]
+
+POINTS = 500
+"""Of a curve; more would not be seen."""
+
+MISTAKES = 16
+MAPS = 64
+CHANNELS = 8
+SIDE = 64
+EXPLORER_SIDE = 32
+BATCH = 500
+
+
+def facts_of(run: Run) -> Facts:
+    """What there is to show about a run.
+
+    Args:
+      run: read back by `open_run`; its data are loaded again.
+
+    Returns:
+      {"run", "curves", "epochs", "confusion", "mistakes", "filters", "maps", "layers", "explorer"}: confusion and
+      mistakes are None without a test split, explorer is None for volumes.
+
+    Raises:
+      InputError: the data are gone or are others than the run's, a damaged metrics.jsonl, parameters that are no
+        numbers.
+
+    >>> from pathlib import Path
+    >>> from jaxcnn.train.config import Config
+    >>> facts_of(Run(Path("/nowhere"), Config(), {}, (1, 28, 28), ("0", "1")))
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory):
+    the report needs the one that the run wrote
+    """
+    steps, epochs = read_metrics(run)
+    _check_finite(run)
+    data = load(run.config)
+    _check_same(run, data)
+    split = data.train if data.test is None else data.test
+    logits = None if data.test is None else _logits(run, data.test)
+    return {
+        "run": _summary(run, data, steps, epochs),
+        "curves": curves(steps, epochs),
+        "epochs": [{name: value for name, value in epoch.items() if np.isscalar(value)} for epoch in epochs],
+        "confusion": None if logits is None else confusion(logits, _classes(split), len(run.classes)),
+        "mistakes": None if logits is None else mistakes(logits, split, run.classes),
+        "filters": filters(run),
+        "maps": feature_maps(run, split),
+        "layers": layer_table(run.config, run.params, run.image),
+        "explorer": explorer(run, split),
+    }
+
+
+def read_metrics(run: Run) -> tuple[list[Facts], list[Facts]]:
+    """The lines of a run's metrics.jsonl.
+
+    Returns:
+      Those of its steps, and those of its epochs.
+
+    Raises:
+      InputError: an absent or damaged file.
+    """
+    path = run.path / "metrics.jsonl"
+    try:
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        steps = [line for line in lines if "step" in line]
+        epochs = [line for line in lines if "step" not in line and "steps" in line]
+    except (OSError, ValueError, TypeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be read ({reason}): the report needs the one that the run wrote") from error
+    return steps, epochs
+
+
+def _check_finite(run: Run) -> None:
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(run.params)):
+        raise InputError(f"{run.path}/params.npz holds numbers that aren't finite: train with a lower --learning-rate")
+
+
+def _check_same(run: Run, data: Data) -> None:
+    image, classes = tuple(data.train.images.shape[1:]), tuple(data.classes)
+    if (image, classes) != (run.image, run.classes):
+        raise InputError(
+            f"{run.path} was trained on images of shape {run.image} and {len(run.classes)} classes, but its data are "
+            f"now of shape {image} and {len(classes)} classes: bring back the data that it was trained on"
+        )
+
+
+def _summary(run: Run, data: Data, steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
+    settings = {name: value for name, value in json.loads(run.config.to_json()).items() if value is not None}
+    return {
+        "data": run.config.data,
+        "path": str(run.path),
+        "image": list(run.image),
+        "classes": list(run.classes),
+        "train": len(data.train.targets),
+        "test": None if data.test is None else len(data.test.targets),
+        "steps": epochs[-1]["steps"] if epochs else len(steps),
+        "epochs": epochs[-1].get("epoch") if epochs else None,
+        "seconds": epochs[-1].get("seconds") if epochs else None,
+        "settings": settings,
+    }
+
+
+def curves(steps: Sequence[Facts], epochs: Sequence[Facts]) -> dict[str, list[Facts]]:
+    """Loss and accuracy over the steps, as metrics.jsonl has them, at most 500 points a curve.
+
+    Args:
+      steps, epochs: what `read_metrics` returns.
+
+    Returns:
+      {"loss", "accuracy"}, each a list of {"name", "points" [[steps done, value], ...]}; every number of an epoch
+      whose name ends in loss or accuracy has a curve.
+
+    >>> curves([{"step": 0, "loss": 2.5}], [{"steps": 1, "train_loss": 2.5, "test_accuracy": 0.25}])["accuracy"]
+    [{'name': 'test accuracy', 'points': [[1, 0.25]]}]
+    """
+    loss = [_curve("loss of each step", [(line["step"], line["loss"]) for line in steps])]
+    if steps and "entropy" in steps[0]:
+        loss.append(_curve("entropy of the labels", [(line["step"], line["entropy"]) for line in steps]))
+    made: dict[str, list[Facts]] = {"loss": [curve for curve in loss if curve["points"]], "accuracy": []}
+    for kind, drawn in made.items():
+        for name in dict.fromkeys(name for line in epochs for name in line if name.endswith(f"_{kind}")):
+            found = [(line["steps"], line[name]) for line in epochs if line.get(name) is not None]
+            drawn.append(_curve(name.replace("_", " "), found))
+    return made
+
+
+def _curve(name: str, points: Sequence[tuple[int, float]]) -> Facts:
+    keep = np.unique(np.linspace(0, len(points) - 1, min(len(points), POINTS)).round().astype(int))
+    return {"name": name, "points": [[points[i][0], _rounded(points[i][1])] for i in keep]}
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.6g}")
+
+
+def _logits(run: Run, split: Split) -> NDArray[Any]:
+    apply = jax.jit(make_apply(run.config))
+    params, split = jax.device_put((run.params, split))
+    order = np.arange(len(split.targets), dtype=np.int32)
+    made = [np.asarray(apply(params, batch.images)) for batch in batches(split, BATCH, order)]
+    return np.concatenate(made).astype(np.float64)
+
+
+def _classes(split: Split) -> NDArray[Any]:
+    """Class indices, of rows of probabilities the likeliest."""
+    targets = np.asarray(split.targets)
+    return targets if targets.ndim == 1 else np.argmax(targets, axis=-1)
+
+
+def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
+    above = logits - logits.max(axis=-1, keepdims=True)
+    return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
+
+
+def confusion(logits: NDArray[Any], truth: NDArray[Any], classes: int) -> list[list[int]]:
+    """How many images of each class were taken for each class.
+
+    Args:
+      logits: (samples, classes).
+      truth: (samples,) class indices.
+      classes: how many.
+
+    Returns:
+      Rows of true classes, columns of guesses.
+
+    >>> confusion(np.eye(3)[[0, 2, 2]], np.array([0, 1, 2]), 3)
+    [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
+    """
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (truth, logits.argmax(axis=-1)), 1)
+    return counts.tolist()
+
+
+def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list[Facts]:
+    """The wrong guesses that cost most: at most 16, the least probable truth first.
+
+    Args:
+      logits: (samples, classes).
+      split: the images that they are of.
+      classes: their names.
+
+    Returns:
+      A list of {"index", "truth", "guess", "truth_probability", "guess_probability", "picture"}.
+    """
+    truth, guess, log = _classes(split), logits.argmax(axis=-1), _log_probabilities(logits)
+    samples = np.arange(len(truth))
+    wrong = samples[guess != truth]
+    worst = wrong[np.argsort(log[wrong, truth[wrong]], kind="stable")][:MISTAKES]
+    return [
+        {
+            "index": int(i),
+            "truth": classes[truth[i]],
+            "guess": classes[guess[i]],
+            "truth_probability": _rounded(float(np.exp(log[i, truth[i]]))),
+            "guess_probability": _rounded(float(np.exp(log[i, guess[i]]))),
+            "picture": _photo(np.asarray(split.images[i])),
+        }
+        for i in worst
+    ]
+
+
+def _photo(image: NDArray[Any]) -> Facts:
+    """An image (channels, *spatial) as a picture of one or three maps."""
+    shown = shrunk(colours(flat(image.astype(np.float32), image.ndim - 1)), SIDE)
+    return picture(shown, *limits([shown]))
+
+
+def filters(run: Run) -> list[Facts]:
+    """The kernels of both convolutions before the first step and after the last, on one scale of colours.
+
+    Args:
+      run: read back by `open_run`.
+
+    Returns:
+      A list of {"layer", "outs", "ins", "all_outs", "all_ins", "before", "after"}; the pictures are the kernels of
+      output map 0 for every input map, then of output map 1, ...
+    """
+    before = initial_params(run.config, run.image, len(run.classes))
+    made = []
+    for layer in ("conv1", "conv2"):
+        both = [np.asarray(params[layer]["kernel"]) for params in (before, run.params)]
+        all_outs, all_ins, *window = both[0].shape
+        kept = [flat(kernel[:MAPS, :CHANNELS], len(window)) for kernel in both]
+        outs, ins = kept[0].shape[:2]
+        most = float(max(abs(kernel).max() for kernel in kept))
+        pictures = [picture(kernel.reshape(-1, *kernel.shape[2:]), -most, most) for kernel in kept]
+        sizes = {"outs": outs, "ins": ins, "all_outs": all_outs, "all_ins": all_ins}
+        made.append({"layer": layer, **sizes, "before": pictures[0], "after": pictures[1]})
+    return made
+
+
+def feature_maps(run: Run, split: Split) -> Facts:
+    """The first image of a split, and what C1, S2, C3, S4 and the output make of it.
+
+    Args:
+      run: read back by `open_run`.
+      split: its first image is followed.
+
+    Returns:
+      {"truth", "image", "layers": [{"layer", "count", "picture"}, ...], "probabilities"}; at most 64 maps a layer.
+    """
+    image = np.asarray(split.images[0])
+    config = run.config
+    see = partial(lenet.layers, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
+    seen = jax.jit(see)(run.params, image)
+    layers = []
+    for layer in lenet.LAYERS[:4]:
+        maps = np.asarray(seen[layer], np.float32)
+        shown = shrunk(flat(maps[:MAPS], maps.ndim - 1), SIDE)
+        low, high = float(shown.min()), float(shown.max())
+        layers.append({"layer": layer, "count": len(maps), "picture": picture(shown, low, high)})
+    probabilities = np.exp(_log_probabilities(np.asarray(seen["dense3"], np.float64)))
+    return {
+        "truth": run.classes[_classes(split)[0]],
+        "image": _photo(image),
+        "layers": layers,
+        "probabilities": [_rounded(p) for p in probabilities],
+    }
+
+
+def explorer(run: Run, split: Split) -> Facts | None:
+    """What the window explorer computes with: the first image and the first layer, number by number.
+
+    Args:
+      run: read back by `open_run`.
+      split: its first image is taken, of a large one the middle.
+
+    Returns:
+      {"image" (channels, height, width), "cut", "kernels" (maps, channels, *window), "bias"}, or None unless images
+      have two axes.
+    """
+    if len(run.image) != 3:
+        return None
+    image = np.asarray(split.images[0], np.float32)
+    middle = [slice(max(0, (n - EXPLORER_SIDE) // 2), max(0, (n - EXPLORER_SIDE) // 2) + EXPLORER_SIDE)
+              for n in image.shape[1:]]  # fmt: skip
+    shown = image[:, *middle]
+    layer = run.params["conv1"]
+    kernels = np.asarray(layer["kernel"])[:MAPS]
+    return {
+        "image": _numbers(shown),
+        "cut": shown.shape != image.shape,
+        "kernels": _numbers(kernels),
+        "bias": _numbers(layer["bias"])[: len(kernels)],
+    }
+
+
+def _numbers(array: Any) -> Any:
+    """Nested lists of float32, each in the nine digits that give it back exactly."""
+    shape, flat_list = np.shape(array), [float(f"{value:.9g}") for value in np.ravel(array).tolist()]
+    return np.asarray(flat_list).reshape(shape).tolist()

@@ -1,0 +1,92 @@
+"""LeNet's layers in numbers, with the arithmetic written out."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from jaxcnn import lenet
+from jaxcnn.train.config import Config
+from jaxcnn.train.model import layer_shapes
+
+TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
+PAPER = dict(zip(lenet.LAYERS, ("C1", "S2", "C3", "S4", "C5", "F6", "Output"), strict=True))
+
+
+def layer_table(config: Config, params: lenet.Params, image: Sequence[int]) -> list[dict[str, Any]]:
+    """A row for each layer: its shape, parameters, multiply-adds and receptive field, and how they come about.
+
+    Args:
+      config: its activation and pool_mode.
+      params: what `lenet.init` returns.
+      image: shape of one image, (channels, *spatial).
+
+    Returns:
+      Rows {"layer", "paper", "does", "shape", "shape_written", "parameters", "parameters_written", "multiply_adds",
+      "multiply_adds_written", "receptive_field"}, the last None for a dense layer, which sees the whole map before it.
+
+    >>> import jax
+    >>> rows = layer_table(Config(), lenet.init(jax.random.key(0)), (1, 28, 28))
+    >>> rows[2]["paper"], rows[2]["shape_written"], rows[2]["multiply_adds_written"], rows[2]["receptive_field"]
+    ('C3', '⌊(14 − 5) / 1⌋ + 1 = 10', '10 × 10 × 16 × 6 × 5 × 5', 14)
+    """
+    shapes = {name: shape[1:] for name, shape in layer_shapes(params, (1, *image)).items()}
+    rows, field, jump = [], 1, 1
+    for before, layer in zip(shapes, lenet.LAYERS, strict=False):
+        source, shape = shapes[before], shapes[layer]
+        row: dict[str, Any] = {"layer": layer, "paper": PAPER[layer], "shape": list(shape)}
+        if layer.startswith("dense"):
+            row |= _dense(params[layer], source, last=layer == lenet.LAYERS[-1], activation=config.activation)
+        else:
+            conv = layer.startswith("conv")
+            window, stride = (lenet.WINDOW, 1) if conv else (lenet.POOL, lenet.POOL)
+            padding = lenet.PADDING1 if layer == "conv1" else 0
+            field, jump = field + (window - 1) * jump, jump * stride
+            row |= {"shape_written": _sides(source[1:], shape[1:], window, stride, padding), "receptive_field": field}
+            row |= _conv(params[layer], shape, padding, config.activation) if conv else _pool(config, len(shape) - 1)
+        rows.append(row)
+    return rows
+
+
+def _sides(source: Sequence[int], made: Sequence[int], window: int, stride: int, padding: int) -> str:
+    """The output size of each axis, sides that are equal written once."""
+    pad = f" + 2 {TIMES} {padding}" if padding else ""
+    return "; ".join(
+        f"⌊({n}{pad} {MINUS} {window}) / {stride}⌋ + 1 = {m}" for n, m in dict.fromkeys(zip(source, made, strict=True))
+    )
+
+
+def _conv(layer: dict[str, Any], shape: Sequence[int], padding: int, activation: str) -> dict[str, Any]:
+    outs, ins, *window = layer["kernel"].shape
+    taps = _product(ins, *window)
+    around = f", padding {padding}" if padding else ""
+    return {
+        "does": f"{_product(*window)} correlation{around}, bias, {activation}",
+        "parameters": sum(array.size for array in layer.values()),
+        "parameters_written": f"{outs} {TIMES} ({taps} + 1)" if "bias" in layer else f"{outs} {TIMES} {taps}",
+        "multiply_adds": math.prod(shape[1:]) * layer["kernel"].size,
+        "multiply_adds_written": f"{_product(*shape[1:])} {TIMES} {outs} {TIMES} {taps}",
+    }
+
+
+def _pool(config: Config, n: int) -> dict[str, Any]:
+    window = _product(*[lenet.POOL] * n)
+    nothing = {"parameters": 0, "parameters_written": "", "multiply_adds": 0, "multiply_adds_written": ""}
+    return {"does": f"{window} {config.pool_mode} pooling, stride {lenet.POOL}", **nothing}
+
+
+def _dense(layer: dict[str, Any], source: Sequence[int], *, last: bool, activation: str) -> dict[str, Any]:
+    ins, outs = layer["kernel"].shape
+    steps = ["dense", *(["bias"] if "bias" in layer else []), "softmax" if last else activation]
+    return {
+        "does": ", ".join(steps),
+        "shape_written": f"{_product(*source)} = {ins} → {outs}" if len(source) > 1 else f"{ins} → {outs}",
+        "parameters": sum(array.size for array in layer.values()),
+        "parameters_written": f"{outs} {TIMES} ({ins} + 1)" if "bias" in layer else f"{outs} {TIMES} {ins}",
+        "multiply_adds": layer["kernel"].size,
+        "multiply_adds_written": f"{ins} {TIMES} {outs}",
+        "receptive_field": None,
+    }
+
+
+def _product(*factors: int) -> str:
+    return f" {TIMES} ".join(map(str, factors))
