@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from jaxcnn.train import Config, InputError, load, preset
-from jaxcnn.train import idx as idx_files
-from jaxcnn.train.data import DEBIAN
+from jaxcnn.train.data import idx as idx_files
+from jaxcnn.train.data.mnist import DEBIAN
 
 NAMES = [f"{split}-{kind}" for split in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
 
