@@ -8,9 +8,9 @@ from jaxcnn.train.data.split import Data, Split
 CLASSES = ("ball", "cube", "shell")
 SIDE = 16
 TRAIN, TEST = 600, 150
-RADII = (3.0, 5.5)
-BRIGHTNESS = (0.5, 1.0)
-NOISE = 0.2
+RADII = (4.0, 6.0)
+BRIGHTNESS = (0.7, 1.0)
+NOISE = 0.1
 THICKNESS = 1.5
 
 
