@@ -37,9 +37,9 @@ def pictures(folder):
     return load(Config(data="folder", data_dir=folder))
 
 
-def rows(images):
-    """The set of images, in uint8, whatever their order."""
-    return sorted(np.round(images * 255).astype(np.uint8).tobytes() for image in [images] for images in image)
+def as_bytes(images):
+    """The images as bytes, in an order of their own."""
+    return sorted(np.round(image * 255).astype(np.uint8).tobytes() for image in images)
 
 
 def test_subfolders_are_the_classes_in_alphabetical_order(tmp_path):
@@ -52,7 +52,7 @@ def test_subfolders_are_the_classes_in_alphabetical_order(tmp_path):
     assert np.bincount(test.targets).tolist() == [2] * 3
     for label in range(3):
         of_class = [split.images[split.targets == label] for split in (train, test)]
-        assert rows(np.concatenate(of_class)[:, 0]) == rows(arrays[10 * label : 10 * label + 10] / 255)
+        assert as_bytes(np.concatenate(of_class)[:, 0]) == as_bytes(arrays[10 * label : 10 * label + 10] / 255)
 
 
 def test_the_split_is_the_same_whatever_the_seed(tmp_path):
@@ -151,9 +151,9 @@ def chunk(name, body):
     return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
 
 
-def png(columns, rows_, body=b""):
+def png(columns, rows, body=b""):
     """A grey PNG whose header says these sides."""
-    header = struct.pack(">IIBBBBB", columns, rows_, 8, 0, 0, 0, 0)
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
 
 
