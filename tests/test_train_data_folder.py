@@ -266,7 +266,8 @@ def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
 
 def test_lenet_follows_pictures_of_three_classes_in_colour(tmp_path):
     fill(tmp_path / "data", names=("a", "b", "c"), count=4, channels=(3,))
-    config = Config(data="folder", data_dir=tmp_path / "data", epochs=None, steps=1, run_dir=tmp_path / "run")
+    short = {"epochs": None, "steps": 1, "optimizer": "sgd", "run_dir": tmp_path / "run"}
+    config = Config(data="folder", data_dir=tmp_path / "data", **short)
     outcome = run(config)
     assert outcome.params["conv1"]["kernel"].shape == (6, 3, 5, 5)
     assert outcome.params["dense1"]["kernel"].shape == (16 * 6 * 8, 120)

@@ -192,7 +192,10 @@ BROKEN = {
     "header cut": (archive(member((99,))[:30]), r"is damaged"),
     "shape of words": (archive(member(("a",))), r"is damaged"),
     "unknown type": (archive(member((1,), descr="q9")), r"is damaged"),
-    "unknown version": (archive(member((1,), version=(9, 0))), r"is damaged, or no \.npz file \(.*version"),
+    "unknown version": (archive(member((1,), version=(3, 0))), r"is damaged, .*images\.npy doesn't begin as an array"),
+    "header not closed": (archive(member((1,)).replace(b"}", b" ")), r"images\.npy doesn't begin as an array"),
+    "header of two kinds of names": (archive(member((1,)).replace(b"'descr'", b"b'desc'")), r"doesn't begin as"),
+    "header too deep": (archive(b"\x93NUMPY\1\0" + struct.pack("<H", 9000) + b"(" * 9000), r"doesn't begin as"),
     "too short": (archive(member((100,), body=bytes(99))), r"images\.npy is damaged: its header promises 100 bytes"),
     "too long": (archive(member((98,), body=bytes(99))), r"its header promises 98 bytes, shape \(98,\)"),
     "negative sides": (archive(member((-3, -3), body=bytes(9))), r"is damaged: .* shape \(-3, -3\)"),
@@ -242,11 +245,12 @@ def test_a_path_that_is_no_file(tmp_path):
 
 
 def test_lenet_follows_the_arrays(tmp_path):
-    np.savez(tmp_path / "data.npz", images=images(10, 16, 20, 3), labels=np.eye(3)[np.arange(10) % 3])
-    config = Config(data="npz", data_file=tmp_path / "data.npz", epochs=None, steps=1, run_dir=tmp_path / "run")
+    np.savez(tmp_path / "data.npz", images=images(10, 32, 40, 3), labels=np.eye(3)[np.arange(10) % 3])
+    short = {"epochs": None, "steps": 1, "optimizer": "sgd", "run_dir": tmp_path / "run"}
+    config = Config(data="npz", data_file=tmp_path / "data.npz", **short)
     outcome = run(config)
     assert outcome.params["conv1"]["kernel"].shape == (6, 3, 5, 5)
-    assert outcome.params["dense1"]["kernel"].shape == (16 * 2 * 3, 120)
+    assert outcome.params["dense1"]["kernel"].shape == (16 * 6 * 8, 120)
     assert outcome.params["dense3"]["kernel"].shape == (84, 3)
     assert (outcome.steps, outcome.test.count) == (1, 2)
 

@@ -8,6 +8,8 @@ labels: (samples,) whole numbers from 0, or (samples, classes) rows of probabili
 """
 
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -93,7 +95,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDAr
     if info.compress_type not in METHODS or info.flag_bits & ENCRYPTED:
         raise InputError(f"{path}: {info.filename} is packed as NumPy never does: save it again with np.savez")
     with archive.open(info) as file:
-        shape, fortran, dtype = _header(file)
+        shape, fortran, dtype = _header(file, info.filename)
         if dtype.hasobject:
             raise InputError(f"{path}: {info.filename} holds Python objects: save an array of numbers or strings")
         count = math.prod(shape) * dtype.itemsize
@@ -110,14 +112,19 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDAr
     return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
 
 
-def _header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    match np.lib.format.read_magic(file):
-        case (1, 0):
-            return np.lib.format.read_array_header_1_0(file)
-        case (2, 0):
-            return np.lib.format.read_array_header_2_0(file)
-        case version:
-            raise ValueError(f".npy version {version}")
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis varies fastest, and type: what begins an .npy file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old spellings, which mean the same
+            major, _ = np.lib.format.read_magic(file)
+            if major > 2:
+                raise ValueError(f"version {major}")
+            parse = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            return parse(file)
+    # NumPy evaluates the header's text as Python and lets that parser's errors through.
+    except (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{name} doesn't begin as an array does") from error
 
 
 def _split(images: Array, labels: Array) -> Split:
