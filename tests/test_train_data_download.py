@@ -5,6 +5,8 @@ import hashlib
 import http.server
 import os
 import socket
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -13,10 +15,10 @@ import pytest
 from test_train_data import contents, write
 
 from jaxcnn.train import Config, InputError, load
-from jaxcnn.train.commands.train import main
 from jaxcnn.train.data import mnist
 
 pytest.importorskip("pooch")
+ROOT = Path(__file__).parents[1]
 FILES = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in contents().items()}
 IMAGES = "train-images-idx3-ubyte.gz"
 
@@ -151,13 +153,16 @@ def test_no_network(cache):
     assert kept(cache) == []
 
 
-def test_the_program_without_network_ends_with_one_line(capsys, tmp_path):
+def test_the_program_without_network_says_what_it_tried_and_the_way_out(tmp_path):
     url = f"http://127.0.0.1:{closed_port()}"
-    code = main(["--data", "mnist", "--data-url", url, "--run-dir", str(tmp_path / "run")])
-    last = capsys.readouterr().err.splitlines()[-1]
-    assert code == 2
-    assert last.startswith(f"error: {url}/")
-    assert not (tmp_path / "run").exists()
+    command = [sys.executable, ROOT / "scripts" / "train_lenet.py", "--data", "mnist", "--data-url", url]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    tried, error = done.stderr.splitlines()
+    assert tried.startswith(f"Downloading file '{IMAGES}' from '{url}/")
+    assert error.startswith(f"error: {url}/{IMAGES} can't be downloaded (no connection): ")
+    assert not (tmp_path / "runs").exists()
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/x", "http://"])
