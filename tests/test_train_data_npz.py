@@ -32,7 +32,7 @@ def read(folder):
 
 
 def test_a_fifth_of_each_class_is_held_out_whatever_the_seed(tmp_path):
-    train, test, classes = npz(tmp_path, **SOUND)
+    train, test, classes, *_ = npz(tmp_path, **SOUND)
     assert classes == ("0", "1", "2", "3")
     assert train.images.shape == (16, 1, 32, 28)
     assert train.images.dtype == test.images.dtype == np.float32
@@ -48,7 +48,7 @@ def test_a_fifth_of_each_class_is_held_out_whatever_the_seed(tmp_path):
 
 def test_test_images_are_the_test(tmp_path):
     more = {"test_images": images(3, 32, 28, dtype=np.float64), "test_labels": np.array([3, 0, 0], np.uint8)}
-    train, test, _ = npz(tmp_path, **SOUND, **more, classes=["n", "e", "s", "w"])
+    train, test, *_ = npz(tmp_path, **SOUND, **more, classes=["n", "e", "s", "w"])
     np.testing.assert_array_equal(train.images[:, 0], SOUND["images"] / np.float32(255))
     np.testing.assert_array_equal(train.targets, LABELS)
     np.testing.assert_array_equal(test.images[:, 0], more["test_images"].astype(np.float32))
@@ -61,7 +61,7 @@ def test_classes_may_be_named_that_no_sample_has(tmp_path):
 
 def test_rows_of_probabilities_are_targets(tmp_path):
     rows = np.random.default_rng(0).dirichlet(np.ones(3), size=20)
-    train, test, classes = npz(tmp_path, images=SOUND["images"], labels=rows)
+    train, test, classes, *_ = npz(tmp_path, images=SOUND["images"], labels=rows)
     assert (train.targets.shape, test.targets.shape, classes) == ((16, 3), (4, 3), ("0", "1", "2"))
     assert train.targets.dtype == np.float32
     both = np.concatenate([train.targets, test.targets])
@@ -87,7 +87,7 @@ AXES = {  # what is saved, and which axis becomes the channels
 def test_which_axis_the_channels_are(tmp_path, shape):
     saved, channels = images(*shape), AXES[shape]
     test_arrays = {"test_images": saved[:2], "test_labels": LABELS[:2]}
-    train, test, _ = npz(tmp_path, images=saved, labels=LABELS, **test_arrays)
+    train, test, *_ = npz(tmp_path, images=saved, labels=LABELS, **test_arrays)
     planes = [saved] if channels is None else [saved.take(i, channels) for i in range(saved.shape[channels])]
     expected = np.stack(planes, axis=1)
     np.testing.assert_array_equal(train.images, expected / np.float32(255))

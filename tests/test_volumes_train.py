@@ -6,7 +6,7 @@ from jaxcnn.train import Config, load, open_run, run
 
 
 def test_volumes_are_drawn_from_the_seed_as_many_of_each_class():
-    train, test, classes = load(Config(data="volumes", seed=0))
+    train, test, classes, *_ = load(Config(data="volumes", seed=0))
     assert classes == ("ball", "cube", "shell")
     for split, count in ((train, 600), (test, 150)):
         assert split.images.shape == (count, 1, 16, 16, 16)

@@ -2,9 +2,9 @@
 
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
-from jaxcnn.train.data.split import Data, Split
+from jaxcnn.train.data.split import Data, Split, put_aside
 
-__all__ = ["Data", "Split", "load"]
+__all__ = ["Data", "Split", "load", "put_aside"]
 
 
 def load(config: Config) -> Data:

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxcnn.train.errors import InputError
+
 DIGITS = tuple("0123456789")
 SPLIT_SEED = 0
 TEST_PART = 5
@@ -27,6 +29,41 @@ class Data(NamedTuple):
     test: Split | None
     classes: tuple[str, ...] = DIGITS
     """Their names, in the order of the indices."""
+
+    validation: Split | None = None
+    """Put aside from the training images, to judge by."""
+
+    @property
+    def judge(self) -> Split | None:
+        """By what an epoch is judged."""
+        return self.test if self.validation is None else self.validation
+
+
+def put_aside(data: Data, count: int, seed: int) -> Data:
+    """Training samples become validation samples.
+
+    Args:
+      data: with arrays on the host.
+      count: how many; which, the seed decides.
+      seed: of the run.
+
+    Returns:
+      The same data with `validation`.
+
+    Raises:
+      InputError: there are not so many.
+
+    >>> put_aside(Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None), 2, seed=0).validation.images.shape
+    (2, 1, 2, 2)
+    """
+    samples = len(data.train.targets)
+    if count >= samples:
+        raise InputError(f"--validation {count}: there are {samples} training images: give fewer")
+    order = np.random.default_rng((seed, samples)).permutation(samples)
+    validation, train = (
+        Split(*(array[np.sort(order[part])] for array in data.train)) for part in (slice(count), slice(count, None))
+    )
+    return data._replace(train=train, validation=validation)
 
 
 def scaled(pixels: NDArray[Any], white: float) -> NDArray[np.float32]:
