@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.export
@@ -19,6 +19,7 @@ from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
 
 Function = Callable[[Any], Any]
+DType = Literal["float32", "bfloat16"]
 
 PLATFORMS = ("cpu", "cuda", "tpu")
 INPUT, OUTPUT, BATCH = "images", "logits", "b"
@@ -29,7 +30,7 @@ ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
-def logits_of(run: Run, *, dtype: str | None = None) -> Function:
+def logits_of(run: Run, *, dtype: DType | None = None) -> Function:
     """A run's model as a function of images alone.
 
     Args:
@@ -95,7 +96,7 @@ def load_exported(path: Path) -> Function:
         call: Function = jax.export.deserialize(bytearray(path.read_bytes())).call
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
-    except Exception as error:  # noqa: BLE001  (damaged bytes end in any of flatbuffers' and MLIR's own)
+    except Exception as error:  # damaged bytes end in any of flatbuffers' and MLIR's own
         raise InputError(f"{path} is no exported model, or one of another version of JAX: export it again") from error
     return call
 
@@ -107,8 +108,8 @@ def to_onnx(run: Run) -> bytes:
       run: what `open_run` returns.
 
     Returns:
-      The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names of
-      the classes as a JSON list, "classes". It is written here since jax2onnx doesn't know our primitives.
+      The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names
+      of the classes as a JSON list, "classes". It is written here since jax2onnx doesn't know our primitives.
 
     Raises:
       InputError: onnx isn't installed.
@@ -117,7 +118,8 @@ def to_onnx(run: Run) -> bytes:
     """
     onnx = _onnx()
     helper, kind = onnx.helper, onnx.TensorProto.FLOAT
-    n, nodes, at = len(run.image) - 1, [], INPUT
+    n, at = len(run.image) - 1, INPUT
+    nodes: list[Any] = []
 
     def add(operator: str, name: str, *parameters: str, **attributes: Any) -> None:
         nonlocal at
@@ -174,7 +176,12 @@ def load_onnx(path: Path) -> Function:
     from onnx.reference import ReferenceEvaluator
 
     evaluator = ReferenceEvaluator(str(path))
-    return lambda images: evaluator.run(None, {INPUT: images})[0]
+
+    def run(images: Any) -> Any:
+        (logits,) = evaluator.run([OUTPUT], {INPUT: images})
+        return logits
+
+    return run
 
 
 def _onnx() -> Any:
@@ -210,7 +217,7 @@ def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
     """
     write, read = WRITERS[kind]
     content = write(run)
-    dtype = "float32" if kind == "onnx" else run.config.dtype
+    dtype: DType = "float32" if kind == "onnx" else run.config.dtype
     with _beside(path) as file:
         file.write_bytes(content)
         difference, greatest = compare(read(file), logits_of(run, dtype=dtype), run.image)
@@ -249,7 +256,7 @@ def compare(one: Function, other: Function, image: tuple[int, ...]) -> tuple[flo
 @contextmanager
 def _beside(path: Path) -> Iterator[Path]:
     """A place beside a file, empty again afterwards."""
-    file = path.with_name(f".{path.name}.{os.getpid()}")
+    file = path.parent / f".{path.name}.{os.getpid()}"
     try:
         yield file
     except OSError as error:

@@ -135,8 +135,7 @@ def _ink(grey: Pixels) -> Pixels:
 
 def _cropped(ink: Pixels) -> Pixels:
     rows, columns = (np.flatnonzero((ink > EDGE).any(axis=axis)) for axis in (1, 0))
-    box = ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    return np.where(box > EDGE, box, np.float32(0))
+    return ink[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
 
 
 def _centred(ink: Pixels, sides: Sequence[int]) -> Pixels:
