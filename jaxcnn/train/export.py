@@ -42,7 +42,7 @@ def logits_of(run: Run, *, dtype: DType | None = None) -> Function:
     """
     config = run.config if dtype is None else replace(run.config, dtype=dtype)
     apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
-    return lambda images: apply(params, images).astype(jnp.float32)
+    return jax.jit(lambda images: apply(params, images).astype(jnp.float32))
 
 
 def to_stablehlo(run: Run) -> bytes:
@@ -61,14 +61,9 @@ def to_stablehlo(run: Run) -> bytes:
     with extra():
         import flatbuffers  # type: ignore[import-untyped] # noqa: F401  (jax.export needs it, and says so less plainly)
     (batch,) = jax.export.symbolic_shape(BATCH)
-    model = logits_of(run)
-
-    def logits(images: jax.Array) -> jax.Array:
-        return model(images)  # type: ignore[no-any-return]
-
     # The file means the same on every platform; a GPU's and a TPU's default rounds float32 products.
     with jax.default_matmul_precision("highest"):
-        exported = jax.export.export(jax.jit(logits), platforms=PLATFORMS)(
+        exported = jax.export.export(logits_of(run), platforms=PLATFORMS)(
             jax.ShapeDtypeStruct((batch, *run.image), jnp.float32)
         )
     return bytes(exported.serialize())
