@@ -11,6 +11,7 @@ from typing import Any, Literal
 import jax
 import jax.export
 import jax.numpy as jnp
+import jax.stages
 import numpy as np
 
 from jaxcnn import lenet
@@ -30,7 +31,7 @@ ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
-def logits_of(run: Run, *, dtype: DType | None = None) -> Function:
+def logits_of(run: Run, *, dtype: DType | None = None) -> jax.stages.Wrapped:
     """A run's model as a function of images alone.
 
     Args:
@@ -38,7 +39,7 @@ def logits_of(run: Run, *, dtype: DType | None = None) -> Function:
       dtype: what it computes in; None is what the run computed in.
 
     Returns:
-      A function from (samples, channels, *spatial) to float32 (samples, classes).
+      A jitted function from (samples, channels, *spatial) to float32 (samples, classes).
     """
     config = run.config if dtype is None else replace(run.config, dtype=dtype)
     apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
