@@ -115,6 +115,12 @@ def test_ink_fits_20_of_28_and_its_mass_is_in_the_centre():
     np.testing.assert_allclose(centre, [28, 28], atol=0.5)
 
 
+def test_a_thin_line_is_as_dark_as_a_thick_one():
+    page = np.ones((800, 800), np.float32)
+    page[100:700, 300:303] = 0
+    assert picture.prepare(page, MNIST, data="mnist").max() == 1
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_a_picture_stands_as_its_exif_says(orientation, tmp_path):
     upright = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
