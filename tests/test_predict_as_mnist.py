@@ -117,7 +117,7 @@ def test_ink_fits_20_of_28_and_its_mass_is_in_the_centre():
 
 def test_a_thin_line_is_as_dark_as_a_thick_one():
     page = np.ones((800, 800), np.float32)
-    page[100:700, 300:303] = 0
+    page[100:700, 300:303] = page[100:103, 100:700] = 0  # a cross-bar, so that its box is wide
     assert picture.prepare(page, MNIST, data="mnist").max() == 1
 
 
