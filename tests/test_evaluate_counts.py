@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from checks import quick_jit
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from test_train_data import contents, write
+from test_train_data import contents, idx, write
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, load, preset
@@ -38,11 +38,15 @@ def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
 def evaluated(tmp_path_factory):
     """A run on 57 test images: its directory, its test split and what it takes each image for."""
     path = tmp_path_factory.mktemp("run")
-    config = Config(data="mnist", data_dir=write(path, contents(counts=(6, 57))), activation="tanh", pool_mode="mean")
+    coarse = np.random.default_rng(0).integers(256, size=(57, 4, 4), dtype=np.uint8)  # fine noise looks all the same
+    files = contents(counts=(6, 57)) | {"t10k-images-idx3-ubyte": idx(np.kron(coarse, np.ones((7, 7), np.uint8)))}
+    config = Config(data="mnist", data_dir=write(path, files), activation="tanh", pool_mode="mean")
     path, params = write_run(path / "run", config)
     test = load(config).test
     apply = quick_jit(partial(lenet.apply, params, activation=jax.numpy.tanh))
-    return path, test, np.argmax([apply(image) for image in test.images], axis=-1)
+    predicted = np.argmax([apply(image) for image in test.images], axis=-1)
+    assert len(set(predicted)) > 3
+    return path, test, predicted
 
 
 def sklearn_s(targets, predicted, classes):

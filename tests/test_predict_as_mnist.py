@@ -115,6 +115,13 @@ def test_ink_fits_20_of_28_and_its_mass_is_in_the_centre():
     np.testing.assert_allclose(centre, [28, 28], atol=0.5)
 
 
+def test_the_grain_of_paper_is_no_ink():
+    page = np.random.default_rng(0).uniform(0.87, 0.93, (300, 500)).astype(np.float32)
+    page[40:240, 400:420] = page[40:60, 300:420] = 0.1
+    seen = picture.prepare(page, MNIST, data="mnist")[0] > 0.3
+    assert (seen.any(axis=1).sum(), seen.any(axis=0).sum()) == (20, 12)
+
+
 def test_a_thin_line_is_as_dark_as_a_thick_one():
     page = np.ones((800, 800), np.float32)
     page[100:700, 300:303] = page[100:103, 100:700] = 0  # a cross-bar, so that its box is wide
