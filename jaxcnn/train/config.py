@@ -188,7 +188,9 @@ class Config:
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
             raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out")
         if self.data == "folder" and self.data_dir is None:
-            raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
+            raise InputError(
+                "--data folder: give the folder of one subfolder of pictures for each class by --data-dir"
+            )
         if (self.data_file is None) == (self.data == "npz"):
             raise InputError("--data npz and --data-file belong together: give both, or neither")
         if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):
