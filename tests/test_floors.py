@@ -27,6 +27,7 @@ FLOORS = [
     {"jaxcnn.lenet"},
     {"jaxcnn"},  # the face: names only
     {"jaxcnn.train"},  # a program, which takes names from the face as any other does
+    {"jaxcnn.__main__"},  # its door
 ]
 
 

@@ -1,0 +1,62 @@
+"""The one door: `python -m jaxcnn COMMAND ...`, each command loaded only when it is asked for."""
+
+import difflib
+import importlib
+import sys
+from collections.abc import Iterator, Sequence
+
+USAGE_ERROR = 2
+COMMANDS = {
+    "train": "train LeNet, and keep what came of it in a run directory",
+    "evaluate": "accuracy, precision and recall over the whole test set",
+    "predict": "what pictures show: the three likeliest classes of each",
+    "report": "one page that shows a run: curves, mistakes, filters, feature maps",
+    "export": "the model as one StableHLO or ONNX file that runs without jaxcnn",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that the first argument names, on the others.
+
+    Args:
+      arguments: without the program's name; None is `sys.argv[1:]`.
+
+    Returns:
+      The command's exit code; 2 without a command or for an unknown one.
+
+    >>> main(["--help"])
+    usage: python -m jaxcnn COMMAND ...
+    <BLANKLINE>
+      train     train LeNet, and keep what came of it in a run directory
+      evaluate  accuracy, precision and recall over the whole test set
+      predict   what pictures show: the three likeliest classes of each
+      report    one page that shows a run: curves, mistakes, filters, feature maps
+      export    the model as one StableHLO or ONNX file that runs without jaxcnn
+    <BLANKLINE>
+    COMMAND --help says more.
+    0
+    """
+    name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
+    if name in ("--help", "-h"):
+        sys.stdout.writelines(f"{line}\n" for line in usage())
+        return 0
+    if name not in COMMANDS:
+        sys.stderr.write(f"error: {_unknown(name)}\n")
+        return USAGE_ERROR
+    code: int = importlib.import_module(f"jaxcnn.train.commands.{name}").main(rest)
+    return code
+
+
+def usage() -> Iterator[str]:
+    """The commands with a line each."""
+    yield "usage: python -m jaxcnn COMMAND ..."
+    yield ""
+    yield from (f"  {name:<8}  {line}" for name, line in COMMANDS.items())
+    yield ""
+    yield "COMMAND --help says more."
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    meant = f"did you mean {near[0]}?" if near else f"take one of {', '.join(COMMANDS)}"
+    return f"there is no command {name}: {meant}" if name else f"give a command: {meant.removeprefix('take ')}"

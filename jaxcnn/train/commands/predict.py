@@ -1,0 +1,105 @@
+"""The command that looks at pictures: the three likeliest classes of each."""
+
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxcnn.train import picture
+from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.model import make_apply
+from jaxcnn.train.record import Run, open_run
+
+USAGE_ERROR = 2
+TOP = 3
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Say what pictures show: the three likeliest classes of each, with their probabilities."""
+
+    run_dir: Path
+    """Run directory of the model."""
+
+    files: tuple[Path, ...]
+    """Pictures (PNG, JPEG, WebP, GIF, BMP, PPM) of any size and colour, one digit or thing in each."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print a line a picture; one that can't be read is a line on stderr and keeps no other from being looked at.
+
+    Args:
+      arguments: without the names of program and command.
+
+    Returns:
+      The exit code: 0, or 2 where something was wrong that the user can mend.
+    """
+    code = 0
+    try:
+        with extra():
+            import tyro
+        command = tyro.cli(
+            Predict, args=arguments, prog="python -m jaxcnn predict", config=(tyro.conf.PositionalRequiredArgs,)
+        )
+        if not command.files:
+            raise InputError("give the pictures to look at behind the run directory")
+        run = open_run(command.run_dir)
+        classify = make_classify(run)
+    except InputError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return USAGE_ERROR
+    for path in command.files:
+        try:
+            sys.stdout.write(f"{path}: {top(classify(look(path, run)), run.classes)}\n")
+        except InputError as error:
+            sys.stderr.write(f"error: {error}\n")
+            code = USAGE_ERROR
+    return code
+
+
+def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
+    """The model of a run as a function of one image.
+
+    Args:
+      run: what `open_run` returns.
+
+    Returns:
+      A function from (channels, *spatial) to the probabilities of the classes.
+    """
+    apply, params = make_apply(run.config), jax.device_put(run.params)
+    probabilities = jax.jit(lambda images: jax.nn.softmax(apply(params, images).astype(np.float32))[0])
+    return lambda image: np.asarray(probabilities(image[None]))
+
+
+def look(path: Path, run: Run) -> NDArray[np.float32]:
+    """A picture file as the image that a run's network takes.
+
+    Args:
+      path: the file.
+      run: of which the data set and the shape of an image matter.
+
+    Returns:
+      (channels, *spatial).
+
+    Raises:
+      InputError: no picture, or nothing on it.
+    """
+    pixels = picture.read(path)
+    try:
+        return picture.prepare(pixels, run.image, data=run.config.data)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def top(probabilities: NDArray[np.float32], classes: Sequence[str]) -> str:
+    """The likeliest classes, the first first.
+
+    >>> top(np.array([0.004, 0.982, 0.009, 0.005], np.float32), ("cat", "dog", "cow", "hen"))
+    'dog 98.2%, cow 0.9%, hen 0.5%'
+    """
+    best = np.argsort(-probabilities, kind="stable")[:TOP]
+    return ", ".join(f"{classes[index]} {probabilities[index]:.1%}" for index in best)

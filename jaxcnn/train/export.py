@@ -1,0 +1,262 @@
+"""A run as one file that needs no jaxcnn: StableHLO by `jax.export`, or ONNX written node by node."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.export
+import jax.numpy as jnp
+import jax.stages
+import numpy as np
+
+from jaxcnn import lenet
+from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.model import make_apply
+from jaxcnn.train.record import Run
+
+Function = Callable[[Any], Any]
+DType = Literal["float32", "bfloat16"]
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+INPUT, OUTPUT, BATCH = "images", "logits", "b"
+BATCH_SIZES = (1, 5)
+CLOSE = {"float32": 1e-5, "bfloat16": 2.0**-6}  # of the greatest logit; another order of adding rounds otherwise
+OPSET, IR_VERSION = 17, 8  # of 2022: what any runtime in use reads
+ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
+ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
+
+
+def logits_of(run: Run, *, dtype: DType | None = None) -> jax.stages.Wrapped:
+    """A run's model as a function of images alone.
+
+    Args:
+      run: what `open_run` returns.
+      dtype: what it computes in; None is what the run computed in.
+
+    Returns:
+      A jitted function from (samples, channels, *spatial) to float32 (samples, classes).
+    """
+    config = run.config if dtype is None else replace(run.config, dtype=dtype)
+    apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
+    return jax.jit(lambda images: apply(params, images).astype(jnp.float32))
+
+
+def to_stablehlo(run: Run) -> bytes:
+    """A run's model, parameters included, for any number of images on a CPU, a GPU or a TPU.
+
+    Args:
+      run: what `open_run` returns.
+
+    Returns:
+      The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. JAX
+      promises to read it for six months at least.
+
+    Raises:
+      InputError: flatbuffers isn't installed.
+    """
+    with extra():
+        import flatbuffers  # type: ignore[import-untyped] # noqa: F401  (jax.export needs it, and says so less plainly)
+    (batch,) = jax.export.symbolic_shape(BATCH)
+    # The file means the same on every platform; a GPU's and a TPU's default rounds float32 products.
+    with jax.default_matmul_precision("highest"):
+        exported = jax.export.export(logits_of(run), platforms=PLATFORMS)(
+            jax.ShapeDtypeStruct((batch, *run.image), jnp.float32)
+        )
+    return bytes(exported.serialize())
+
+
+def load_exported(path: Path) -> Function:
+    """Read back what `to_stablehlo` wrote; JAX alone can do it too, by `jax.export.deserialize`.
+
+    Args:
+      path: the file.
+
+    Returns:
+      The function from images (b, channels, *spatial) to logits (b, classes).
+
+    Raises:
+      InputError: no such file, or not such a file.
+
+    >>> load_exported(Path("/nowhere/model.stablehlo"))
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: /nowhere/model.stablehlo can't be read: No such file or directory
+    """
+    with extra():
+        import flatbuffers  # noqa: F401
+    try:
+        call: Function = jax.export.deserialize(bytearray(path.read_bytes())).call
+    except OSError as error:
+        raise InputError(f"{path} can't be read: {error.strerror}") from error
+    except Exception as error:  # damaged bytes end in any of flatbuffers' and MLIR's own
+        raise InputError(f"{path} is no exported model, or one of another version of JAX: export it again") from error
+    return call
+
+
+def to_onnx(run: Run) -> bytes:
+    """A run's model as an ONNX graph, in float32 whatever the run computed in.
+
+    Args:
+      run: what `open_run` returns.
+
+    Returns:
+      The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names
+      of the classes as a JSON list, "classes". It is written here since jax2onnx doesn't know our primitives.
+
+    Raises:
+      InputError: onnx isn't installed.
+
+    Source: https://onnx.ai/onnx/operators, opset 17.
+    """
+    onnx = _onnx()
+    helper, kind = onnx.helper, onnx.TensorProto.FLOAT
+    n, at = len(run.image) - 1, INPUT
+    nodes: list[Any] = []
+
+    def add(operator: str, name: str, *parameters: str, **attributes: Any) -> None:
+        nonlocal at
+        nodes.append(helper.make_node(operator, [at, *parameters], [name], name=name, **attributes))
+        at = name
+
+    def parameters(layer: str) -> list[str]:
+        return [f"{layer}/{leaf}" for leaf in ("kernel", "bias") if leaf in run.params[layer]]
+
+    activation = ONNX_ACTIVATIONS[run.config.activation]
+    for layer, pool, padding in (("conv1", "pool1", lenet.PADDING1), ("conv2", "pool2", 0)):
+        add("Conv", f"{layer}/sum", *parameters(layer), pads=[padding] * 2 * n)
+        add(activation, layer)
+        window = [lenet.POOL] * n
+        add(ONNX_POOLS[run.config.pool_mode], pool, kernel_shape=window, strides=window)
+    add("Flatten", "features", axis=1)
+    for layer in ("dense1", "dense2"):
+        add("Gemm", f"{layer}/sum", *parameters(layer))
+        add(activation, layer)
+    add("Gemm", OUTPUT, *parameters("dense3"))
+
+    graph = helper.make_graph(
+        nodes,
+        "lenet",
+        [helper.make_tensor_value_info(INPUT, kind, [BATCH, *run.image])],
+        [helper.make_tensor_value_info(OUTPUT, kind, [BATCH, len(run.classes)])],
+        [
+            onnx.numpy_helper.from_array(np.asarray(array, np.float32), f"{layer}/{leaf}")
+            for layer, leaves in run.params.items()
+            for leaf, array in leaves.items()
+        ],
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="jaxcnn"
+    )
+    helper.set_model_props(model, {"classes": json.dumps(run.classes)})
+    onnx.checker.check_model(model, full_check=True)
+    return bytes(model.SerializeToString())
+
+
+def load_onnx(path: Path) -> Function:
+    """Read an ONNX file back, to run it by ONNX's own reference implementation.
+
+    Args:
+      path: the file.
+
+    Returns:
+      The function from "images" to "logits".
+
+    Raises:
+      InputError: onnx isn't installed.
+    """
+    _onnx()
+    from onnx.reference import ReferenceEvaluator
+
+    evaluator = ReferenceEvaluator(str(path))
+
+    def run(images: Any) -> Any:
+        (logits,) = evaluator.run([OUTPUT], {INPUT: images})
+        return logits
+
+    return run
+
+
+def _onnx() -> Any:
+    """ONNX, of an extra of its own."""
+    try:
+        import onnx
+        import onnx.checker
+        import onnx.numpy_helper
+    except ModuleNotFoundError as error:
+        raise InputError(f"{error.name} isn't installed: pip install 'jaxcnn[onnx]' brings it") from error
+    return onnx
+
+
+WRITERS: dict[str, tuple[Callable[[Run], bytes], Callable[[Path], Function]]] = {
+    "stablehlo": (to_stablehlo, load_exported),
+    "onnx": (to_onnx, load_onnx),
+}
+
+
+def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
+    """Write a model, read the file again, and put it in its place once it gives the run's own logits.
+
+    Args:
+      run: what `open_run` returns.
+      path: where to write.
+      kind: "stablehlo" or "onnx".
+
+    Returns:
+      The greatest difference of a logit, and the greatest logit.
+
+    Raises:
+      InputError: a path that can't be written, a missing package, or logits that differ.
+    """
+    write, read = WRITERS[kind]
+    content = write(run)
+    dtype: DType = "float32" if kind == "onnx" else run.config.dtype
+    with _beside(path) as file:
+        file.write_bytes(content)
+        difference, greatest = compare(read(file), logits_of(run, dtype=dtype), run.image)
+        if not difference <= CLOSE[dtype] * greatest:
+            raise InputError(
+                f"{path} was not written: what was exported gives logits that differ by {difference:.2g} "
+                f"of {greatest:.2g} from those of {run.path}; please report it"
+            )
+        file.replace(path)
+    return difference, greatest
+
+
+def compare(one: Function, other: Function, image: tuple[int, ...]) -> tuple[float, float]:
+    """Two functions on the same random images, of more than one batch size.
+
+    Args:
+      one, other: from (samples, *image) to logits.
+      image: shape of one image.
+
+    Returns:
+      The greatest difference of a logit, and the greatest logit of the second; not a number where either gives one.
+
+    >>> compare(lambda x: x + 1, lambda x: x + 1, (3,))[0]
+    0.0
+    """
+    random, differences, greatest = np.random.default_rng(0), [], []
+    with jax.default_matmul_precision("highest"):
+        for size in BATCH_SIZES:
+            images = random.random((size, *image), np.float32)
+            a, b = np.asarray(one(images)), np.asarray(other(jnp.asarray(images)))
+            differences.append(np.abs(a - b).max())
+            greatest.append(np.abs(b).max())
+    return float(np.max(differences)), float(np.max(greatest))
+
+
+@contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """A place beside a file, empty again afterwards."""
+    file = path.parent / f".{path.name}.{os.getpid()}"
+    try:
+        yield file
+    except OSError as error:
+        raise InputError(f"{path} can't be written ({error.strerror}): choose another --out") from error
+    finally:
+        with suppress(OSError):  # gone already where all went well
+            file.unlink()

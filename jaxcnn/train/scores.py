@@ -1,0 +1,98 @@
+"""How good a model is at each class: the confusion matrix, and precision and recall read from it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxcnn.train.batches import batches
+from jaxcnn.train.data import Split
+from jaxcnn.train.step import Apply
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good a model is at one class."""
+
+    name: str
+    precision: float
+    """Of the samples that were taken for this class, the share that are; 0 where there are none."""
+
+    recall: float
+    """Of the samples of this class, the share that were recognized; 0 where there are none."""
+
+    f1: float
+    """The harmonic mean of the two."""
+
+    count: int
+    """Samples of this class."""
+
+
+def predictions(apply: Apply, params: Any, split: Split, *, batch_size: int = 500) -> NDArray[np.int32]:
+    """The class that a model takes each sample for.
+
+    Args:
+      apply: parameters and images to logits.
+      params: its parameters.
+      split: the samples.
+      batch_size: samples at a time; it bounds the memory and changes no answer.
+
+    Returns:
+      (samples,) class indices.
+
+    >>> import jax.numpy as jnp
+    >>> split = Split(jnp.eye(3), jnp.arange(3))
+    >>> predictions(lambda params, x: x * params, jnp.array(1.0), split, batch_size=2).tolist()
+    [0, 1, 2]
+    """
+    classify = jax.jit(lambda params, images: apply(params, images).argmax(axis=-1))
+    params, split = jax.device_put((params, split))
+    order = np.arange(len(split.targets), dtype=np.int32)
+    # Every batch is dispatched before the first is fetched.
+    found = jax.device_get([classify(params, batch.images) for batch in batches(split, batch_size, order)])
+    return np.concatenate(found).astype(np.int32)
+
+
+def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
+    """Count which class was taken for which.
+
+    Args:
+      targets: (samples,) true class indices.
+      predicted: (samples,) indices of what they were taken for.
+      classes: how many there are.
+
+    Returns:
+      (classes, classes): in row i and column j the samples of class i that were taken for class j.
+
+    >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
+    [[1, 1], [0, 1]]
+    """
+    pairs = np.asarray(targets, np.int64) * classes + np.asarray(predicted, np.int64)
+    return np.bincount(pairs, minlength=classes**2).reshape(classes, classes)
+
+
+def scores(matrix: NDArray[np.int64], names: Sequence[str]) -> list[Score]:
+    """Precision, recall and F1 of every class.
+
+    Args:
+      matrix: what `confusion` returns.
+      names: of the classes.
+
+    Returns:
+      A `Score` a class, in their order.
+
+    >>> scores(np.array([[1, 1], [0, 1]]), ("cat", "dog"))[0]
+    Score(name='cat', precision=1.0, recall=0.5, f1=0.6666666666666666, count=2)
+    """
+    hits, taken, there = np.diag(matrix), matrix.sum(axis=0), matrix.sum(axis=1)
+    return [
+        Score(name, _share(hit, predicted), _share(hit, count), _share(2 * hit, predicted + count), int(count))
+        for name, hit, predicted, count in zip(names, hits, taken, there, strict=True)
+    ]
+
+
+def _share(part: int, whole: int) -> float:
+    return float(part / whole) if whole else 0.0

@@ -1,0 +1,99 @@
+"""The one door: `python -m jaxcnn COMMAND ...` as a user meets it."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxcnn.train.commands import door
+
+ROOT = Path(__file__).parents[1]
+
+
+def program(*arguments, cwd, before=""):
+    """Run it, after some statements if need be: exit code, stdout, stderr."""
+    code = f"{before}\nimport runpy, sys; sys.argv[:1] = ['jaxcnn']; runpy.run_module('jaxcnn', run_name='__main__')"
+    how = ["-c", code] if before else ["-m", "jaxcnn"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, *how, *map(str, arguments)],
+        cwd=cwd, env=environment, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    return result.returncode, result.stdout, result.stderr
+
+
+def test_help_has_a_line_a_command(tmp_path):
+    code, out, err = program("--help", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    for name in ("train", "evaluate", "predict", "report", "export"):
+        assert len(re.findall(rf"^  {name} +\w.+$", out, re.MULTILINE)) == 1
+
+
+def test_an_exit_code_goes_out_as_it_is(tmp_path):
+    code, out, err = program("predict", "nowhere", "seven.png", cwd=tmp_path)
+    assert (code, out) == (2, "")
+    assert err == "error: nowhere is no run directory: it has no config.json\n"
+
+
+def test_a_command_s_own_help(tmp_path):
+    code, out, err = program("predict", "--help", cwd=tmp_path)
+    assert (code, err) == (0, "")
+    assert out.startswith("usage: python -m jaxcnn predict ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], r"give a command: one of train, evaluate, predict, report, export"),
+        ([""], r"give a command: .*"),
+        (["predikt", "a.png"], r"there is no command predikt: did you mean predict\?"),
+        (["dance"], r"there is no command dance: take one of train, .*, export"),
+        (["--data", "mnist"], r"there is no command --data: take one of train, .*"),
+        (["..train"], r"there is no command \.\.train: .*"),
+    ],
+)
+def test_an_unknown_command_is_one_line(arguments, message, capsys):
+    assert door.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert re.fullmatch(rf"error: {message}\n", err)
+
+
+@pytest.mark.parametrize("name", door.COMMANDS)
+def test_a_command_gets_the_rest_of_the_line(name, monkeypatch):
+    seen = []
+    module = type(sys)(f"jaxcnn.train.commands.{name}")
+    module.main = lambda arguments: seen.append(arguments) or 7
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    assert door.main([name, "a", "--b"]) == 7
+    assert seen == [["a", "--b"]]
+
+
+def test_a_command_is_loaded_when_it_is_asked_for(tmp_path):
+    code = (
+        "import sys; from jaxcnn.train.commands import door; first = set(sys.modules)\n"
+        "door.main(['evaluate', 'nowhere'])\n"
+        "print(*sorted(name.rpartition('.')[2] for name in first if name.startswith('jaxcnn.train.commands.')))\n"
+        "print(*sorted({'onnx', 'PIL', 'jaxcnn.train.commands.train'} & set(sys.modules)))\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert result.stdout == "door\n\n"
+
+
+def test_missing_packages_are_two_lines(tmp_path):
+    code, out, err = program("evaluate", "run", cwd=tmp_path, before="import sys; sys.modules['optax'] = None")
+    assert (code, out) == (2, "")
+    first, second = err.splitlines()
+    assert first == "error: optax isn't installed here. From the top folder of jaxcnn:"
+    assert second == "python3 -m venv .venv && .venv/bin/pip install -e '.[train]'"
+
+
+def test_ctrl_c_is_130_without_a_traceback(tmp_path):
+    before = "import jaxcnn.train.commands.door as door\ndef main(): raise KeyboardInterrupt\ndoor.main = main"
+    assert program("train", cwd=tmp_path, before=before) == (130, "", "")

@@ -1,0 +1,123 @@
+"""Law: `evaluate` counts every test image once, and its precision and recall are scikit-learn's."""
+
+import json
+import re
+from functools import partial
+
+import jax
+import numpy as np
+import pytest
+from checks import quick_jit
+from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
+from test_train_data import contents, idx, write
+
+from jaxcnn import lenet
+from jaxcnn.train import Config, load, preset
+from jaxcnn.train.commands.evaluate import main
+from jaxcnn.train.data import Split
+from jaxcnn.train.model import initial_params
+from jaxcnn.train.scores import confusion, predictions, scores
+
+DIGITS = tuple("0123456789")
+
+
+def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
+    """A run directory as if training had ended at random parameters, and these."""
+    shapes = jax.eval_shape(lambda: initial_params(config, image, len(classes)))
+    random = np.random.default_rng(0)
+    params = jax.tree.map(lambda leaf: random.standard_normal(leaf.shape, np.float32) / leaf.shape[0] ** 0.5, shapes)
+    leaves = {f"{layer}/{name}": leaf for layer, arrays in params.items() for name, leaf in arrays.items()}
+    path.mkdir(exist_ok=True)
+    (path / "config.json").write_text(config.to_json())
+    (path / "data.json").write_text(json.dumps({"image": image, "classes": classes}))
+    np.savez(path / "params.npz", **leaves)
+    return path, params
+
+
+@pytest.fixture(scope="module")
+def evaluated(tmp_path_factory):
+    """A run on 57 test images: its directory, its test split and what it takes each image for."""
+    path = tmp_path_factory.mktemp("run")
+    coarse = np.random.default_rng(0).integers(256, size=(57, 4, 4), dtype=np.uint8)  # fine noise looks all the same
+    files = contents(counts=(6, 57)) | {"t10k-images-idx3-ubyte": idx(np.kron(coarse, np.ones((7, 7), np.uint8)))}
+    config = Config(data="mnist", data_dir=write(path, files), activation="tanh", pool_mode="mean")
+    path, params = write_run(path / "run", config)
+    test = load(config).test
+    apply = quick_jit(partial(lenet.apply, params, activation=jax.numpy.tanh))
+    predicted = np.argmax([apply(image) for image in test.images], axis=-1)
+    assert len(set(predicted)) > 3
+    return path, test, predicted
+
+
+def sklearn_s(targets, predicted, classes):
+    return precision_recall_fscore_support(targets, predicted, labels=range(classes), zero_division=0)
+
+
+@pytest.mark.parametrize(
+    ("true", "taken"),
+    [(range(7), range(7)), (range(7), (0, 2, 3)), ((1, 4), range(7)), ((1, 4), (0, 2)), ((3,), (3,))],
+)
+def test_precision_and_recall_are_sklearn_s(true, taken):
+    random = np.random.default_rng(0)
+    targets, predicted = random.choice(list(true), 200), random.choice(list(taken), 200)
+    matrix = confusion(targets, predicted, 7)
+    np.testing.assert_array_equal(matrix, confusion_matrix(targets, predicted, labels=range(7)))
+    found = scores(matrix, "abcdefg")
+    assert "".join(score.name for score in found) == "abcdefg"
+    rows = [(score.precision, score.recall, score.f1, score.count) for score in found]
+    np.testing.assert_allclose(np.transpose(rows), sklearn_s(targets, predicted, 7), rtol=1e-12)
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 7, 10])
+def test_every_sample_is_predicted_once_and_in_its_place(batch_size):
+    logits = np.random.default_rng(0).standard_normal((7, 3), np.float32)
+    split = Split(logits, np.zeros(7, np.int32))
+    found = predictions(lambda params, images: params * images, np.float32(-1), split, batch_size=batch_size)
+    np.testing.assert_array_equal(found, logits.argmin(axis=-1))
+
+
+def test_the_table(evaluated, capsys):
+    path, test, predicted = evaluated
+    assert main([str(path)]) == 0
+    out, err = capsys.readouterr()
+    assert not err
+    accuracy, header, *rows = out.splitlines()
+    correct = int((predicted == test.targets).sum())
+    assert accuracy == f"accuracy {correct / 57:.1%} ({correct}/57)"
+    assert header.split() == ["class", "precision", "recall", "F1", "count"]
+    columns = np.transpose(sklearn_s(test.targets, predicted, 10))
+    assert (columns[:, 0] == 0).any()  # a class never predicted is among them
+    expected = [
+        [name, *(f"{share:.1%}" for share in shares), str(int(count))]
+        for name, (*shares, count) in zip(DIGITS, columns, strict=True)
+    ]
+    assert [row.split() for row in rows] == expected
+    assert len({len(row) for row in (header, *rows)}) == 1
+
+
+def test_json_says_the_same(evaluated, capsys):
+    path, test, predicted = evaluated
+    assert main([str(path), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    correct = int((predicted == test.targets).sum())
+    assert (said["accuracy"], said["correct"], said["count"]) == (correct / 57, correct, 57)
+    assert [score["name"] for score in said["classes"]] == list(DIGITS)
+    rows = [[score[name] for name in ("precision", "recall", "f1", "count")] for score in said["classes"]]
+    np.testing.assert_allclose(np.transpose(rows), sklearn_s(test.targets, predicted, 10), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        (preset("synthetic"), r"run: --data synthetic has no test images"),
+        (Config(data="mnist", data_dir="nowhere"), r"nowhere holds neither train-images-idx3-ubyte nor"),
+        (None, r"run is no run directory"),
+    ],
+)
+def test_an_error_says_what_to_do(config, message, tmp_path, capsys):
+    if config:
+        write_run(tmp_path / "run", config)
+    assert main([str(tmp_path / "run")]) == 2
+    out, err = capsys.readouterr()
+    assert not out
+    assert re.fullmatch(rf"error: .*{message}.*\n", err)
