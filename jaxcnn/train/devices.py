@@ -126,7 +126,8 @@ def everywhere(tree: Any, mesh: Mesh) -> Any:
     def global_array(leaf: Any) -> jax.Array:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
             data = global_array(jax.random.key_data(leaf))
-            return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+            key: jax.Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
+            return key
         here = np.asarray(leaf)
         return jax.make_array_from_callback(here.shape, whole, lambda index: here[index])
 

@@ -182,12 +182,10 @@ def load_onnx(path: Path) -> Function:
 
 def _onnx() -> Any:
     """ONNX, of an extra of its own."""
-    try:
+    with extra("onnx"):
         import onnx
         import onnx.checker
         import onnx.numpy_helper
-    except ModuleNotFoundError as error:
-        raise InputError(f"{error.name} isn't installed: pip install 'jaxcnn[onnx]' brings it") from error
     return onnx
 
 
