@@ -195,6 +195,15 @@ def test_the_best_epoch_is_the_result_where_patience_ends_a_run(config, tmp_path
     jax.tree.map(np.testing.assert_array_equal, again, jax.device_get(outcome.params))
 
 
+def test_a_full_disk_is_told_of_in_a_line(config, tmp_path, monkeypatch, capsys):
+    settings = tmp_path / "config.json"
+    settings.write_text(config.to_json())
+    full = shutil.disk_usage(tmp_path)._replace(free=10**5)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
+    err = refused(capsys, "--config", settings, "--run-dir", tmp_path / "run")
+    assert "checkpoints can't be written (No space left on device): make room for it" in err
+
+
 def test_a_config_file_starts_the_same_run_again(config, whole, tmp_path):
     line = parse(["--config", str(whole / "config.json"), "--run-dir", str(tmp_path / "again")])
     assert_same_run(run(line.config).directory, whole)

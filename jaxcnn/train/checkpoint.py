@@ -1,6 +1,9 @@
 """Checkpoints: the whole state of a run at some of its steps, from which it goes on as if nothing had happened."""
 
+import errno
 import hashlib
+import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,6 +16,9 @@ from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.step import State
 
 FOLDER = "checkpoints"
+ROOM = 3
+"""How many times a state's size orbax writes, at most."""
+
 PLACE = ("platform", "devices", "coordinator", "processes", "process")
 WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
 """Settings that don't change what is learnt, but where that is done and what is seen of it."""
@@ -84,6 +90,7 @@ class Checkpoints:
         facts = {"steps": steps, "seconds": seconds, "loss": loss, "digest": _digest(arrays), "config": self._learning}
         args = self._ocp.args
         try:
+            self._refuse_full(arrays)
             self._manager.wait_until_finished()
             self._manager.save(
                 steps,
@@ -171,6 +178,12 @@ class Checkpoints:
                     continue
                 return f"the last good one is that of step {steps}: take it with --from-step {steps}"
         return "there is no other: start a new run"
+
+    def _refuse_full(self, arrays: Any) -> None:
+        """A full disk is told of before orbax's threads meet it, each with a traceback of its own."""
+        needed = ROOM * sum(array.nbytes for array in jax.tree.leaves(arrays)) + 2**20
+        if shutil.disk_usage(self.path).free < needed:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def _unwritable(self, error: Exception) -> InputError:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]

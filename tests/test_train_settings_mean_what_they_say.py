@@ -1,0 +1,172 @@
+"""A setting of the training program does what its text says: optimizers, schedules, augmentation, dtypes, records."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from scipy import ndimage
+from test_train_data import contents, write
+
+from jaxcnn.train import Config, InputError, load, run
+from jaxcnn.train.augment import make_augment
+from jaxcnn.train.data import put_aside
+from jaxcnn.train.loop import since_best
+from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
+from jaxcnn.train.record import read_metrics
+
+PARAMS = {"dense1": {"kernel": jnp.array([[3.0, -4.0]]), "bias": jnp.array([2.0])}}
+GRADIENT = {"dense1": {"kernel": jnp.array([[30.0, 40.0]]), "bias": jnp.array([0.0])}}
+
+
+def update(**settings):
+    config = Config(**{"schedule": "constant", "learning_rate": 0.5, "optimizer": "sgd"} | settings)
+    optimizer = make_optimizer(config, make_schedule(config, 10))
+    updates, _ = optimizer.update(GRADIENT, optimizer.init(PARAMS), PARAMS)
+    return jax.tree.map(np.asarray, updates)["dense1"]
+
+
+def test_weight_decay_is_of_kernels_only():
+    np.testing.assert_allclose(update(weight_decay=0.1)["kernel"], -0.5 * np.array([[30.3, 39.6]]), rtol=1e-6)
+    assert update(weight_decay=0.1)["bias"] == 0
+
+
+def test_adamw_decays_apart_from_the_gradient():
+    plain, decayed = update(optimizer="adam"), update(optimizer="adamw", weight_decay=0.1)
+    np.testing.assert_allclose(decayed["kernel"], plain["kernel"] - 0.5 * 0.1 * PARAMS["dense1"]["kernel"], rtol=1e-5)
+    assert decayed["bias"] == plain["bias"]
+
+
+def test_a_gradient_is_shortened_to_its_greatest_norm():
+    np.testing.assert_allclose(update(clip=5.0)["kernel"], -0.5 * np.array([[3.0, 4.0]]), rtol=1e-6)
+    np.testing.assert_allclose(update(clip=500.0)["kernel"], -0.5 * np.array([[30.0, 40.0]]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_the_rate_rises_in_the_warm_up_and_then_follows_its_schedule(schedule):
+    rate = make_schedule(Config(schedule=schedule, learning_rate=0.8, warmup=4), 14)
+    np.testing.assert_allclose([rate(step) for step in range(5)], [0, 0.2, 0.4, 0.6, 0.8], rtol=1e-6)
+    after = [0.8] * 10 if schedule == "constant" else [0.4 * (1 + np.cos(np.pi * i / 10)) for i in range(10)]
+    np.testing.assert_allclose([rate(4 + step) for step in range(10)], after, rtol=1e-5)
+
+
+def test_shifts_are_whole_cells_with_zeros_behind_them():
+    images = jnp.asarray(np.random.default_rng(0).random((40, 2, 6, 7), np.float32))
+    moved = np.asarray(make_augment(2, 0.0)(jax.random.key(1), images))
+    ways = [(a, b) for a in range(-2, 3) for b in range(-2, 3)]
+    seen = set()
+    for image, result in zip(np.asarray(images), moved, strict=True):
+        found = [way for way in ways if np.allclose(ndimage.shift(image, (0, *way), order=0), result, atol=1e-6)]
+        assert len(found) == 1
+        seen |= set(found)
+    assert len(seen) > 10
+
+
+def test_rotations_are_of_the_plane_and_within_their_bound():
+    """Each result is the image turned by some angle within the bound, as SciPy turns it."""
+    image = ndimage.gaussian_filter(np.random.default_rng(0).random((15, 15)), 1).astype(np.float32)
+    turned = np.asarray(make_augment(0, 20.0)(jax.random.key(0), jnp.broadcast_to(image, (12, 1, 15, 15))))[:, 0]
+    angles = np.linspace(-20, 20, 401)
+    candidates = np.stack([ndimage.rotate(image, a, reshape=False, order=1, mode="constant") for a in angles])
+    errors = np.abs(turned[:, None, 1:-1, 1:-1] - candidates[None, :, 1:-1, 1:-1]).max((2, 3))
+    assert errors.min(1).max() < 0.01
+    assert np.ptp(angles[errors.argmin(1)]) > 10
+
+
+def test_volumes_are_moved_too():
+    volumes = jnp.ones((3, 1, 4, 5, 6))
+    assert make_augment(1, 10.0)(jax.random.key(0), volumes).shape == volumes.shape
+    assert make_augment(0, 0.0) is None
+
+
+def test_bfloat16_computes_narrowly_and_keeps_float32_parameters():
+    config = Config(dtype="bfloat16")
+    params, images = initial_params(config, (1, 28, 28)), jnp.ones((3, 1, 28, 28)) / 3
+    narrow, wide = make_apply(config)(params, images), make_apply(Config())(params, images)
+    assert narrow.dtype == jnp.float32
+    difference = float(jnp.abs(narrow - wide).max())
+    assert 0 < difference < 0.05 * float(jnp.abs(wide).max())
+    gradient = jax.grad(lambda params: make_apply(config)(params, images).sum())(params)
+    assert {leaf.dtype for leaf in jax.tree.leaves(gradient)} == {jnp.dtype("float32")}
+
+
+def test_a_wider_network_has_more_maps():
+    params = initial_params(Config(width=3), (1, 28, 28), classes=5)
+    assert {name: layer["kernel"].shape for name, layer in params.items()} == {
+        "conv1": (18, 1, 5, 5), "conv2": (48, 18, 5, 5),
+        "dense1": (1200, 360), "dense2": (360, 252), "dense3": (252, 5),
+    }  # fmt: skip
+
+
+def test_validation_images_are_put_aside_and_none_is_lost(tmp_path):
+    data = load(Config(data="mnist", data_dir=write(tmp_path, contents(counts=(30, 5)))))
+    aside = put_aside(data, 7, seed=0)
+    assert (len(aside.train.targets), len(aside.validation.targets), len(aside.test.targets)) == (23, 7, 5)
+    together = np.concatenate([aside.train.images, aside.validation.images]).sum((1, 2, 3))
+    np.testing.assert_allclose(np.sort(together), np.sort(data.train.images.sum((1, 2, 3))))
+    with pytest.raises(InputError, match=r"--validation 30: there are 30 training images: give fewer"):
+        put_aside(data, 30, seed=0)
+
+
+def test_epochs_since_the_best_one():
+    assert [since_best(losses) for losses in ([], [1.0], [1.0, 2.0], [2.0, 1.0], [1.0, 3.0, 1.0])] == [0, 0, 1, 0, 2]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("recorded")
+    write(folder, contents(counts=(60, 5)))
+    config = Config(data="mnist", data_dir=folder, epochs=2, batch_size=4, validation=8)
+    return run(replace(config, run_dir=folder / "run", tensorboard=True, profile=folder / "trace"))
+
+
+def test_every_step_and_every_epoch_is_on_record(recorded):
+    records = read_metrics(recorded.directory)
+    of_a_step = {"step", "epoch", "loss", "accuracy", "learning_rate", "seconds", "images_per_second"}
+    steps = [record for record in records if "step" in record]
+    assert all(record.keys() == of_a_step for record in steps)
+    assert [record["step"] for record in steps] == list(range(26))
+    rate = make_schedule(Config(epochs=2, batch_size=4), 26)
+    np.testing.assert_allclose([record["learning_rate"] for record in steps], [rate(i) for i in range(26)], rtol=1e-5)
+    assert all(record["accuracy"] in (0, 0.25, 0.5, 0.75, 1) for record in steps)
+    epochs = [record for record in records if "steps" in record]
+    assert [(record["steps"], record["validation_count"], record["test_count"]) for record in epochs] == [
+        (13, 8, 5),
+        (26, 8, 5),
+    ]
+
+
+def test_tensorboard_has_the_same_numbers(recorded):
+    from tensorboardX.proto.event_pb2 import Event
+    from tensorboardX.record_writer import masked_crc32c  # noqa: F401  the format that is read below
+
+    (file,) = recorded.directory.glob("events.out.tfevents.*")
+    content, losses = file.read_bytes(), []
+    while content:  # length, its checksum, event, its checksum
+        size = int.from_bytes(content[:8], "little")
+        event = Event.FromString(content[12 : 12 + size])
+        losses += [value.simple_value for value in event.summary.value if value.tag == "train/loss"]
+        content = content[16 + size :]
+    on_record = [record["loss"] for record in read_metrics(recorded.directory) if "step" in record]
+    np.testing.assert_allclose(losses, on_record, rtol=1e-6)
+
+
+def test_a_trace_is_there_to_be_looked_at(recorded):
+    traces = list((recorded.directory.parent / "trace").rglob("*.xplane.pb"))
+    assert traces
+    assert all(trace.stat().st_size for trace in traces)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "momentum", "sgd"])
+def test_every_optimizer_goes_downhill(name):
+    config = Config(optimizer=name, schedule="constant", learning_rate=0.05, weight_decay=1e-4)
+    optimizer = make_optimizer(config, make_schedule(config, 30))
+    params = {"dense1": {"kernel": jnp.ones((2, 2)), "bias": jnp.ones(2)}}
+    loss = lambda params: sum((leaf**2).sum() for leaf in jax.tree.leaves(params))
+    state, first = optimizer.init(params), loss(params)
+    for _ in range(30):
+        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+        params = optax.apply_updates(params, updates)
+    assert loss(params) < 0.5 * first
