@@ -23,7 +23,7 @@ from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
 from jaxcnn.train import run as train
 from jaxcnn.train.commands.report import main
-from jaxcnn.train.data import DIGITS
+from jaxcnn.train.data.split import DIGITS
 from jaxcnn.train.model import initial_params, make_apply
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of, page, write_report

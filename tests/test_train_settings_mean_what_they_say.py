@@ -24,7 +24,8 @@ GRADIENT = {"dense1": {"kernel": jnp.array([[30.0, 40.0]]), "bias": jnp.array([0
 def update(**settings):
     config = Config(**{"schedule": "constant", "learning_rate": 0.5, "optimizer": "sgd"} | settings)
     optimizer = make_optimizer(config, make_schedule(config, 10))
-    updates, _ = optimizer.update(GRADIENT, optimizer.init(PARAMS), PARAMS)
+    with jax.numpy_dtype_promotion("standard"):  # optax means to
+        updates, _ = optimizer.update(GRADIENT, optimizer.init(PARAMS), PARAMS)
     return jax.tree.map(np.asarray, updates)["dense1"]
 
 
@@ -70,7 +71,8 @@ def test_rotations_are_of_the_plane_and_within_their_bound():
     turned = np.asarray(make_augment(0, 20.0)(jax.random.key(0), jnp.broadcast_to(image, (12, 1, 15, 15))))[:, 0]
     angles = np.linspace(-20, 20, 401)
     candidates = np.stack([ndimage.rotate(image, a, reshape=False, order=1, mode="constant") for a in angles])
-    errors = np.abs(turned[:, None, 1:-1, 1:-1] - candidates[None, :, 1:-1, 1:-1]).max((2, 3))
+    inside = slice(3, -3)  # at the border SciPy doesn't interpolate with the zeros beyond
+    errors = np.abs(turned[:, None, inside, inside] - candidates[None, :, inside, inside]).max((2, 3))
     assert errors.min(1).max() < 0.01
     assert np.ptp(angles[errors.argmin(1)]) > 10
 
@@ -167,6 +169,7 @@ def test_every_optimizer_goes_downhill(name):
     loss = lambda params: sum((leaf**2).sum() for leaf in jax.tree.leaves(params))
     state, first = optimizer.init(params), loss(params)
     for _ in range(30):
-        updates, state = optimizer.update(jax.grad(loss)(params), state, params)
+        with jax.numpy_dtype_promotion("standard"):
+            updates, state = optimizer.update(jax.grad(loss)(params), state, params)
         params = optax.apply_updates(params, updates)
     assert loss(params) < 0.5 * first

@@ -24,6 +24,18 @@ WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
 """Settings that don't change what is learnt, but where that is done and what is seen of it."""
 
 
+def needed() -> tuple[Any, Any]:
+    """What writes and reads checkpoints.
+
+    Raises:
+      InputError: orbax-checkpoint isn't installed.
+    """
+    with extra():
+        import orbax.checkpoint as ocp
+        from orbax.checkpoint import checkpoint_managers
+    return ocp, checkpoint_managers
+
+
 class Checkpoint(NamedTuple):
     """A state that is read back."""
 
@@ -46,9 +58,7 @@ class Checkpoints:
         Raises:
           InputError: orbax-checkpoint isn't installed; no permission, no room.
         """
-        with extra():
-            import orbax.checkpoint as ocp
-            from orbax.checkpoint import checkpoint_managers as policies
+        ocp, policies = needed()
         self._ocp, self._learning = ocp, learning(config)
         self.path = run_dir / FOLDER
         me = jax.process_index()

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 
 from jaxcnn import lenet
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.checkpoint import Checkpoints
+from jaxcnn.train.checkpoint import Checkpoints, needed
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split, load, put_aside
 from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
@@ -164,6 +164,7 @@ class Keeping:
         self.watchers: list[Watcher] = []
         self.path = config.run_dir or Path()
         self._closing: list[Callable[[], None]] = []
+        needed()  # before there is a folder
         if self._leads or resume:
             self._record = RunDirectory(config, resume=resume)
             self.path = self._record.path
