@@ -54,7 +54,7 @@ def main() -> None:
         environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": f"{folder}/cache"}
         whole, start = Path(folder) / "whole", time.monotonic()
         subprocess.run([*PROGRAM, *SETTINGS, "--run-dir", str(whole)], env=environment, check=True, capture_output=True)
-        longest, done, runs = 1.2 * (time.monotonic() - start), 0, 0
+        longest, done, runs = 0.5 * (time.monotonic() - start), 0, 0
         while done < arguments.kills:
             cut = Path(folder) / "cut"
             done += killed_run(cut, arguments.kills - done, longest, environment)

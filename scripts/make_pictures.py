@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import termios
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -19,8 +20,8 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 def in_a_terminal(command) -> str:
     """What a command prints where it finds a terminal."""
     reader, writer = pty.openpty()
-    environment = os.environ | {"COLUMNS": str(COLUMNS), "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, stdout=writer, stderr=writer, env=environment, cwd=ROOT) as process:
+    termios.tcsetwinsize(writer, (24, COLUMNS))
+    with subprocess.Popen(command, stdout=writer, stderr=writer, cwd=ROOT) as process:
         os.close(writer)
         seen = b""
         while True:
@@ -42,7 +43,7 @@ def screen(text: str, bar_after: int) -> list[str]:
         bars[len(kept)] = next((part for part in reversed(passing) if "%|" in part), bars.get(len(kept), ""))
         if last.strip():
             kept.append(last)
-    bar = next(bars[number] for number in range(bar_after, len(kept)) if bars.get(number))
+    bar = next((bars[number] for number in range(bar_after, len(kept)) if bars.get(number)), "")
     return [*kept[:bar_after], bar]
 
 

@@ -83,6 +83,7 @@ const scrolling = (label, ...children) =>
 const whole = (number) => number.toLocaleString("en");
 const minus = (text) => text.replace("-", "\u2212");
 const fixed = (number, digits) => minus(Math.abs(number) < 0.5 * 10 ** -digits ? (0).toFixed(digits) : number.toFixed(digits));
-const short = (number) => minus(String(Number(number.toPrecision(4))));
+const short = (number) =>
+  minus(number !== 0 && Math.abs(number) < 1e-3 ? Number(number.toPrecision(3)).toExponential() : String(Number(number.toPrecision(4))));
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)}%`;
 const plural = (number, one, many = one + "s") => `${whole(number)} ${number === 1 ? one : many}`;
