@@ -1,12 +1,14 @@
 """Integers are exact modulo their dtype, half precisions accumulate in float32, and each result has its dtype."""
 
+from functools import partial
+
 import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, run
+from checks import assert_close, quick_jit, run, value_and_gradients
 
 import jaxcnn as jc
 
@@ -110,13 +112,18 @@ def test_half_means_do_not_overflow_in_their_sums():
 
 
 @CONTRACTIONS
-def test_half_is_within_one_rounding_of_float32(method):
+@pytest.mark.parametrize("stride", [1, 2])
+def test_half_is_within_one_rounding_of_float32(method, stride):
+    """The value, and the gradients in the map and in the kernel."""
     rng = np.random.default_rng(0)
     x, kernel = (jnp.array(rng.normal(size=shape), jnp.bfloat16) for shape in [(2, 3, 9, 9), (4, 3, 3, 3)])
-    exact = run(jc.conv, x.astype(jnp.float32), kernel.astype(jnp.float32))
-    np.testing.assert_allclose(
-        np.asarray(run(jc.conv, x, kernel, method=method), np.float32), exact, rtol=2**-8, atol=0
-    )  # fmt: skip
+    f = lambda args: jc.conv(*args, stride=stride, method=method)
+    cotangent = jnp.array(rng.normal(size=jax.eval_shape(f, (x, kernel)).shape), jnp.bfloat16)
+    half = quick_jit(partial(value_and_gradients, f))((x, kernel), cotangent)
+    exact = quick_jit(partial(value_and_gradients, f))(*jax.tree.map(jnp.float32, ((x, kernel), cotangent)))
+    assert {each.dtype for each in jax.tree.leaves(half)} == {jnp.dtype(jnp.bfloat16)}
+    for ours, oracle in zip(jax.tree.leaves(half), jax.tree.leaves(exact), strict=True):
+        np.testing.assert_allclose(np.asarray(ours, np.float32), oracle, rtol=2**-8, atol=1e-6)
 
 
 @REDUCTIONS

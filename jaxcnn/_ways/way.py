@@ -29,12 +29,18 @@ class Way(NamedTuple):
 def way(y: Face, x: Face | None = None, kernel: Face | None = None, **facts: Any) -> Way:
     """A way whose missing faces are JAX's transposes of the first."""
 
-    def transposed_in_x(cotangent: jax.Array, k: jax.Array, g: Geometry, **options: Any) -> jax.Array:
-        like = jax.ShapeDtypeStruct((cotangent.shape[0], k.shape[1], *g.size), options["dtype"])
-        return jax.linear_transpose(lambda x: y(x, k, g, **options), like)(cotangent)[0]  # type: ignore[no-any-return]
+    def transposed(f: Face, cotangent: jax.Array, shape: tuple[int, ...], dtype: Any) -> jax.Array:
+        adjoint = jax.linear_transpose(f, jax.ShapeDtypeStruct(shape, dtype))
+        return adjoint(cotangent.astype(dtype))[0]  # type: ignore[no-any-return]
 
-    def transposed_in_kernel(x: jax.Array, cotangent: jax.Array, g: Geometry, **options: Any) -> jax.Array:
-        like = jax.ShapeDtypeStruct((cotangent.shape[1], x.shape[1], *g.window), options["dtype"])
-        return jax.linear_transpose(lambda k: y(x, k, g, **options), like)(cotangent)[0]  # type: ignore[no-any-return]
+    def transposed_in_x(cotangent: jax.Array, k: jax.Array, g: Geometry, *, dtype: Any, **options: Any) -> jax.Array:
+        shape = (cotangent.shape[0], k.shape[1], *g.size)
+        return transposed(lambda x: y(x, k, g, dtype=dtype, **options), cotangent, shape, dtype)
+
+    def transposed_in_kernel(
+        x: jax.Array, cotangent: jax.Array, g: Geometry, *, dtype: Any, **options: Any
+    ) -> jax.Array:
+        shape = (cotangent.shape[1], x.shape[1], *g.window)
+        return transposed(lambda k: y(x, k, g, dtype=dtype, **options), cotangent, shape, dtype)
 
     return Way(y, x or transposed_in_x, kernel or transposed_in_kernel, **facts)

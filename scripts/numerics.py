@@ -1,0 +1,38 @@
+"""The largest errors against float64, of jaxcnn in each way beside lax: the tables of docs/numerics.md."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from _timing import headline, machine, table_head, table_row
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import rounding
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default="", help="layers and pools whose name has this in it")
+    parser.add_argument("--dtype", choices=rounding.DTYPES, action="append", help="all of them by default")
+    only, dtypes = (args := parser.parse_args()).only, args.dtype or rounding.DTYPES
+    print(headline(machine()))
+    beyond = []
+    for title, table in {"Layers": rounding.LAYERS, "Pools": rounding.POOLS}.items():
+        layers = {name: layer for name, layer in table.items() if only in name}
+        if not layers:
+            continue
+        parts = next(iter(layers.values())).parts
+        for dtype in dtypes:
+            for data in rounding.DATA:
+                print(f"\n{title}, {dtype}, {data} data\n\n{table_head('', *parts, 'beside lax in one layer')}")
+                over_all, beside = rounding.largest(layers, dtype, data)
+                for name, errors in over_all.items():
+                    print(table_row(name, *(f"{each:.1e}" for each in errors), f"{beside[name]:.2f}"), flush=True)
+                    ratios = map(rounding.beyond_lax, errors, over_all["lax"], [dtype] * len(errors))
+                    beyond += [(title, dtype, data, name, part) for part, r in zip(parts, ratios, strict=True) if r > 2]
+    print("\nMore than twice lax's largest error:")
+    print("\n".join("- " + ", ".join(each) for each in beyond) or "- none")
+
+
+if __name__ == "__main__":
+    main()
