@@ -137,6 +137,15 @@ def test_export_for_two_platforms():
         assert "stablehlo.convolution" not in on_cpu.mlir_module()
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "complex64"])
+def test_gradients_of_any_dtype_are_lowered_for_a_gpu(dtype):
+    with jax.enable_x64(True):
+        shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in [(2, 8, 9, 9), (8, 8, 3, 3)]]
+        gradients = jax.jit(lambda x, kernel: jax.vjp(dense, x, kernel)[1](dense(x, kernel)))
+        lowered = export.export(gradients, platforms=("cuda",))(*shapes)
+        assert {aval.dtype for aval in lowered.out_avals} == {jnp.dtype(dtype)}
+
+
 # One program on a mesh of devices ------------------------------------------------------------------------------------
 
 MESH = jax.sharding.Mesh(np.array(jax.devices("cpu")[:1]), ("data",))

@@ -16,7 +16,7 @@ class Way(NamedTuple):
     """Each face is called as `face(a, b, g, dtype=, precision=)`, where sums are kept in `dtype`."""
 
     y: Face  # the correlation
-    x: Face  # its adjoint in x, asked for only where the stride is above 1 (mirror.py): the transposed convolution
+    x: Face  # its adjoint in x, asked for only where the stride is above 1: the transposed convolution
     kernel: Face  # its adjoint in the kernel: the gradient for the kernel
     # How many cells `cells(face, g, in_channels, out_channels)` are laid out in between for each sample.
     cells: Callable[[str, Geometry, int, int], int] = lambda face, g, ins, outs: 0
