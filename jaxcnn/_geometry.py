@@ -154,6 +154,14 @@ class Geometry:
             axes.append(a._replace(size=a.out, low=low, high=a.size + a.span - 1 - a.out - low))
         return Geometry(tuple(axes))
 
+    def of_taps(self) -> "Geometry":
+        """A window for each tap, over the cells that it sees from one output to the next."""
+        axes = []
+        for a in self.axes:
+            high = (a.out - 1) * a.stride + a.span - a.size - a.low
+            axes.append(a._replace(window=a.out, stride=a.dilation, dilation=a.stride, high=high, ceil_mode=False))
+        return Geometry(tuple(axes))
+
 
 def geometry(
     function: str,

@@ -30,4 +30,9 @@ def correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, preci
     return jax.vmap(one_sample)(zero_pad(x, g.padding).astype(dtype))
 
 
-definition = way(correlate)
+def gather(x: jax.Array, y: jax.Array, g: Geometry, **options: Any) -> jax.Array:
+    """Each tap correlates what it sees with y, and the samples are summed: they are the channels here."""
+    return correlate(x.swapaxes(0, 1), y.swapaxes(0, 1), g.of_taps(), **options).swapaxes(0, 1)
+
+
+definition = way(correlate, kernel=gather)
