@@ -154,7 +154,9 @@ def picture_reader(folder: Path) -> Reader:
         b"P3 2 1 255\n1 2 3 4 5 6\n",
     ]
     doors = [predict, train, lambda content: predict(mended(content)), lambda content: train(mended(content))]
-    return Reader([seed for door in (0, 1) for seed in behind(door, *pngs, *others)] + behind(2, *pngs) + behind(3, *pngs), doors)
+    return Reader(
+        [seed for door in (0, 1) for seed in behind(door, *pngs, *others)] + behind(2, *pngs) + behind(3, *pngs), doors
+    )
 
 
 def mended(png: bytes) -> bytes:
@@ -233,13 +235,22 @@ def config_reader(folder: Path) -> Reader:
     values = [bytes([names.index(name)]) + json.dumps(value).encode() for name, value in json.loads(
         preset("synthetic").to_json()).items()]  # fmt: skip
     more = [bytes([names.index("clip")]) + value for value in (b"1e3", b"-0.5", b'"a"', b"[1]", b'{"a": true}')]
-    return Reader(behind(0, *(preset(name).to_json().encode() for name in PRESETS)) + behind(1, *values, *more), [read, setting])
+    return Reader(
+        behind(0, *(preset(name).to_json().encode() for name in PRESETS)) + behind(1, *values, *more), [read, setting]
+    )
 
 
 def metrics_reader(folder: Path) -> Reader:
     """0 the whole metrics.jsonl, 1 the line of an epoch in it."""
     config = Config(epochs=2, batch_size=50, run_dir=folder)
-    step = {"epoch": 1, "loss": 2.5, "accuracy": 0.1, "learning_rate": 0.003, "probabilities": [0.5, 0.5], "seconds": 0.1}
+    step = {
+        "epoch": 1,
+        "loss": 2.5,
+        "accuracy": 0.1,
+        "learning_rate": 0.003,
+        "probabilities": [0.5, 0.5],
+        "seconds": 0.1,
+    }
     steps = [json.dumps({"step": i} | step) for i in range(4)]
     epoch = {"epoch": 1, "steps": 2, "train_loss": 2.4, "test_loss": 2.0, "test_accuracy": 0.4, "seconds": 0.4}
     lines = [json.dumps(line) for line in (epoch, epoch | {"validation_loss": 1e-3}, epoch | {"steps": 4})]
