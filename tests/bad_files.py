@@ -80,7 +80,7 @@ class Reader(NamedTuple):
 
 
 def due(content: bytes) -> int:
-    """Bytes that may be allocated: deflate unpacks to 1032 times its size, and pixels become float32 a few times over."""
+    """Bytes that may be allocated: deflate unpacks to 1032 times its size, and pixels become a few arrays of float32."""
     return 2**24 + 2**14 * len(content)
 
 
@@ -110,7 +110,7 @@ def idx_reader(folder: Path) -> Reader:
 
 
 def picture_reader(folder: Path) -> Reader:
-    """0 what `predict` reads, 1 a file of the `folder` data, 2 and 3 the same with the sums of a PNG's chunks mended."""
+    """0 for `predict`, 1 for the `folder` data, 2 and 3 the same with the sums of a PNG's chunks mended."""
     classes = [folder / name for name in ("cat", "dog")]
     for name in classes:
         name.mkdir()
@@ -185,7 +185,7 @@ def npy(array) -> bytes:
 
 
 def npz_reader(folder: Path) -> Reader:
-    """0 the whole file, 1 and 2 its images, as they are and deflated, 3 the labels, 4 the classes, 5 the test images."""
+    """0 the whole file, 1 and 2 its images, stored and deflated, 3 the labels, 4 the classes, 5 the test images."""
     random = np.random.default_rng(0)
     images, labels = random.integers(256, size=(4, 3, 5), dtype=np.uint8), np.array([0, 1, 0, 1])
     odd = [images.astype(np.float16), np.asfortranarray(images), images[..., None], images[:, None, None]]

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-
 LONGEST = 600
 """Characters of a message."""
 

@@ -26,9 +26,9 @@ class Lock:
         >>> folder = Path(tempfile.mkdtemp())
         >>> Lock(folder).release()
         >>> lock = Lock(folder)
-        >>> Lock(folder)
+        >>> Lock(folder)  # doctest: +ELLIPSIS
         Traceback (most recent call last):
-        jaxcnn.train.errors.InputError: /tmp/... is in use by another process: wait for its end, or stop it
+        jaxcnn.train.errors.InputError: ... is in use by another process: wait for its end, or stop it
         >>> lock.release()
         """
         self._path = folder / NAME

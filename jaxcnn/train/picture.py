@@ -49,7 +49,7 @@ def read(path: Path) -> Pixels:
     return np.asarray(image, np.float32) / np.float32(255)
 
 
-def decode(path: Path, formats: Sequence[str], convert: Callable[[Any], Decoded]) -> Decoded:
+def decode(path: Path, formats: tuple[str, ...], convert: Callable[[Any], Decoded]) -> Decoded:
     """Decode a picture file with Pillow.
 
     Args:
