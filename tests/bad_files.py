@@ -1,7 +1,7 @@
 """Sound small files, what reads them, and what must hold of any other bytes in their place.
 
-The first byte of an input is a door: which file of several the others stand for, or how they are wrapped, so that damage
-gets past the checksums of gzip, PNG and zip. Shared by `scripts/fuzz_files.py` and `test_bad_files_are_refused.py`.
+The first byte of an input is a door: which file of several the others stand for, or how they are wrapped, so that
+damage gets past the checksums of gzip, PNG and zip. Shared by `scripts/fuzz_files.py` and `test_bad_files_are_refused.py`.
 """
 
 import gzip
@@ -14,6 +14,7 @@ import tracemalloc
 import zipfile
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
@@ -80,7 +81,7 @@ class Reader(NamedTuple):
 
 
 def due(content: bytes) -> int:
-    """Bytes that may be allocated: deflate unpacks to 1032 times its size, and pixels become a few arrays of float32."""
+    """Bytes that may be allocated: deflate unpacks to 1032 times its size, and that becomes a few float32 arrays."""
     return 2**24 + 2**14 * len(content)
 
 
@@ -260,7 +261,7 @@ def metrics_reader(folder: Path) -> Reader:
         records = read_metrics(folder)
         drawn = curves(*([record for record in records if name in record] for name in ("step", "steps")))
         json.dumps(drawn, allow_nan=False)
-        progress = RunDirectory(config, resume=True).go_on(make_plan(config, 100), 3, 0.0)
+        progress = RunDirectory(config, resume=True, leads=False).go_on(make_plan(config, 100), 3, 0.0)
         assert len(progress.losses) == 1
         assert all(np.isfinite([loss for loss, _ in progress.losses] + list(progress.validations)))
 
@@ -295,11 +296,13 @@ def params_reader(folder: Path) -> Reader:
 def checkpoint_reader(folder: Path) -> Reader:
     """A door for each file of a checkpoint."""
     config = Config(epochs=1)
-    state = new_state({"w": jnp.arange(6.0).reshape(2, 3)}, optax.adam(0.1), seed=1)
+    first = new_state({"w": jnp.arange(6.0).reshape(2, 3)}, optax.adam(0.1), seed=1)
+    last = replace(first, params={"w": first.params["w"] + 1}, step=first.step + 1)
     sound, damaged = folder / "sound", folder / "damaged"
     sound.mkdir()
     checkpoints = Checkpoints(sound, config)
-    checkpoints.save(state, 1.5, 0.25)
+    checkpoints.save(first, 1.5, 0.25)
+    checkpoints.save(last, 2.5, 0.5)
     checkpoints.close()
     files = sorted(path.relative_to(sound) for path in sound.rglob("*") if path.is_file())
 
@@ -310,13 +313,14 @@ def checkpoint_reader(folder: Path) -> Reader:
             (damaged / name).write_bytes(content)
             checkpoints = Checkpoints(damaged, config)
             try:
-                found = [checkpoints.restore(state), checkpoints.best(state)]
+                found = [checkpoints.restore(first), checkpoints.best(first)]
             finally:
                 checkpoints.close()
-            for one in found:
-                if one is not None:
-                    jax.tree.map(np.testing.assert_array_equal, one.state.params, state.params)
-                    assert np.isfinite(one.seconds)
+            for one in filter(None, found):
+                expected = (first, last)[one.steps]
+                assert int(one.state.step) == one.steps
+                np.testing.assert_array_equal(one.state.params["w"], expected.params["w"])
+                assert one.seconds >= 0
 
         return read
 

@@ -4,31 +4,34 @@ import errno
 import json
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
 
-def open_regular(path: Path) -> BinaryIO:
+@contextmanager
+def open_regular(path: Path) -> Iterator[BinaryIO]:
     """Open a file to read, but not a pipe or a device, which may never end.
 
     Args:
       path: the file.
 
-    Returns:
+    Yields:
       It, open for bytes.
 
     Raises:
       OSError: no such file, no permission, or no regular file.
 
-    >>> open_regular(Path("/dev/zero"))
+    >>> with open_regular(Path("/dev/zero")) as file:
+    ...     file.read()
     Traceback (most recent call last):
     OSError: [Errno 22] Not a regular file: '/dev/zero'
     """
-    file = open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK))
-    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-        file.close()
-        raise OSError(errno.EINVAL, "Not a regular file", str(path))
-    return file
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "Not a regular file", str(path))
+        yield file
 
 
 def read_text(path: Path) -> str:
