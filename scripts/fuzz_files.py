@@ -19,6 +19,8 @@ TESTS = Path(__file__).parent.parent / "tests"
 INSTRUMENTED = ["jaxcnn.train", "PIL", "gzip", "json", "numpy.lib", "orbax.checkpoint", "zipfile"]
 NAMES = ("idx", "picture", "npz", "config", "metrics", "params", "checkpoint")
 LONGEST = 4096
+HANG = 60
+"""Seconds by the clock, which a busy machine may take from a process; the law has 5 of its own time."""
 ROOM = 6 * 2**30
 """Address space that a process may add to what it has when it begins."""
 
@@ -56,7 +58,7 @@ def work(name: str, seconds: int, seed: int, corpus: Path, faults: Path) -> None
         (corpus / hashlib.sha1(content).hexdigest()).write_bytes(content)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
-    options = {"seed": seed, "max_total_time": seconds, "timeout": 5, "max_len": LONGEST, "print_final_stats": 1}
+    options = {"seed": seed, "max_total_time": seconds, "timeout": HANG, "max_len": LONGEST, "print_final_stats": 1}
     options |= {"artifact_prefix": f"{faults}/{name}-"}
     atheris.Setup([sys.argv[0], *(f"-{option}={value}" for option, value in options.items()), str(corpus)], one)
     atheris.Fuzz()

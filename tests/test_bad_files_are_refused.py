@@ -25,7 +25,19 @@ from jaxcnn.train.record import load_params, read_metrics
 
 FRESH = int(os.environ.get("JAXCNN_FUZZ_SEED") or random.randrange(2**32))
 EXAMPLES = {"checkpoint": 4, "picture": 60, "params": 30}
-ODD = [b"", b"\0", b"\xff" * 4, b"\x7f\xff\xff\xff", b"[" * 3000, b"NaN", b"-1", b"1e999", b'"\\ud800"', b"9" * 400, b"\n"]
+ODD = [
+    b"",
+    b"\0",
+    b"\xff" * 4,
+    b"\x7f\xff\xff\xff",
+    b"[" * 3000,
+    b"NaN",
+    b"-1",
+    b"1e999",
+    b'"\\ud800"',
+    b"9" * 400,
+    b"\n",
+]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,13 @@ from jaxcnn.train.lock import NAME, Lock
 from jaxcnn.train.record import RunDirectory
 
 ROOT = Path(__file__).parent.parent
-HOLD = "import sys, pathlib; from jaxcnn.train.lock import Lock; Lock(pathlib.Path(sys.argv[1])); print(1, flush=True); input()"
+HOLD = """
+import pathlib, sys
+from jaxcnn.train.lock import Lock
+lock = Lock(pathlib.Path(sys.argv[1]))
+print(1, flush=True)
+input()
+"""
 IN_USE = r"is in use by another process: wait for its end, or stop it"
 
 
