@@ -8,8 +8,10 @@ import json
 import os
 import random
 import struct
+import sys
 import zipfile
 import zlib
+from functools import cache
 
 import numpy as np
 import pytest
@@ -24,7 +26,7 @@ from jaxcnn.train.loop import make_plan
 from jaxcnn.train.record import load_params, read_metrics
 
 FRESH = int(os.environ.get("JAXCNN_FUZZ_SEED") or random.randrange(2**32))
-EXAMPLES = {"checkpoint": 4, "picture": 60, "params": 30}
+EXAMPLES = {"checkpoint": 2, "params": 15}
 ODD = [
     b"",
     b"\0",
@@ -42,14 +44,14 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def reader_named(tmp_path_factory):
-    made = {}
-
+    @cache
     def named(name):
-        if name not in made:
-            made[name] = READERS[name](tmp_path_factory.mktemp(name))
-            for content in made[name].seeds:
-                made[name](content)  # what is loaded once is no input's memory
-        return made[name]
+        reader = READERS[name](tmp_path_factory.mktemp(name))
+        # What is loaded once is no input's memory. What is fuzzed shall lie behind the first refusal, but seeds without
+        # a pixel, or of a part of an archive, are refused.
+        taken = [reader(content) for content in reader.seeds]
+        assert sum(taken) >= len(taken) / 2
+        return reader
 
     return named
 
@@ -75,18 +77,10 @@ def slice_of(reader, examples, **options):
 
 @pytest.mark.parametrize("name", READERS)
 def test_mutated_files(name, reader_named):
-    reader, examples = reader_named(name), EXAMPLES.get(name, 100)
+    reader, examples = reader_named(name), EXAMPLES.get(name, 35)
     slice_of(reader, examples, derandomize=True)()
-    print(f"JAXCNN_FUZZ_SEED={FRESH}")
+    sys.stdout.write(f"JAXCNN_FUZZ_SEED={FRESH}\n")
     seed(FRESH)(slice_of(reader, examples))()
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_the_seeds_are_taken(name, reader_named):
-    """So that what is fuzzed lies behind the first refusal; those without a pixel or most of an archive are not."""
-    reader = reader_named(name)
-    taken = [reader(content) for content in reader.seeds]
-    assert sum(taken) >= len(taken) / 2
 
 
 def test_the_law_finds_what_breaks_it(reader_named):
@@ -127,6 +121,7 @@ def member_of_params(content):
     return packed(zipfile.ZIP_STORED, conv1__kernel=content)
 
 
+DEFLATED = packed(zipfile.ZIP_DEFLATED, a=npy(np.zeros(99)))
 FOUND = {
     "picture": behind(0, png_of_a_gigabyte()) + behind(1, png_of_a_gigabyte()),
     "config": behind(
@@ -163,16 +158,23 @@ FOUND = {
         member_of_params(npy(np.zeros(3))),
         member_of_params(npy(np.zeros((6, 1, 5, 5), np.float32))),
         member_of_params(npy(np.zeros(3)).replace(b"}", b" ")),
-        packed(zipfile.ZIP_DEFLATED, a=bytes(99)).replace(packed(zipfile.ZIP_DEFLATED, a=bytes(99))[35:40], b"\xff" * 5),
-        packed(zipfile.ZIP_STORED, a=b"").replace(b"PK\3\4\x14", b"PK\3\4\xeb").replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xeb"),
-    ) + behind(3, b"[", b"[]", b"[" * 10**5, b'{"image": [1, 1e999, 9], "classes": []}', b'{"image": "ab", "classes": "ab"}'),
+        DEFLATED.replace(DEFLATED[35:40], b"\xff" * 5),
+        DEFLATED.replace(b"PK\1\2\x14\3\x14", b"PK\1\2\x14\3\xeb"),  # of a later version of zip
+    ) + behind(
+        3,
+        b"[",
+        b"[]",
+        b"[" * 10**5,
+        b'{"image": [1, 1e999, 9], "classes": ["a", "b"]}',
+        b'{"image": "ab", "classes": "ab"}',
+    ),
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("name", "content"), [(name, content) for name, contents in FOUND.items() for content in contents],
-                         ids=lambda value: value if isinstance(value, str) else repr(value[:12]))  # fmt: skip
-def test_what_the_fuzzer_found(name, content, reader_named):
-    assert not reader_named(name)(content)
+@pytest.mark.parametrize("name", FOUND)
+def test_what_the_fuzzer_found(name, reader_named):
+    for content in FOUND[name]:
+        assert not reader_named(name)(content), content[:200]
 
 
 def test_more_steps_than_can_be_counted():
