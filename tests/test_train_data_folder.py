@@ -11,6 +11,7 @@ import pytest
 from jaxcnn.train import Config, InputError, load, run
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.data import folder as folder_files
+from jaxcnn.train.picture import decode
 
 Image = pytest.importorskip("PIL.Image")
 SIDES = (32, 40)
@@ -143,7 +144,7 @@ def test_a_photo_that_lies_on_its_side_is_set_upright(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # a quarter turn clockwise shows it upright
     save(tmp_path / "photo.png", ramp, exif=exif)
-    seen = folder_files._read(tmp_path / "photo.png")
+    seen = decode(tmp_path / "photo.png", folder_files.FORMATS, np.asarray)
     np.testing.assert_array_equal(seen, np.rot90(ramp, -1))
 
 
