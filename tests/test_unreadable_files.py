@@ -52,7 +52,7 @@ def test_what_may_not_be_read(name, whole, tmp_path):
     mode = (copy / name).stat().st_mode
     (copy / name).chmod(0)
     command = [*WITHOUT, sys.executable, "-c", COMMANDS, str(copy)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     (copy / name).chmod(mode)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
@@ -69,7 +69,7 @@ def test_where_nothing_may_be_written(whole, tmp_path):
     copy = shutil.copytree(whole, tmp_path / "run")
     copy.chmod(0o500)
     command = [*WITHOUT, sys.executable, "-c", COMMANDS, str(copy)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
     copy.chmod(0o700)
     evaluate, report, train = done.stdout.splitlines()
     assert "can't be locked (Permission denied)" in train
