@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+from contextlib import closing
 from pathlib import Path
 
 import jax
@@ -18,6 +19,12 @@ STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)
 EPOCH = EpochReport(
     1, 3, 0.25, 0.002, Evaluation(loss=0.5, correct=9, count=10), None, seconds=1.23456, images_per_second=99.96
 )
+
+
+def opened(config):
+    """A record whose folder is free for others again."""
+    with closing(RunDirectory(config)) as record:
+        return record
 
 
 def test_a_file_is_replaced_whole(tmp_path):
@@ -44,7 +51,7 @@ def test_nothing_half_written_is_left_where_the_disk_is_full(tmp_path, monkeypat
 
 
 def test_a_record_of_a_run(tmp_path):
-    record = RunDirectory(Config(run_dir=tmp_path / "deep" / "run"))
+    record = opened(Config(run_dir=tmp_path / "deep" / "run"))
     assert json.loads((record.path / "config.json").read_text())["run_dir"] == str(record.path)
     record.step(STEP)
     record.epoch(EPOCH)
@@ -72,7 +79,7 @@ def test_a_record_of_a_run(tmp_path):
 
 
 def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path):
-    record = RunDirectory(Config(run_dir=tmp_path))
+    record = opened(Config(run_dir=tmp_path))
     for _ in range(250):
         record.step(STEP)
     assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 200
@@ -94,5 +101,5 @@ def test_a_folder_that_can_t_be_made(tmp_path):
 def test_runs_that_begin_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda _: "now")
-    paths = [RunDirectory(Config()).path for _ in range(3)]
+    paths = [opened(Config()).path for _ in range(3)]
     assert paths == [Path("runs") / name for name in ("mlxtend-now", "mlxtend-now-2", "mlxtend-now-3")]

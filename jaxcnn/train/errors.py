@@ -1,11 +1,24 @@
-"""What a user can mend, and how it is said: one exception, one or two lines, no traceback."""
+"""What a user can mend, and how it is said: one exception, one line, no traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+LONGEST = 600
+"""Characters of a message."""
+
 
 class InputError(ValueError):
-    """Something that the user gave or has can't be used; the message says what to do about it."""
+    """Something that the user gave or has can't be used; the message says what to do about it.
+
+    It is one line, whatever a damaged file puts into it.
+
+    >>> str(InputError("label\\n7"))
+    'label\\\\n7'
+    """
+
+    def __str__(self) -> str:
+        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+        return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 4 :]}"
 
 
 @contextmanager

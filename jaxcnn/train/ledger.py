@@ -156,9 +156,11 @@ class Ledger:
         """Tell of an epoch, all of whose steps are settled, and open the next.
 
         Raises:
-          InputError: a test loss that isn't finite.
+          InputError: a loss that isn't finite.
         """
-        self._check_finite((validation or test).loss, self.steps - 1)
+        for measured in (validation, test):
+            if measured is not None:
+                self._check_finite(measured.loss, self.steps - 1)
         report = EpochReport(
             epoch=self._epoch,
             steps=self.steps,

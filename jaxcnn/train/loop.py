@@ -7,8 +7,9 @@ from itertools import count, islice, takewhile
 from typing import Any
 
 from jaxcnn.train.batches import batches, epoch_order
-from jaxcnn.train.config import Config
+from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.data import Data, Split
+from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.ledger import BEGINNING, Ledger, Progress, Watcher
 from jaxcnn.train.step import Metrics, State
@@ -34,12 +35,17 @@ class Plan:
 def make_plan(config: Config, samples: int) -> Plan:
     """Count the steps of a run over so many training samples.
 
+    Raises:
+      InputError: too many.
+
     >>> make_plan(Config(epochs=2, batch_size=100), 250)
     Plan(samples=250, batch_size=100, steps_per_epoch=3, steps=6, epochs=2)
     """
     batch_size = min(config.batch_size or samples, samples)
     steps_per_epoch = math.ceil(samples / batch_size)
     steps = config.steps or (config.epochs or 0) * steps_per_epoch
+    if steps >= MOST:
+        raise InputError(f"--epochs {config.epochs}: {steps} steps are too many to count: give fewer")
     return Plan(samples, batch_size, steps_per_epoch, steps, math.ceil(steps / steps_per_epoch))
 
 

@@ -1,18 +1,21 @@
 """A picture file to the network's input: what MNIST's makers did to their scans, done to any picture."""
 
+import io
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.files import open_regular
 
 Pixels = NDArray[np.float32]
+Decoded = TypeVar("Decoded")
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "PPM")
 LONGEST = 1024  # finer than any network here sees
@@ -41,24 +44,42 @@ def read(path: Path) -> Pixels:
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/seven.png can't be read: No such file or directory
     """
+    image = decode(path, FORMATS, _on_white)
+    image.thumbnail((LONGEST, LONGEST))
+    return np.asarray(image, np.float32) / np.float32(255)
+
+
+def decode(path: Path, formats: tuple[str, ...], convert: Callable[[Any], Decoded]) -> Decoded:
+    """Decode a picture file with Pillow.
+
+    Args:
+      path: the file; of an animation the first picture counts.
+      formats: those that are taken, as Pillow calls them.
+      convert: makes what is wanted of the Pillow image, which is turned as its EXIF says.
+
+    Returns:
+      What `convert` does.
+
+    Raises:
+      InputError: no such file, none of these formats, a damaged one, one of more pixels than Pillow takes for honest.
+    """
     with extra():
         from PIL import Image, ImageOps, UnidentifiedImageError
     bombs = Image.DecompressionBombError, Image.DecompressionBombWarning
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), open_regular(path) as file:
             warnings.simplefilter("ignore")  # of damaged EXIF data and the like, where the pixels are whole
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
-                image = _on_white(ImageOps.exif_transpose(file))
+            # From memory: where a chunk claims a gigabyte, reading from a file would allocate it.
+            with Image.open(io.BytesIO(file.read()), formats=formats) as image:
+                return convert(ImageOps.exif_transpose(image))
     except bombs as error:
         raise InputError(f"{path} unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels: shrink it first") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no picture: give a file of {', '.join(FORMATS[:-1])} or {FORMATS[-1]}") from error
+        raise InputError(f"{path} is no picture: give a file of {', '.join(formats[:-1])} or {formats[-1]}") from error
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error) as error:
         reason = getattr(error, "strerror", None) or f"it is damaged ({error})"
         raise InputError(f"{path} can't be read: {reason}") from error
-    image.thumbnail((LONGEST, LONGEST))
-    return np.asarray(image, np.float32) / np.float32(255)
 
 
 def _on_white(image: Any) -> Any:

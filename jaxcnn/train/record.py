@@ -3,8 +3,8 @@
 import io
 import json
 import os
+import sys
 import time
-import zipfile
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -14,11 +14,15 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxcnn.train.config import Config
+from jaxcnn.train.arrays import read_npz
+from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.files import parse_json, read_text
 from jaxcnn.train.ledger import EpochReport, Progress, StepReport
+from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
+from jaxcnn.train.model import initial_params
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
@@ -67,22 +71,32 @@ class RunDirectory:
     the same four of the validation where there is one; but for the last two, a seed decides them to the last bit.
     """
 
-    def __init__(self, config: Config, *, resume: bool = False) -> None:
+    def __init__(self, config: Config, *, resume: bool = False, leads: bool = True) -> None:
         """Make the folder and write config.json, or read back what is there.
+
+        Until it is closed, or this process ends, no other process writes into the folder.
 
         Args:
           config: of the run; its run_dir is made if need be and must be empty.
           resume: it is the folder of the run, which goes on; config.json stays as it is.
+          leads: whether this process writes; of a run of several the others only read.
 
         Raises:
-          InputError: the folder can't be made, or holds something; there is none to go on with.
+          InputError: the folder can't be made, holds something, or is in use by another process.
         """
         self._records: list[dict[str, Any]] = []
+        self._lock: Lock | None = None
         if resume:
             self.path = config.run_dir or Path()
+            self._lock = Lock(self.path) if leads else None
             return
-        self.path = _folder(config)
+        self.path, self._lock = _folder(config)
         write_whole(self.path / "config.json", config.to_json().encode())
+
+    def close(self) -> None:
+        """Let another process write into the folder."""
+        if self._lock is not None:
+            self._lock.release()
 
     def save_data(self, image: Sequence[int], classes: Sequence[str]) -> None:
         """Write data.json: all that a reader of the parameters must know of the data.
@@ -191,12 +205,26 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     """
     path = run_dir / METRICS
     try:
-        records: list[dict[str, Any]] = [json.loads(line) for line in path.read_text().splitlines()]
-        if not all("step" in record or {"steps", "test_loss"} <= record.keys() for record in records):
+        records: list[dict[str, Any]] = [parse_json(line) for line in read_text(path).splitlines()]
+        if not all(map(_is_record, records)):
             raise ValueError("a line is no record")
-    except (OSError, ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} can't be read ({reason}): it is damaged, or no run's") from error
     return records
+
+
+def _is_record(found: Any) -> bool:
+    """Whether a line is of a step or of an epoch: what counts them is whole, and all else finite."""
+    if not isinstance(found, dict) or not ({"step", "loss"} <= found.keys() or {"steps", "test_loss"} <= found.keys()):
+        return False
+    counts = [value for name, value in found.items() if name in ("step", "steps", "epoch")]
+    numbers = [number for value in found.values() for number in (value if isinstance(value, list) else [value])]
+    return all(type(value) is int for value in counts) and all(map(_is_finite, numbers))
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) <= sys.float_info.max
 
 
 def read_config(run_dir: Path) -> Config:
@@ -206,27 +234,31 @@ def read_config(run_dir: Path) -> Config:
       InputError: no run directory, a damaged config.json.
     """
     path = run_dir / "config.json"
-    if not path.is_file():
-        raise InputError(f"{run_dir} is no run directory: it has no config.json")
     try:
-        return replace(Config.from_json(path.read_text()), run_dir=run_dir)
+        config = replace(Config.from_json(read_text(path)), run_dir=run_dir)
+        config.check()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{run_dir} is no run directory: it has no config.json") from error
     except (OSError, ValueError) as error:
         raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
+    return config
 
 
-def _folder(config: Config) -> Path:
+def _folder(config: Config) -> tuple[Path, Lock]:
     """Make the folder of a run: the one that was asked for, or a new one named after the data set and the time."""
     path = config.run_dir or RUNS / f"{config.data}-{time.strftime('%Y%m%d-%H%M%S')}"
     try:
         if config.run_dir is None:
-            return _unused(path)
+            path = _unused(path)
         path.mkdir(parents=True, exist_ok=True)
+        lock = Lock(path)
         occupied = any(not file.name.startswith(".") for file in path.iterdir())  # a killed run leaves no more
     except OSError as error:
         raise InputError(f"{path} can't be made ({error.strerror}): choose another --run-dir") from error
     if occupied:
+        lock.release()
         raise InputError(f"--run-dir {path} isn't empty: choose a new folder, or go on with its run by --resume {path}")
-    return path
+    return path, lock
 
 
 def _unused(path: Path) -> Path:
@@ -250,13 +282,41 @@ def load_params(path: Path) -> dict[str, Any]:
 
     Returns:
       {"conv1": {"kernel": ..., "bias": ...}, ...} of NumPy arrays, as `lenet.apply` takes them.
+
+    Raises:
+      InputError: no such file, or a damaged one.
     """
     params: dict[str, Any] = {}
-    with np.load(path, allow_pickle=False) as arrays:
-        for name, array in arrays.items():
+    try:
+        for name, array in read_npz(path).items():
             layer, _, leaf = name.partition("/")
             params.setdefault(layer, {})[leaf] = array
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
     return params
+
+
+def _load_facts(path: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The shape of an image and the names of the classes, of data.json."""
+    try:
+        facts = parse_json(read_text(path))
+        image, classes = facts["image"], facts["classes"]
+        if not all(type(side) is int and 0 < side < MOST for side in image):
+            raise ValueError(f"no image has the shape {image}")
+        if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
+            raise ValueError("classes are no names")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
+    return tuple(image), tuple(classes)
+
+
+def _check_fit(path: Path, params: dict[str, Any], config: Config, image: tuple[int, ...], classes: int) -> None:
+    """Refuse parameters of another network than a run's."""
+    expected = jax.eval_shape(lambda: initial_params(config, image, classes))
+    shapes = [{jax.tree_util.keystr(at): (leaf.shape, leaf.dtype) for at, leaf in
+               jax.tree_util.tree_leaves_with_path(tree)} for tree in (params, expected)]  # fmt: skip
+    if shapes[0] != shapes[1]:
+        raise InputError(f"{path} holds other parameters than its run's, of {image} images: it is damaged")
 
 
 class Run(NamedTuple):
@@ -290,12 +350,10 @@ def open_run(path: Path) -> Run:
     jaxcnn.train.errors.InputError: /nowhere is no run directory: it has no config.json
     """
     config = read_config(path)
-    if not (path / "params.npz").is_file():
+    file = path / "params.npz"
+    if not file.is_file():
         raise InputError(f"{path} has no params.npz yet: finish it with train --resume {path}")
-    try:
-        facts = json.loads((path / "data.json").read_text())
-        image, classes = tuple(map(int, facts["image"])), tuple(map(str, facts["classes"]))
-        params = load_params(path / "params.npz")
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
+    image, classes = _load_facts(path / "data.json")
+    params = load_params(file)
+    _check_fit(file, params, config, image, len(classes))
     return Run(path, config, params, image, classes)

@@ -1,7 +1,7 @@
 """A whole run: settings and data in, a trained model and its record out."""
 
 import time
-from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -163,19 +163,22 @@ class Keeping:
         self._leads, self._audience = jax.process_index() == 0, audience
         self.watchers: list[Watcher] = []
         self.path = config.run_dir or Path()
-        self._closing: list[Callable[[], None]] = []
         needed()  # before there is a folder
-        if self._leads or resume:
-            self._record = RunDirectory(config, resume=resume)
-            self.path = self._record.path
-            self._checkpoints = Checkpoints(self.path, config)
-        if self._leads:
-            self.watchers = [self._record, audience]
-            self._closing = [self._checkpoints.close]
-            beside: list[TensorBoard | Trace] = [TensorBoard(self.path)] if config.tensorboard else []
-            beside += [Trace(config.profile)] if config.profile is not None else []
-            self.watchers += beside
-            self._closing += [one.close for one in beside]
+        with ExitStack() as closing:
+            if self._leads or resume:
+                self._record = RunDirectory(config, resume=resume, leads=self._leads)
+                closing.callback(self._record.close)
+                self.path = self._record.path
+                self._checkpoints = Checkpoints(self.path, config)
+            if self._leads:
+                self.watchers = [self._record, audience]
+                closing.callback(self._checkpoints.close)
+                beside: list[TensorBoard | Trace] = [TensorBoard(self.path)] if config.tensorboard else []
+                beside += [Trace(config.profile)] if config.profile is not None else []
+                self.watchers += beside
+                for one in beside:
+                    closing.callback(one.close)
+            self._closing = closing.pop_all()
 
     def __enter__(self) -> Self:
         return self
@@ -186,13 +189,12 @@ class Keeping:
         if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
             reason = str(error).splitlines()[0][:80]
             leave(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
-        for close in self._closing:
-            close()
+        self._closing.close()
 
     def start(self, start: Start) -> None:
         """Write what is known of the data, and tell the audience of the start."""
         if self._leads:
-            self._closing.insert(0, self._record.save_metrics)  # not before it holds what was there
+            self._closing.callback(self._record.save_metrics)  # not before it holds what was there
             self._record.save_data(start.data.train.images.shape[1:], start.data.classes)
             self._audience.start(start)
 

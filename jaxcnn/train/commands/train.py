@@ -11,6 +11,7 @@ from jaxcnn.train.checkpoint import PLACE, learning
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.config import Config, preset
 from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.files import read_text
 from jaxcnn.train.record import read_config
 from jaxcnn.train.training import run
 
@@ -112,7 +113,7 @@ def parse(arguments: Sequence[str]) -> Line:
 
 def _config_file(path: Path) -> Config:
     try:
-        return Config.from_json(path.read_text())
+        return Config.from_json(read_text(path))
     except (OSError, ValueError) as error:
         raise InputError(f"--config {path} can't be read ({error}): give the config.json of a run") from error
 

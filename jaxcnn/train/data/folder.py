@@ -1,6 +1,5 @@
 """A folder of pictures, in one subfolder for each class."""
 
-import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train.data.split import Data, Split, divided
-from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.errors import InputError
+from jaxcnn.train.picture import decode
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 GREY = ("1", "L", "LA")
@@ -104,30 +104,12 @@ def _pictures(folder: Path, classes: tuple[str, ...]) -> list[Picture]:
         for path, is_folder in paths.items():
             if is_folder:
                 raise InputError(f"{path} is a folder inside a class: put its pictures beside it, and take it away")
-            pictures.append(Picture(path, _read(path), label))
+            pictures.append(Picture(path, decode(path, FORMATS, _values), label))
     return pictures
 
 
-def _read(path: Path) -> NDArray[Any]:
-    """The first frame of a picture, upright, on white."""
-    with extra():
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # what Pillow only grumbles about is readable
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path, formats=FORMATS) as file:
-                return _values(ImageOps.exif_transpose(file))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise InputError(f"{path} is too large a picture ({error}): make it smaller") from error
-    except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no PNG, JPEG, BMP or GIF: take it away") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise InputError(f"{path} can't be read as a picture ({error}): mend it, or take it away") from error
-
-
 def _values(picture: Any) -> NDArray[Any]:
-    """The values of a Pillow image: (rows, columns) if its mode is a grey one, else (rows, columns, 3)."""
+    """The values of a Pillow image, on white: (rows, columns) if its mode is a grey one, else (rows, columns, 3)."""
     from PIL import Image
 
     grey = picture.mode in GREY

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train.errors import InputError
+from jaxcnn.train.files import open_regular
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
@@ -66,7 +67,7 @@ def read(path: Path, rank: int) -> NDArray[np.uint8]:
     Source: http://yann.lecun.com/exdb/mnist, "The IDX file format".
     """
     try:
-        with path.open("rb") as raw:
+        with open_regular(path) as raw:
             zipped = raw.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             raw.seek(0)
             with gzip.open(raw) if zipped else raw as file:

@@ -7,24 +7,17 @@ uint8 runs from 0 to 255 and is divided by 255; floating values are taken as the
 labels: (samples,) whole numbers from 0, or (samples, classes) rows of probabilities.
 """
 
-import math
-import tokenize
-import warnings
-import zipfile
-import zlib
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.data.split import Data, Split, divided, scaled
 from jaxcnn.train.errors import InputError
 
-BLOCK = 1 << 20
 CHANNELS = (1, 3, 4)
-METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-ENCRYPTED = 0x1
 NAMES = ("images", "labels", "test_images", "test_labels", "classes")
 
 
@@ -80,51 +73,15 @@ def load(path: Path | None) -> Data:
 def _read(path: Path) -> dict[str, NDArray[Any]]:
     """The arrays of `NAMES` that there are."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            return {name: _member(archive, members[name], path) for name in NAMES if name in members}
-    except InputError:
-        raise
+        arrays = read_npz(path, NAMES)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error}): give an .npz file by --data-file") from error
-    except (ValueError, EOFError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+    except ValueError as error:
         raise InputError(f"{path} is damaged, or no .npz file ({error}): save it again with np.savez") from error
-
-
-def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> NDArray[Any]:
-    if info.compress_type not in METHODS or info.flag_bits & ENCRYPTED:
-        raise InputError(f"{path}: {info.filename} is packed as NumPy never does: save it again with np.savez")
-    with archive.open(info) as file:
-        shape, fortran, dtype = _header(file, info.filename)
-        if dtype.hasobject:
-            raise InputError(f"{path}: {info.filename} holds Python objects: save an array of numbers or strings")
-        count = math.prod(shape) * dtype.itemsize
-        body = bytearray()
-        # A block at a time: what is allocated follows the bytes that are there, not what a damaged header promises.
-        while len(body) <= count and (block := file.read(BLOCK)):
-            body += block
-    if len(body) != count or min(shape, default=0) < 0:
-        raise InputError(
-            f"{path}: {info.filename} is damaged: its header promises {count} bytes, shape {shape}: save it again"
-        )
-    if not (shape and count):
-        raise InputError(f"{path}: {info.filename} has the shape {shape}: save an array of two or more samples")
-    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
-
-
-def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the first axis varies fastest, and type: what begins an .npy file."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old spellings, which mean the same
-            major, _ = np.lib.format.read_magic(file)
-            if major > 2:
-                raise ValueError(f"version {major}")
-            parse = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
-            return parse(file)
-    # NumPy evaluates the header's text as Python and lets that parser's errors through.
-    except (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{name} doesn't begin as an array does") from error
+    for name, array in arrays.items():
+        if not (array.ndim and array.size):
+            raise InputError(f"{path}: {name}.npy has the shape {array.shape}: save an array of two or more samples")
+    return arrays
 
 
 def _split(images: Array, labels: Array) -> Split:

@@ -14,7 +14,7 @@ from jaxcnn.train.batches import batches
 from jaxcnn.train.data import Data, Split, load
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
-from jaxcnn.train.record import Run
+from jaxcnn.train.record import Run, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
 
@@ -50,9 +50,10 @@ def facts_of(run: Run) -> Facts:
     >>> facts_of(Run(Path("/nowhere"), Config(), {}, (1, 28, 28), ("0", "1")))
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory):
-    the report needs the one that the run wrote
+    it is damaged, or no run's
     """
-    steps, epochs = read_metrics(run)
+    records = read_metrics(run.path)
+    steps, epochs = ([record for record in records if name in record] for name in ("step", "steps"))
     _check_finite(run)
     data = load(run.config)
     _check_same(run, data)
@@ -69,26 +70,6 @@ def facts_of(run: Run) -> Facts:
         "layers": layer_table(run.config, run.params, run.image),
         "explorer": explorer(run, split),
     }
-
-
-def read_metrics(run: Run) -> tuple[list[Facts], list[Facts]]:
-    """The lines of a run's metrics.jsonl.
-
-    Returns:
-      Those of its steps, and those of its epochs.
-
-    Raises:
-      InputError: an absent or damaged file.
-    """
-    path = run.path / "metrics.jsonl"
-    try:
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        steps = [line for line in lines if "step" in line]
-        epochs = [line for line in lines if "step" not in line and "steps" in line]
-    except (OSError, ValueError, TypeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(f"{path} can't be read ({reason}): the report needs the one that the run wrote") from error
-    return steps, epochs
 
 
 def _check_finite(run: Run) -> None:
@@ -125,7 +106,7 @@ def curves(steps: Sequence[Facts], epochs: Sequence[Facts]) -> dict[str, list[Fa
     """Loss and accuracy over the steps, as metrics.jsonl has them, at most 500 points a curve.
 
     Args:
-      steps, epochs: what `read_metrics` returns.
+      steps, epochs: lines of metrics.jsonl.
 
     Returns:
       {"loss", "accuracy"}, each a list of {"name", "points" [[steps done, value], ...]}; every number of an epoch

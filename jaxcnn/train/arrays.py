@@ -1,0 +1,78 @@
+"""Reading NumPy's .npz: nothing is unpickled, and what is allocated follows the bytes that are there."""
+
+import math
+import tokenize
+import warnings
+import zipfile
+import zlib
+from collections.abc import Container
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jaxcnn.train.files import open_regular
+
+BLOCK = 1 << 20
+METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+ENCRYPTED = 0x1
+
+
+def read_npz(path: Path, names: Container[str] | None = None) -> dict[str, NDArray[Any]]:
+    """Read the arrays of an .npz file.
+
+    Args:
+      path: the file.
+      names: those that are wanted; None is all.
+
+    Returns:
+      What there is of them.
+
+    Raises:
+      OSError: the file can't be opened or read.
+      ValueError: it is damaged, or none that NumPy writes of numbers and strings.
+
+    Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
+    """
+    try:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
+            members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+            return {name: _member(archive, info) for name, info in members.items() if names is None or name in names}
+    except (EOFError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
+        raise ValueError(str(error)) from error
+
+
+def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
+    name = info.filename
+    if info.compress_type not in METHODS or info.flag_bits & ENCRYPTED:
+        raise ValueError(f"{name} is packed as NumPy never does")
+    with archive.open(info) as file:
+        shape, fortran, dtype = _header(file, name)
+        if dtype.hasobject:
+            raise ValueError(f"{name} holds Python objects: save an array of numbers or strings")
+        count = math.prod(shape) * dtype.itemsize
+        body = bytearray()
+        # A block at a time: a damaged header may promise anything.
+        while len(body) <= count and (block := file.read(BLOCK)):
+            body += block
+    if len(body) != count or min(shape, default=0) < 0:
+        raise ValueError(f"{name} is damaged: its header promises {count} bytes, shape {shape}")
+    if not count:
+        return np.empty(shape, dtype)
+    return np.frombuffer(body, dtype).reshape(shape, order="F" if fortran else "C")
+
+
+def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether the first axis varies fastest, and type: what begins an .npy file."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old spellings, which mean the same
+            major, _ = np.lib.format.read_magic(file)
+            if major > 2:
+                raise ValueError(f"version {major}")
+            parse = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
+            return parse(file)
+    # NumPy evaluates the header's text as Python and lets that parser's errors through.
+    except (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError) as error:
+        raise ValueError(f"{name} doesn't begin as an array does") from error
