@@ -15,11 +15,20 @@ def to_rst(docstring: Iterable[str], links: Mapping[str, str]) -> list[str]:
 
     Args:
       docstring: its lines, without the indentation that all share.
-      links: the role that each name in backticks becomes; other names become code.
+      links: the full name of each function that a name in backticks links to; other names become code.
 
-    >>> to_rst(["Add.", "", "f(x) = x * 2", "", "Args:", "  x: (*lead,), as `f` takes it.", ""], {"f": "func"})
-    ['Add.', '', '.. code-block:: text', '', '   f(x) = x * 2', '', ':Arguments:', '   - ``x``: (\\\\*lead,), as \
-:func:`f` takes it.', '']
+    >>> docstring = ["Add.", "", "f(x) = x * 2", "", "Args:", "  x: (*lead,), as `f` takes it."]
+    >>> print("\\n".join(to_rst(docstring, {"f": "package.f"})))
+    Add.
+    <BLANKLINE>
+    .. code-block:: text
+       :class: formula
+    <BLANKLINE>
+       f(x) = x * 2
+    <BLANKLINE>
+    :Arguments:
+       - ``x``: (\\*lead,), as :py:func:`f <package.f>` takes it.
+    <BLANKLINE>
     """
     rst: list[str] = []
     in_front = True  # of the first section, where formulas stand
@@ -31,9 +40,9 @@ def to_rst(docstring: Iterable[str], links: Mapping[str, str]) -> list[str]:
         elif head.startswith(">>> "):
             rst += paragraph
         elif head.startswith("Source: "):
-            rst += _field("Source", [head.removeprefix("Source: "), *paragraph[1:]], links)
+            rst += _field("Source", [head.removeprefix("Source: "), *paragraph[1:]], {})  # others' names
         elif in_front and rst and not paragraph[-1].endswith((".", ":")):
-            rst += [".. code-block:: text", "", *(f"   {line}" for line in paragraph)]
+            rst += [".. code-block:: text", "   :class: formula", "", *(f"   {line}" for line in paragraph)]
         else:
             rst += _inline(paragraph, links)
         rst.append("")
@@ -73,7 +82,7 @@ def _inline(lines: list[str], links: Mapping[str, str]) -> list[str]:
 def _escaped(text: str, links: Mapping[str, str]) -> str:
     pieces = CODE.split(text)
     pieces[::2] = [re.sub(r"[\\*|]|_(?!\w)", r"\\\g<0>", prose) for prose in pieces[::2]]
-    pieces[1::2] = [f":{links[code]}:`{code}`" if code in links else f"``{code}``" for code in pieces[1::2]]
+    pieces[1::2] = [f":py:func:`{code} <{links[code]}>`" if code in links else f"``{code}``" for code in pieces[1::2]]
     return "".join(pieces)
 
 

@@ -4,12 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import drawing
 import jax.numpy as jnp
 import numpy as np
-from drawing import BLUE, GREEN, ORANGE, PALE
 
+import drawing
 import jaxcnn as jc
+from drawing import BLUE, GREEN, ORANGE, PALE
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 NAMES = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
@@ -57,7 +57,10 @@ def windows_on_an_axis(
     places = jnp.arange(-low, size + high)  # of the cells that windows may see, the map's own from 0 to size - 1
     seen = cells_seen(jnp.arange(len(places)), window, **options)
     out = jc.output_size(size, window, padding=(padding,), **options)
-    first, last = min(-low, 0), max(size + high, size, int(places[0]) + (out - 1) * stride + (window - 1) * dilation + 1)
+    first, last = (
+        min(-low, 0),
+        max(size + high, size, int(places[0]) + (out - 1) * stride + (window - 1) * dilation + 1),
+    )
     picture, axes = drawing.canvas(out + 2.6, LEFT + last - first)
     drawing.note(axes, (0.1, 0), _call(size, window, padding, out, options), align="left", size=11)
 
@@ -78,9 +81,7 @@ def windows_on_an_axis(
         for tap, cell in enumerate(taps):
             place = int(places[cell]) if cell >= 0 else start + tap * dilation
             real = 0 <= place < size
-            drawing.feature_map(
-                axes, [str(place + 1) if real else ""], (row, column(place)), real=[real], shade=False
-            )
+            drawing.feature_map(axes, [str(place + 1) if real else ""], (row, column(place)), real=[real], shade=False)
             drawing.window(axes, (row, column(place)), (1, 1), colour=BLUE if real else PALE)
     return picture
 
