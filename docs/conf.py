@@ -27,7 +27,7 @@ author = "the authors of jaxcnn"
 copyright = author
 version = release = jaxcnn.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathml"]
 exclude_patterns = ["_build", "_built", "**/.ipynb_checkpoints"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
@@ -38,6 +38,7 @@ autodoc_member_order = "bysource"
 add_module_names = add_function_parentheses = False
 docstring_links = {name: f"jaxcnn.{name}" for name in jaxcnn.__all__ if inspect.isfunction(getattr(jaxcnn, name))}
 
+html_math_renderer = "mathml"
 html_theme = "sphinx_book_theme"
 html_title = f"jaxcnn {version}"
 html_static_path = ["_static"]

@@ -89,8 +89,14 @@ def _escaped(text: str, links: Mapping[str, str]) -> str:
 def setup(app: Any) -> dict[str, Any]:
     app.add_config_value("docstring_links", {}, "env", dict)
     app.connect("autodoc-process-docstring", _process)
+    app.connect("autodoc-skip-member", _skip)
     return {"parallel_read_safe": True}
 
 
 def _process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     lines[:] = to_rst(lines, app.config.docstring_links)
+
+
+def _skip(app: Any, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
+    """Fields of a named tuple that have no text but Python's own."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
