@@ -13,6 +13,7 @@ import hashlib
 import importlib.metadata
 import importlib.util
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -26,6 +27,12 @@ from nbformat import NotebookNode
 DOCS = Path(__file__).parent
 LANGUAGES = ("en", "zh")
 SECONDS_A_CELL = 120
+
+# A browser shows the end of a source line as a space, which Chinese does not have between its characters, nor beside
+# its punctuation.
+_CHINESE = r"[\u2018-\u201d\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+_STOP, _WORD = r"[\u201d\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f]", "[A-Za-z`$*]"
+LINE_END_IN_CHINESE = re.compile(rf"(?<={_CHINESE})\n *(?={_CHINESE})|(?<={_STOP})\n *(?={_WORD})")
 
 
 class LessonError(Exception):
@@ -120,7 +127,9 @@ def _execute(lesson: Path, notebook: NotebookNode) -> None:
         notebook,
         timeout=SECONDS_A_CELL,
         kernel_name="python3",
+        extra_arguments=["--log-level=ERROR"],  # or each kernel warns that its socket is not encrypted
         record_timing=False,
+        coalesce_streams=True,
         resources={"metadata": {"path": str(DOCS)}},  # so that a lesson can import drawing
     )
     # The same numbers on each machine: no accelerator, and no message about one.
@@ -132,9 +141,12 @@ def _execute(lesson: Path, notebook: NotebookNode) -> None:
 
 
 def _in_language(notebook: NotebookNode, language: str) -> NotebookNode:
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code" or _language(cell) == language]
+    kept = [cell for cell in notebook.cells if cell.cell_type == "code" or _language(cell) == language]
     # Ids by number, so that the same lesson gives the same file.
-    cells = [NotebookNode(cell | {"id": f"cell-{number}"}) for number, cell in enumerate(cells)]
+    cells = [NotebookNode(cell | {"id": f"cell-{number}"}) for number, cell in enumerate(kept)]
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            cell.source = LINE_END_IN_CHINESE.sub("", cell.source)
     return NotebookNode(notebook | {"cells": cells})
 
 
