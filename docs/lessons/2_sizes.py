@@ -112,10 +112,10 @@ checked
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(6, 18)
+seen = lambda x, padding: jc.fold(jc.windows(x, (3, 3), padding=padding), x.shape, padding=padding)
+seen = jax.jit(seen, static_argnames="padding")
 for column, padding in ((0, "VALID"), (6.5, "SAME"), (13, "FULL")):
-    options = {"padding": padding}
-    seen = jax.jit(lambda x: jc.fold(jc.windows(x, (3, 3), **options), x.shape, **options))
-    drawing.feature_map(axes, seen(jnp.ones((5, 5))), (1, column), title=padding)
+    drawing.feature_map(axes, seen(jnp.ones((5, 5)), padding), (1, column), title=padding)
 picture
 
 # %% [markdown] lang="en"

@@ -184,14 +184,15 @@ assert faces == [105, 105, 105]  # 19 + 2 * 43
 # ## With a stride
 #
 # At stride $s$ the window at $(i, j)$ starts at $(si, sj)$, so $X_{i+a,\,j+b}$ becomes $X_{si+a,\,sj+b}$ in all three
-# readings. For the kernel's gradient that is a correlation whose kernel $C$ has its cells $s$ apart: *the stride of
-# the way forwards is the dilation of the way back.* For the map's gradient the kernels are laid down $s$ apart.
+# readings. For the kernel's gradient that is a correlation whose kernel $C$ has its cells $s$ apart:
+# *the stride of the way forwards is the dilation of the way back.* For the map's gradient the kernels are laid down
+# $s$ apart.
 
 # %% [markdown] lang="zh"
 # ## 有步幅的时候
 #
 # 步幅为 $s$ 时，$(i, j)$ 处的窗口从 $(si, sj)$ 开始，三种读法里的 $X_{i+a,\,j+b}$ 一律换成 $X_{si+a,\,sj+b}$。
-# 对卷积核的梯度来说，这是以 $C$ 为核的互相关，只是核里相邻两格隔着 $s$：*前向的步幅，就是反向的空洞（dilation）。*
+# 对卷积核的梯度来说，这是以 $C$ 为核的互相关，只是核里相邻两格隔着 $s$：*前向的步幅，就是反向的空洞*（dilation）。
 # 对特征图的梯度来说，则是每隔 $s$ 格铺下一个卷积核。
 
 # %%

@@ -181,6 +181,7 @@ runs = {rate: descend(theta_0, ten, rate, 1000) for rate in (0.03, 0.003)}
 print(f"{theta_0.size} parameters; entropy of the ten labels {bound:.2f}")
 for rate, (_, losses) in runs.items():
     rises = (np.diff(losses[-101:]) > 0).sum()
+    assert bound < losses[-1] < bound + 1
     print(f"rate {rate}: loss {losses[0]:.2f} at first, {losses[-1]:.3f} at last, rising in {rises} of the last 100")
 
 # %% tags=["hide-input"]
@@ -216,9 +217,9 @@ print(f"loss {loss(end, ten):.3f} = entropy {bound:.3f} + KL {kl:.3f}")
 # exactly two. Lesson 5 has prepared us: in a direction of curvature $\lambda$ one step multiplies the distance to the
 # valley's floor by $1 - \eta\lambda$, and that is a hop across the valley as soon as $\eta\lambda > 1$, a growing one
 # when $\eta > 2/\lambda$. There the kernel had two numbers and we drew the valley. Here there are sixty thousand, and
-# the matrix of second derivatives would have four billion entries. But we need only its largest eigenvalue, and for
-# that only products of the matrix with a vector: the derivative of the gradient along the vector, one `jax.jvp`.
-# Multiplying again and again turns any vector towards the steepest direction (power iteration).
+# the matrix of second derivatives would have nearly four billion entries. But we need only its largest eigenvalue,
+# and for that only products of the matrix with a vector: the derivative of the gradient along the vector, one
+# `jax.jvp`. Multiplying again and again turns any vector towards the steepest direction (power iteration).
 
 # %% [markdown] lang="zh"
 # ## 第二个谜：跳个不停
@@ -249,6 +250,7 @@ smooth = runs[0.003][0]
 curvature, _ = steepest(smooth, ten)
 border = 2 / curvature
 assert 0.003 < border < 0.03
+assert runs[0.03][1][-1] < runs[0.003][1][-1]
 print(f"where the run at 0.003 ends: curvature {curvature:.0f}, 2 / curvature = {border:.4f}")
 
 # %% [markdown] lang="en"
@@ -341,15 +343,33 @@ print("label    ", np.array(ten.targets[0]).round(4))
 # %% [markdown] lang="en"
 # ## The third puzzle: a hundred samples
 #
-# The loss is a *sum* over samples. With ten times as many, gradient and curvature are about ten times as large, and
-# the border $2/\lambda$ is ten times as low: the same rate is a step ten times as long. Walk from the first
-# parameters down the steepest way, once, and look at the loss for every length of that step:
+# The loss is a *sum* over samples. With ten times as many, one expects gradient and curvature to be ten times as
+# large, the border $2/\lambda$ ten times as low: the same rate is a step ten times as long. Let us measure both at
+# the first parameters, along the steepest way down:
+
 
 # %% [markdown] lang="zh"
 # ## 第三个谜：一百个样本
 #
-# 损失是对样本*求和*的。样本多十倍，梯度和曲率也大约大十倍，分界线 $2/\lambda$ 就低十倍；学习率不变，
-# 等于步子迈大了十倍。从初始参数出发，沿最陡的下坡方向只走一步，看看步长不同，损失各是多少：
+# 损失是对样本*求和*的。样本多十倍，梯度和曲率想来也大十倍，分界线 $2/\lambda$ 低十倍；学习率不变，
+# 等于步子迈大了十倍。在初始参数处，沿最陡的下坡方向，把两者都量一量：
+
+# %%
+for batch in (ten, hundred):
+    gradient = theta_0 - step(theta_0, batch, 1.0)[0]
+    length = jnp.linalg.norm(gradient)
+    curvature = gradient / length @ hessian_times(theta_0, gradient / length, batch)
+    print(
+        f"{len(batch.images):3} samples: gradient {length:.0f}, curvature {curvature:.0f}, border {2 / curvature:.4f}"
+    )
+
+# %% [markdown] lang="en"
+# Ten times is the right order: a little less for the gradient, more for the curvature, since the hundred are other
+# images and not ten copies of each. Now walk that way, once, and look at the loss for every length of the step:
+
+# %% [markdown] lang="zh"
+# 十倍，数量级是对的：梯度不到一些，曲率超出一些，因为那是一百张不同的图像，而不是每张抄十份。
+# 现在就朝那个方向只走一步，看看步长不同，损失各是多少：
 
 # %%
 lengths = np.geomspace(1e-4, 0.3, 25)
@@ -372,11 +392,11 @@ picture
 
 # %% [markdown] lang="en"
 # Dotted is the loss before the step. For ten samples 0.03 still leads down. For a hundred the whole curve has moved
-# to the left: 0.003 leads down, 0.03 leads high up the opposite wall. And there the next gradient is larger still:
+# to the left: 0.003 leads down, 0.03 leads high up the opposite wall. And the steps that follow are no better:
 
 # %% [markdown] lang="zh"
 # 虚线是走之前的损失。十个样本时，0.03 还是往下走的；一百个样本时，整条曲线移到了左边：0.003 往下走，
-# 0.03 却一步迈上了对面的高坡。到了那里，下一步的梯度更大：
+# 0.03 却一步迈上了对面的高坡。再走下去也好不了：
 
 # %%
 bound = float(entropy(hundred.targets, reduction="sum"))

@@ -59,8 +59,8 @@ print(f"together: {parameters:,} parameters, {arithmetic:,} multiply-adds an ima
 
 # %% [markdown] lang="en"
 # Two columns, two stories. The parameters sit in the dense layers: the first of them holds nearly four fifths. The
-# arithmetic sits in the two convolutions, which hold few numbers and use each of them hundreds of times, once at
-# every position. That is what sharing a kernel buys.
+# arithmetic sits in the two convolutions, which hold few numbers and use each of them a hundred times or more, once
+# at every position. That is what sharing a kernel buys.
 
 # %% [markdown] lang="zh"
 # 两列数字，两个故事。参数集中在全连接层，光是第一个全连接层就占了将近五分之四；运算集中在两个卷积层，它们的参数很少，
@@ -108,8 +108,8 @@ params = state.params
 assert test.accuracy > 0.94
 
 # %% [markdown] lang="en"
-# Twenty-five epochs instead of five give a little over 97%, and random shifts and rotations over 98%; both are one
-# option of `scripts/train_lenet.py`. We stay with the quick one.
+# With more epochs, and with images that are shifted and turned a little each time, it gets better still: the README
+# has a table of what `scripts/train_lenet.py` reaches. We stay with the quick one.
 #
 # ## The filters, before and after
 #
@@ -117,8 +117,8 @@ assert test.accuracy > 0.94
 # training has made of it:
 
 # %% [markdown] lang="zh"
-# 训练 25 轮而不是 5 轮，正确率稍高于 97%；再加上随机平移和旋转，可以超过 98%：
-# 在 `scripts/train_lenet.py` 里都只是一个选项的事。这里用这个快的就够了。
+# 多训练几轮，每次再把图像随机平移、旋转一点，还能更好：`scripts/train_lenet.py` 能做到多少，README 里有表。
+# 这里用这个快的就够了。
 #
 # ## 训练前后的卷积核
 #
@@ -266,8 +266,8 @@ picture
 # Sort the held-out images by the probability given to their true class, and look at those that got least:
 
 # %% [markdown] lang="zh"
-# 梯度图里，蓝色像素变亮会抬高 logit，橙色像素变亮会压低它。请注意，许多橙色像素的位置上根本没有墨：*
-# 没有*什么同样能定夺，4 的顶上要是合拢了，就成了 9。梯度精细而嘈杂，因为它说的是无穷小的变化；遮挡粗糙，
+# 梯度图里，蓝色像素变亮会抬高 logit，橙色像素变亮会压低它。请注意，许多橙色像素的位置上根本没有墨：
+# *没有*什么同样能定夺，4 的顶上要是合拢了，就成了 9。梯度精细而嘈杂，因为它说的是无穷小的变化；遮挡粗糙，
 # 却说出了真实的变化会造成什么。两者要合起来看。
 #
 # ## 最离谱的错误
