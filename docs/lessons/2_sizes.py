@@ -23,8 +23,9 @@ import jaxcnn as jc
 # %% [markdown] lang="en"
 # ## Counting starts
 #
-# One axis is enough, for each axis counts by itself. A map of 7 cells gets one cell of padding at each end: 9 cells. A
-# window of 3 that moves in steps of 2 can start at 0, 2, 4 and 6. Not at 8: there it would reach beyond the end.
+# One axis is enough, for each axis counts by itself. A map of 7 cells gets one cell of padding at each end: 9
+# cells. A window of 3 that moves in steps of 2 can start at 0, 2, 4 and 6. Not at 8: there it would reach beyond
+# the end.
 
 # %% [markdown] lang="zh"
 # ## 数起点
@@ -53,8 +54,8 @@ for line, start in enumerate(range(0, 9 - 3 + 1, 2)):
 picture
 
 # %% [markdown] lang="en"
-# In Python that sentence is a `range`, and the size of the output is its length. A window of $w$ taps with dilation $d$
-# spans $(w-1)\,d + 1$ cells; the last start is at `padded - span`.
+# In Python that sentence is a `range`, and the size of the output is its length. A window of $w$ taps with dilation
+# $d$ spans $(w-1)\,d + 1$ cells; the last start is at `padded - span`.
 
 # %% [markdown] lang="zh"
 # 这句话用 Python 说就是一个 `range`，输出的尺寸就是它的长度。$w$ 个抽头、膨胀率为 $d$ 的窗口跨过 $(w-1)\,d + 1$
@@ -75,8 +76,8 @@ count(7, 3, stride=2, low=1, high=1)
 # $$\left\lfloor\frac{\text{size} + \text{low} + \text{high} - ((\text{window}-1)\cdot\text{dilation}+1)}
 # {\text{stride}}\right\rfloor + 1.$$
 #
-# There is nothing more to it. The $+1$ counts the start at 0, the floor forgets a last step that would reach beyond the
-# end. `jc.output_size` is this rule; here it is held against counting, in every small case:
+# There is nothing more to it. The $+1$ counts the start at 0, the floor forgets a last step that would reach beyond
+# the end. `jc.output_size` is this rule; here it is held against counting, in every small case:
 
 # %% [markdown] lang="zh"
 # 从 0 到 $r$、步长为 $s$，共有 $\lfloor r/s\rfloor + 1$ 个数。于是长度等于
@@ -100,9 +101,9 @@ checked
 # %% [markdown] lang="en"
 # ## Padding
 #
-# Without padding a 3 x 3 window costs a map two rows and two columns in every layer. The cells at the rim also count
-# for less. `jc.fold` adds windows back where they came from, so folding windows of ones counts how many windows see
-# each cell:
+# Without padding a 3 x 3 window costs a map two rows and two columns in every layer. The cells at the rim also
+# count for less. `jc.fold` adds windows back where they came from, so folding windows of ones counts how many
+# windows see each cell:
 
 # %% [markdown] lang="zh"
 # ## 填充
@@ -119,7 +120,8 @@ for column, padding in ((0, "VALID"), (6.5, "SAME"), (13, "FULL")):
 picture
 
 # %% [markdown] lang="en"
-# Under `"VALID"` a corner is seen once and the middle nine times; with `"FULL"`, all are seen equally often. The names:
+# Under `"VALID"` a corner is seen once and the middle nine times; with `"FULL"`, all are seen equally often. The
+# names:
 #
 # | `padding=` | at the two ends | windows at stride 1 | used for |
 # |---|---|---|---|
@@ -162,8 +164,8 @@ for line, mode in enumerate(("constant", "reflect", "symmetric", "replicate", "c
 picture
 
 # %% [markdown] lang="en"
-# `"reflect"` mirrors at the last cell, `"symmetric"` at its edge, `"circular"` goes round: longitude on a globe, with
-# `"reflect"` for latitude, is `padding_mode=("reflect", "circular")`. A negative pad crops.
+# `"reflect"` mirrors at the last cell, `"symmetric"` at its edge, `"circular"` goes round: longitude on a globe,
+# with `"reflect"` for latitude, is `padding_mode=("reflect", "circular")`. A negative pad crops.
 
 # %% [markdown] lang="zh"
 # `"reflect"` 以最后一格为镜面，`"symmetric"` 以它的边缘为镜面，`"circular"` 首尾相接：地球的经度首尾相接，纬度则用
@@ -192,7 +194,8 @@ every.shape, some.shape
 
 # %% [markdown] lang="en"
 # The floor may drop cells at the high end: on 7 cells, windows of 2 at stride 2 never see the last one. In
-# `ceil_mode` one more window may hang over the end, as long as it *starts* on the map; the overhang counts for nothing.
+# `ceil_mode` one more window may hang over the end, as long as it *starts* on the map; the overhang counts for
+# nothing.
 
 # %% [markdown] lang="zh"
 # 向下取整可能丢掉末端的格子：7 格上用宽 2、步幅 2 的窗口，最后一格谁也看不到。打开 `ceil_mode`，允许再多一个伸出末
@@ -228,14 +231,14 @@ picture
 # %% [markdown] lang="en"
 # ## The way back
 #
-# A transposed layer undoes the *shape* of a layer (lesson 5 says what it does to the numbers). Solve the rule for the
-# size:
+# A transposed layer undoes the *shape* of a layer (lesson 5 says what it does to the numbers). Solve the rule for
+# the size:
 #
 # $$\text{size}' = (\text{size}-1)\cdot\text{stride} + (\text{window}-1)\cdot\text{dilation} + 1
 # - \text{low} - \text{high} + \text{output padding}$$
 #
-# Why a last term? Because of the floor. Maps of 7 and of 8 both give 4 cells at window 3, stride 2, padding 1. From 4
-# there are two ways back, and `output_padding` says which.
+# Why a last term? Because of the floor. Maps of 7 and of 8 both give 4 cells at window 3, stride 2, padding 1. From
+# 4 there are two ways back, and `output_padding` says which.
 
 # %% [markdown] lang="zh"
 # ## 原路返回
@@ -258,9 +261,9 @@ for size in (7, 8):
 # %% [markdown] lang="en"
 # ## What one cell sees: the receptive field of LeNet
 #
-# Count backwards in the same way. Let neighbouring cells of a layer lie $j$ image pixels apart, each seeing $r$ pixels.
-# The next layer's window takes $\text{span}$ such cells, so it sees $(\text{span}-1)\,j$ more, and its own cells lie
-# $\text{stride}$ times further apart:
+# Count backwards in the same way. Let neighbouring cells of a layer lie $j$ image pixels apart, each seeing $r$
+# pixels. The next layer's window takes $\text{span}$ such cells, so it sees $(\text{span}-1)\,j$ more, and its own
+# cells lie $\text{stride}$ times further apart:
 #
 # $$r \leftarrow r + (\text{span} - 1)\,j, \qquad j \leftarrow j\cdot\text{stride}$$
 
@@ -285,47 +288,52 @@ for name, window, stride, padding in (
     print(f"{name}: {size:2} x {size:2} cells, each sees {r:2} x {r:2} pixels, {j} apart")
 
 # %% [markdown] lang="en"
-# A cell of the last feature map sees 16 x 16 pixels. The gradient can check that: a pixel that the cell cannot see has
-# gradient zero. Row 2, column 2 starts at pixel $2\cdot4 - 2 = 6$, since the padding of 2 lies before the image.
+# A cell of the last feature map sees 16 x 16 pixels. The gradient can check that: a pixel that the cell cannot see
+# has gradient zero. It can say more. Set all weights to 1, pool by sums and leave the activation out: then every
+# path from a pixel to the cell adds exactly 1, and the gradient *counts the paths*. Cell (2, 2) begins at pixel
+# $2\cdot4 - 2 = 6$, since the padding of 2 lies before the image.
 
 # %% [markdown] lang="zh"
-# 最后一张特征图的一格看到 16×16 个像素。梯度可以验证：这一格看不到的像素，梯度必为 0。第 2 行第 2 列从像素
-# $2\cdot4 - 2 = 6$ 开始，因为图像前面还有 2 格填充。
+# 最后一张特征图的一格看到 16×16 个像素。梯度可以验证：这一格看不到的像素，梯度必为 0。梯度还能说出更多：让权重全是
+# 1，用求和来汇聚，去掉激活函数，那么从一个像素到这一格的每条路都恰好贡献 1，梯度*数出了路的条数*。第 2 行第 2 列的
+# 格子从像素 $2\cdot4 - 2 = 6$ 开始，因为图像前面还有 2 格填充。
 
 # %%
-params = jax.jit(jc.lenet.init)(jax.random.key(0))
-image = jax.random.normal(jax.random.key(1), (1, 28, 28))
+ones = jax.nn.initializers.ones
+params = jc.lenet.init(jax.random.key(0), maps=(1, 1), kernel_init=ones)
 
 
 @jax.jit
 @jax.grad
-def by_pixel(image):
-    return jc.lenet.layers(params, image)["pool2"][:, 2, 2].sum()
+def paths_to_the_cell(image):
+    plain = {"activation": lambda x: x, "pool_mode": "sum"}
+    return jc.lenet.layers(params, image, **plain)["pool2"][0, 2, 2]
 
 
-reach = np.abs(by_pixel(image)[0])
-rows = np.flatnonzero(reach.any(1))
-assert (rows[0], rows[-1], len(rows)) == (6, 21, 16)
-assert np.count_nonzero(reach) == 16 * 16
+paths = np.asarray(paths_to_the_cell(jnp.zeros((1, 28, 28)))[0])
+rows, columns = np.nonzero(paths)
+assert rows.min() == columns.min() == 6
+assert len(rows) == 16 * 16
+print(f"a corner pixel reaches it on {paths[6, 6]:.0f} path, one in the middle on {paths.max():.0f}")
 
 # %% tags=["hide-input"]
-picture, axes = drawing.plots(1, 2, width=6.4, height=3.0)
-drawing.image(axes[0], image[0], title="image: noise, 28 x 28")
-drawing.image(axes[1], reach, title="|d sum(pool2[:, 2, 2]) / d pixel|", signed=True)
-for ax in axes:
-    drawing.window(ax, (5.5, 5.5), (16, 16))
+picture, axes = drawing.plots(1, 2, width=7.0, height=2.8)
+drawing.image(axes[0], paths, title="paths from each pixel to pool2[0, 2, 2]", signed=True)
+drawing.window(axes[0], (5.5, 5.5), (16, 16))
+axes[1].step(range(28), paths[14], where="mid", color=drawing.BLUE)
+axes[1].set(title="the same, along row 14", xlabel="column", ylabel="paths")
 picture
 
 # %% [markdown] lang="en"
-# The rim of the square is pale: a pixel in the middle reaches the cell on many paths, one in the corner on a single
-# path. The field that counts is smaller than the field that is possible.
+# So the field that counts is smaller than the field that is possible: it is a hill, and the rim weighs next to
+# nothing.
 #
 # ## Exercises
 #
 # 1. The LeNet of 1998 took images of 32 x 32 without padding. Does it get the same feature maps as 28 x 28 with
 #    padding 2?
-# 2. A ResNet begins with a 7 x 7 window, stride 2, padding 3, then a 3 x 3 pool, stride 2, padding 1. What is left of
-#    224 x 224?
+# 2. A ResNet begins with a 7 x 7 window, stride 2, padding 3, then a 3 x 3 pool, stride 2, padding 1. What is left
+#    of 224 x 224?
 # 3. Which padding keeps the size at stride 1, for an odd window with dilation $d$?
 # 4. WaveNet stacks layers with two taps and dilations 1, 2, 4, ..., 512. How far back does one output hear?
 # 5. For which sizes does the floor drop nothing?
@@ -333,7 +341,7 @@ picture
 # ## Answers
 
 # %% [markdown] lang="zh"
-# 方框的边上颜色很淡：中间的像素有许多条路通到这一格，角上的像素只有一条。真正起作用的感受野，比理论上的要小。
+# 可见真正起作用的感受野，比理论上的要小：它像一座山丘，边缘几乎没有分量。
 #
 # ## 习题
 #

@@ -345,7 +345,7 @@ one_at_a_time = jnp.eye(4).reshape(4, 4, 1, 1)  # sample c has a 1 in channel c,
 for column, groups in ((0, 1), (6, 2), (12, 4)):
     weights = jnp.ones((4, 4 // groups, 1, 1))
     sees = jc.conv2d(one_at_a_time, weights, groups=groups)[:, :, 0, 0].T > 0
-    title = f"groups={groups}: {weights.size} kernel slices"
+    title = f"groups={groups}: {weights.size} slices"
     drawing.feature_map(axes, np.where(sees, "1", ""), (1, column), title=title, shade=False)
     for o, c in zip(*np.nonzero(sees), strict=True):
         drawing.window(axes, (1 + o, column + c), (1, 1), colour=drawing.BLUE)

@@ -178,14 +178,14 @@ print("gradient that reaches the map:", phantom.sum(), "of 4 with zeros,", hones
 
 # %% [markdown] lang="en"
 # A phantom winner keeps the gradient too: three quarters of it never come back to the map. After a sigmoid or a
-# ReLU no cell is negative, and the two rules agree, which is why the text never noticed.
+# ReLU no cell is negative, and the two maxima agree, which is why the text never noticed.
 #
 # ## What a mean counts
 #
 # A mean has the same question in its divisor: does a window at the rim divide by 4, or by the cells that are there?
 
 # %% [markdown] lang="zh"
-# 这个幽灵赢家还把梯度扣下了：四分之三再也回不到图上。经过 sigmoid 或 ReLU，格子都不为负，两种规则结果相同，所以文章
+# 这个幽灵赢家还把梯度扣下了：四分之三再也回不到图上。经过 sigmoid 或 ReLU，格子都不为负，两种最大值相同，所以文章
 # 里一直没有察觉。
 #
 # ## 平均数的是什么
