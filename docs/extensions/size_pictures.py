@@ -23,75 +23,52 @@ def draw(target: Path) -> None:
         (target / f"{name}.svg").write_text(picture()._repr_svg_())
 
 
-# What jaxcnn says ----------------------------------------------------------------------------------------------------
+# One axis ------------------------------------------------------------------------------------------------------------
 
 
-def cells_seen(positions: Any, size: int, *, ceil_mode: bool = False, **options: Any) -> np.ndarray:
-    """The cells of a map (numbers, one per cell) that the taps of each window see: (windows, taps), -1 is padding.
+def windows_on_an_axis(
+    size: int, window: int, *, padding: tuple[int, int] = (0, 0), ceil_mode: bool = False, **steps: int
+) -> drawing.Picture:
+    """The padded map in the first row, and under it a row for each window: the cells that its taps see."""
+    low, high = padding
+    out = jc.output_size(size, window, padding=(padding,), ceil_mode=ceil_mode, **steps)
+    # The map's own cells are 0 to size - 1; behind the padding there is room for what ceil mode reaches.
+    places = jnp.arange(-low, size + high + steps.get("stride", 1) - 1)
+    seen = np.asarray(jc.windows(places, (window,), **steps))[:out]
+    first, last = min(-low, 0), max(size, size + high, int(seen.max()) + 1)
+    picture, axes = drawing.canvas(out + 2.6, LEFT + last - first)
+    drawing.note(axes, (0.1, 0), _call(size, window, padding, out, steps, ceil_mode), align="left", size=11)
+    drawing.note(axes, (1.2, 0), "map and its padding" if max(padding) > 0 else "map", align="left")
 
-    By pooling, which alone has ceil mode: the reducer gives back one tap of its window.
-    """
-    taps = [
-        jc.pool(positions, (size,), lambda w, axis: w[..., tap], ceil_mode=ceil_mode, fill=-1, **options)  # noqa: B023
-        for tap in range(size)
-    ]
-    return np.stack(taps, -1)
+    def cell(row: float, place: int, *, kept: bool = True) -> tuple[float, float]:
+        """Draw one cell, and say where."""
+        at, real = (row, LEFT + place - first), 0 <= place < size
+        drawing.feature_map(axes, [str(place + 1) if real else ""], at, real=[real and kept], shade=False)
+        return at
+
+    for place in range(first, last):
+        kept = -low <= place < size + high
+        row, column = cell(0.7, place, kept=kept)
+        if not kept and place < size:
+            axes.plot([column, column + 1], [row + 1, row], color=ORANGE, linewidth=1.5)
+    for number, taps in enumerate(seen):
+        drawing.note(axes, (2.8 + number, 0), f"window {number}", align="left")
+        for place in taps.tolist():
+            drawing.window(axes, cell(2.3 + number, place), (1, 1), colour=BLUE if 0 <= place < size else PALE)
+    return picture
+
+
+def _call(size: int, window: int, padding: tuple[int, int], out: int, steps: dict[str, int], ceil_mode: bool) -> str:
+    low, high = padding
+    given = [f"padding={low if low == high else (padding,)}"] if any(padding) else []
+    given += [f"{name}={value}" for name, value in steps.items()] + ["ceil_mode=True"] * ceil_mode
+    return f"output_size({', '.join([str(size), str(window), *given])}) = {out}"
 
 
 def padded(x: Any, window: int, **options: Any) -> np.ndarray:
     """A padded map, put together from its windows at stride 1."""
     seen = np.asarray(jc.windows(x, (window,), **options))
     return np.concatenate([seen[:, 0], seen[-1, 1:]])
-
-
-# One axis ------------------------------------------------------------------------------------------------------------
-
-
-def windows_on_an_axis(
-    size: int, window: int, *, stride: int = 1, padding: tuple[int, int] = (0, 0), dilation: int = 1,
-    ceil_mode: bool = False,
-) -> drawing.Picture:  # fmt: skip
-    """The padded map in the first row, and under it a row for each window: the cells that its taps see."""
-    low, high = padding
-    options = {"stride": stride, "dilation": dilation, "ceil_mode": ceil_mode}
-    places = jnp.arange(-low, size + high)  # of the cells that windows may see, the map's own from 0 to size - 1
-    seen = cells_seen(jnp.arange(len(places)), window, **options)
-    out = jc.output_size(size, window, padding=(padding,), **options)
-    first, last = (
-        min(-low, 0),
-        max(size + high, size, int(places[0]) + (out - 1) * stride + (window - 1) * dilation + 1),
-    )
-    picture, axes = drawing.canvas(out + 2.6, LEFT + last - first)
-    drawing.note(axes, (0.1, 0), _call(size, window, padding, out, options), align="left", size=11)
-
-    def column(place: int) -> float:
-        return LEFT + place - first
-
-    drawing.note(axes, (1.2, 0), "map and its padding" if low > 0 or high > 0 else "map", align="left")
-    for place in range(first, last):
-        real = 0 <= place < size
-        kept = real and place in places
-        drawing.feature_map(axes, [str(place + 1) if real else ""], (0.7, column(place)), real=[kept], shade=False)
-        if real and not kept:
-            axes.plot([column(place), column(place) + 1], [1.7, 0.7], color=ORANGE, linewidth=1.5)
-    for number, taps in enumerate(seen):
-        row = 2.3 + number
-        drawing.note(axes, (row + 0.5, 0), f"window {number}", align="left")
-        start = int(places[0]) + number * stride
-        for tap, cell in enumerate(taps):
-            place = int(places[cell]) if cell >= 0 else start + tap * dilation
-            real = 0 <= place < size
-            drawing.feature_map(axes, [str(place + 1) if real else ""], (row, column(place)), real=[real], shade=False)
-            drawing.window(axes, (row, column(place)), (1, 1), colour=BLUE if real else PALE)
-    return picture
-
-
-def _call(size: int, window: int, padding: tuple[int, int], out: int, options: dict[str, Any]) -> str:
-    low, high = padding
-    said = {"padding": (low if low == high else (padding,), 0), "stride": (options["stride"], 1),
-            "dilation": (options["dilation"], 1), "ceil_mode": (options["ceil_mode"], False)}  # fmt: skip
-    given = [f"{name}={value}" for name, (value, default) in said.items() if value != default]
-    return f"output_size({', '.join([str(size), str(window), *given])}) = {out}"
 
 
 def names() -> drawing.Picture:
