@@ -1,0 +1,357 @@
+# %% [markdown] lang="en"
+# # 1. One window
+#
+# A convolutional layer repeats one small act: lay a window on the map, multiply what it shows by the kernel, cell by
+# cell, and add the products up. This lesson does it by hand, then with loops, then without them. At the end it owes
+# an explanation: the act is called convolution everywhere, and it is not one.
+
+# %% [markdown] lang="zh"
+# # 1. 一个窗口
+#
+# 卷积层反复做的，其实只有一件小事：把窗口放到特征图上，窗口里的数与卷积核逐格相乘，再把乘积加起来。这一课先用手算，
+# 再写成循环，最后把循环去掉。末了还要还一笔账：这件事人人都叫它“卷积”，可它并不是卷积。
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+import drawing
+import jaxcnn as jc
+
+x = jnp.arange(9.0).reshape(3, 3)
+k = jnp.array([[0.0, 1.0], [2.0, 3.0]])
+
+# %% [markdown] lang="en"
+# ## By hand
+#
+# The map $X$ holds 0 to 8, the kernel $K$ holds 0 to 3. Laid on the upper left corner, the window shows 0, 1, 3, 4, and
+#
+# $$0\cdot0 + 1\cdot1 + 3\cdot2 + 4\cdot3 = 19.$$
+#
+# One step to the right it shows 1, 2, 4, 5. A 2 x 2 window fits on a 3 x 3 map in two places across and two down, so
+# there are four such sums:
+
+# %% [markdown] lang="zh"
+# ## 先用手算
+#
+# 特征图 $X$ 里是 0 到 8，卷积核 $K$ 里是 0 到 3。窗口放在左上角，看到的是 0、1、3、4，于是
+#
+# $$0\cdot0 + 1\cdot1 + 3\cdot2 + 4\cdot3 = 19.$$
+#
+# 向右挪一格，看到的是 1、2、4、5。2×2 的窗口在 3×3 的图上，横着有两个位置，竖着也有两个，所以一共是四个和：
+
+# %% tags=["hide-input"]
+y = jc.corr2d(x, k)
+picture, axes = drawing.canvas(15.6, 17.6)
+for n, (i, j) in enumerate(np.ndindex(y.shape)):
+    row, seen = 4.1 * n, jc.windows(x, k.shape)[i, j]
+    drawing.feature_map(axes, x, (row + 1, 0), title="X" if n == 0 else "")
+    drawing.window(axes, (row + 1 + i, j), k.shape)
+    drawing.note(axes, (row + 2.5, 3.6), r"$\odot$", size=14)
+    drawing.feature_map(axes, k, (row + 1.5, 4.2), title="K" if n == 0 else "", shade=False)
+    drawing.note(axes, (row + 2.5, 6.7), "=")
+    drawing.feature_map(axes, seen * k, (row + 1.5, 7.2), title="products" if n == 0 else "", shade=False)
+    drawing.arrow(axes, (row + 2.5, 9.5), (row + 2.5, 10.7))
+    drawing.note(axes, (row + 2.1, 10.1), "sum", size=8)
+    known = np.where(np.arange(4).reshape(2, 2) <= n, [[f"{v:g}" for v in line] for line in y], "")
+    drawing.feature_map(axes, known, (row + 1.5, 11), title="Y" if n == 0 else "")
+    drawing.window(axes, (row + 1.5 + i, 11 + j), (1, 1), colour=drawing.GREEN)
+    terms = " + ".join(f"{a:g}·{b:g}" for a, b in zip(seen.ravel(), k.ravel(), strict=True))
+    drawing.note(axes, (row + 2.5, 13.4), f"{terms} = {y[i, j]:g}", align="left", size=8)
+picture
+
+# %% [markdown] lang="en"
+# As a formula, with $h \times w$ the shape of the kernel:
+#
+# $$Y_{ij} = \sum_{a=0}^{h-1}\sum_{b=0}^{w-1} X_{i+a,\,j+b}\;K_{ab}$$
+#
+# $(i, j)$ says where the window lies, $(a, b)$ which cell of the window is meant. Keep the two apart: the outer pair
+# counts outputs, the inner pair is summed away.
+
+# %% [markdown] lang="zh"
+# 写成公式，卷积核的形状记作 $h \times w$：
+#
+# $$Y_{ij} = \sum_{a=0}^{h-1}\sum_{b=0}^{w-1} X_{i+a,\,j+b}\;K_{ab}$$
+#
+# $(i, j)$ 说的是窗口放在哪里，$(a, b)$ 说的是窗口里的哪一格。两对下标要分清：外面一对数的是输出，里面一对求完和就没
+# 有了。
+
+# %% [markdown] lang="en"
+# ## In loops
+#
+# This is `corr2d` of the starting text. The loops run over $(i, j)$; the sum over $(a, b)$ hides in `.sum()`.
+
+# %% [markdown] lang="zh"
+# ## 写成循环
+#
+# 这就是起始文章里的 `corr2d`。循环走的是 $(i, j)$，对 $(a, b)$ 的求和藏在 `.sum()` 里。
+
+
+# %%
+def corr2d_in_loops(data, kernel):
+    (height, width), (h, w) = data.shape, kernel.shape
+    result = np.zeros((height - h + 1, width - w + 1), np.float32)
+    for i in range(result.shape[0]):
+        for j in range(result.shape[1]):
+            result[i, j] = (data[i : i + h, j : j + w] * kernel).sum()
+    return result
+
+
+corr2d_in_loops(np.asarray(x), np.asarray(k))
+
+# %% [markdown] lang="en"
+# ## Without loops
+#
+# The body of the loop is a function of one position. In JAX a slice whose place is a variable is `lax.dynamic_slice`:
+# a start that may vary, a size that may not.
+
+# %% [markdown] lang="zh"
+# ## 去掉循环
+#
+# 循环体其实是“一个位置”的函数。在 JAX 里，起点可变的切片叫 `lax.dynamic_slice`：起点可以变，大小不能变。
+
+
+# %%
+def at(i, j):
+    window = lax.dynamic_slice(x, (i, j), k.shape)
+    return jnp.sum(window * k)
+
+
+at(0, 0), at(1, 1)
+
+# %% [markdown] lang="en"
+# `at` knows nothing of loops or of other positions. `jax.vmap` turns a function of one number into a function of an
+# array of numbers: once for the columns $j$, once for the rows $i$. No iteration is left in the code, and nothing says
+# in which order the four windows are taken; that is for the compiler to decide.
+
+# %% [markdown] lang="zh"
+# `at` 既不知道有循环，也不知道还有别的位置。`jax.vmap` 把“一个数的函数”变成“一组数的函数”：先对列号 $j$ 用一
+# 次，再对行号 $i$ 用一次。代码里不再有迭代，也没有规定四个窗口谁先谁后；那是编译器的事。
+
+# %%
+along_a_row = jax.vmap(at, in_axes=(None, 0))  # one i, many j
+everywhere = jax.vmap(along_a_row, in_axes=(0, None))  # many i, many j
+everywhere(jnp.arange(2), jnp.arange(2))
+
+# %% [markdown] lang="en"
+# That is the definition on which jaxcnn stands; `method="definition"` still computes it so. All other methods are
+# faster and are tested against it.
+#
+# A second way to say it: first gather *all* windows into one array, then contract. `jc.windows` gives shape
+# `(2, 2, 2, 2)`: which window, then which cell of it, the $(i, j)$ and $(a, b)$ of the formula. The `einsum` string is
+# the formula, letter by letter.
+
+# %% [markdown] lang="zh"
+# 这就是 jaxcnn 立足的定义，`method="definition"` 至今仍照此计算。其他算法都比它快，也都拿它来检验。
+#
+# 还有一种说法：先把*所有*窗口收集成一个数组，再作缩并。`jc.windows` 给出形状 `(2, 2, 2, 2)`：前两轴是哪个窗口，后两
+# 轴是窗口里的哪一格，正是公式里的 $(i, j)$ 与 $(a, b)$。`einsum` 里的字母，就是公式的下标，一个不差。
+
+# %%
+windows = jc.windows(x, (2, 2))
+by_windows = jnp.einsum("ijab,ab->ij", windows, k)
+for ours in (by_windows, jc.corr2d(x, k), jc.corr2d(x, k, method="definition")):
+    assert ours.tolist() == [[19, 25], [37, 43]]
+windows.shape, by_windows
+
+# %% [markdown] lang="en"
+# ## Why it is not convolution
+#
+# Convolution comes from multiplying polynomials. In $(1 + 2t + 3t^2)(t + \tfrac12 t^2)$ the coefficient of $t^n$
+# gathers all pairs of powers that *add up* to $n$:
+#
+# $$(x * k)_n = \sum_a x_{n-a}\,k_a$$
+#
+# Note the minus. While $k$ is read forwards, $x$ is read backwards. Our sum has a plus: both run forwards. To turn one
+# into the other, flip the kernel. `jc.convolve` is `jc.correlate` with the kernel flipped on every axis, and nothing
+# else; NumPy and SciPy agree.
+
+# %% [markdown] lang="zh"
+# ## 为什么它不是卷积
+#
+# 卷积来自多项式乘法。在 $(1 + 2t + 3t^2)(t + \tfrac12 t^2)$ 里，$t^n$ 的系数要收集所有*加起来*等于 $n$ 的幂次对：
+#
+# $$(x * k)_n = \sum_a x_{n-a}\,k_a$$
+#
+# 注意那个减号：$k$ 从前往后读，$x$ 就从后往前读。而我们的求和里是加号，两边都从前往后，这叫**互相关**。把卷积核翻
+# 转，一个就变成另一个。`jc.convolve` 就是先在每个轴上翻转卷积核、再做 `jc.correlate`，此外什么也没有；NumPy 和
+# SciPy 的结果与它一致。
+
+# %%
+from scipy import signal
+
+p, q = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5])
+print("polynomial product", np.convolve(p, q), jc.convolve(p, q, padding="FULL"))
+print("correlation       ", np.correlate(p, q, "full"), jc.correlate(p, q, padding="FULL"))
+print("convolution on X\n", signal.convolve2d(x, k, mode="valid"), "\n", jc.convolve(x, k))
+assert jnp.array_equal(jc.convolve(x, k), jc.correlate(x, k[::-1, ::-1]))
+
+# %% [markdown] lang="en"
+# The difference shows best on a map that is zero but for a single 1. Convolution answers with the kernel itself: this
+# is why signal processing calls a kernel the *impulse response*. Correlation answers with the kernel upside down, since
+# the window meets the 1 first with its last cell.
+
+# %% [markdown] lang="zh"
+# 拿一张只有一个 1、其余全是 0 的图来试，差别最清楚。卷积给出的正是卷积核本身，
+# 所以信号处理里把卷积核叫作*冲激响应*；互相关给出的却是倒过来的卷积核，因为窗口扫过来时，最先碰到那个 1 的是它的最
+# 后一格。
+
+# %% tags=["hide-input"]
+impulse = jnp.zeros((5, 5)).at[2, 2].set(1)
+nine = jnp.arange(1.0, 10).reshape(3, 3)
+picture, axes = drawing.canvas(6, 24)
+for column, (title, shown) in {
+    0: ("X", impulse),
+    6.5: ("K", nine),
+    12: ("correlate(X, K)", jc.correlate(impulse, nine, padding=1)),
+    18.5: ("convolve(X, K)", jc.convolve(impulse, nine, padding=1)),
+}.items():
+    drawing.feature_map(axes, shown, (1 + (5 - len(shown)) / 2, column), title=title)
+picture
+
+# %% [markdown] lang="en"
+# ## What the flip buys, and why networks do without it
+#
+# With the flip, $*$ behaves like multiplication: $a * b = b * a$, and $(a * b) * c = a * (b * c)$. Without it both laws
+# are lost. Swapping the two turns the result round; and two correlations in a row are one correlation with the
+# *convolution* of the kernels: $(a \star b) \star c = a \star (b * c)$.
+
+# %% [markdown] lang="zh"
+# ## 翻转换来了什么，网络又为什么用不着它
+#
+# 有了翻转，$*$ 就像乘法一样守规矩：$a * b = b * a$，$(a * b) * c = a * (b * c)$。没有翻转，这两条都不成立：交换两
+# 者，结果前后颠倒；连做两次互相关，等于与两个核的*卷积*做一次互相关，即 $(a \star b) \star c = a \star (b * c)$。
+
+
+# %%
+def convolved(a, b):
+    return jc.convolve(a, b, padding="FULL")
+
+
+def correlated(a, b):
+    return jc.correlate(a, b, padding="FULL")
+
+
+a, b, c = p, q, jnp.array([2.0, -1.0])
+print("a * b        ", convolved(a, b))
+print("b * a        ", convolved(b, a))
+print("a ⋆ b        ", correlated(a, b))
+print("b ⋆ a        ", correlated(b, a), " turned round")
+print("(a * b) * c  ", convolved(convolved(a, b), c))
+print("a * (b * c)  ", convolved(a, convolved(b, c)))
+print("(a ⋆ b) ⋆ c  ", correlated(correlated(a, b), c))
+print("a ⋆ (b ⋆ c)  ", correlated(a, correlated(b, c)), " something else")
+print("a ⋆ (b * c)  ", correlated(a, convolved(b, c)))
+assert jnp.array_equal(convolved(a, b), convolved(b, a))
+assert jnp.array_equal(correlated(a, b), correlated(b, a)[::-1])
+assert jnp.allclose(correlated(correlated(a, b), c), correlated(a, convolved(b, c)))
+assert not jnp.allclose(correlated(correlated(a, b), c), correlated(a, correlated(b, c)))
+
+# %% [markdown] lang="en"
+# A network needs neither law: between two layers stands an activation, which breaks any such algebra. And its kernels
+# are *learned*. Should the task call for a certain kernel, training with correlation finds it, and training with
+# convolution finds the same numbers in reversed order. Here both learn from the same data by plain gradient descent:
+
+# %% [markdown] lang="zh"
+# 网络并不需要这两条定律：两层之间隔着激活函数，这样的代数到那里就断了。何况卷积核是*学*出来的。任务若要某个核，用互
+# 相关训练就学到它，用卷积训练就学到次序颠倒的同一组数。下面两者用同样的数据，都只做最普通的梯度下降：
+
+
+# %%
+def learn(op, data, target, steps=300, rate=0.5):
+    gradient = jax.grad(lambda k: jnp.mean((op(data, k) - target) ** 2))
+    return lax.fori_loop(0, steps, lambda _, k: k - rate * gradient(k), jnp.zeros((2, 2)))
+
+
+data = jax.random.normal(jax.random.key(0), (16, 16))
+target = jc.correlate(data, k)
+by_correlation, by_convolution = learn(jc.correlate, data, target), learn(jc.convolve, data, target)
+assert jnp.allclose(by_correlation, k, atol=1e-3)
+assert jnp.allclose(by_convolution, k[::-1, ::-1], atol=1e-3)
+print(np.round(by_correlation, 3), np.round(by_convolution, 3), sep="\n\n")
+
+# %% [markdown] lang="en"
+# So the field says convolution, writes correlation, and loses nothing. Remember the flip in two places only: when you
+# carry kernels over from a program that does flip, and in lesson 5, where it comes back by itself in the gradient.
+#
+# ## Exercises
+#
+# 1. Which 2 x 2 kernel makes $Y$ the map $X$ moved one cell up and one to the left?
+# 2. Which pooling is correlation with a kernel of four quarters?
+# 3. Find a 2 x 2 kernel, not all equal, for which correlation and convolution agree.
+# 4. How many multiplications does an $H \times W$ map with an $h \times w$ kernel take? And LeNet's first layer: six
+#    5 x 5 kernels that give six 28 x 28 maps?
+# 5. Correlate a row that is 1 except for a dark stretch of zeros with $[1, -1]$. What does it find?
+#
+# ## Answers
+
+# %% [markdown] lang="zh"
+# 所以这一行口里说卷积，手上写的是互相关，却毫无损失。只有两处要记得翻转：从真正做翻转的程序里搬卷积核过来的时候；还
+# 有第 5 课，翻转会自己从梯度里冒出来。
+#
+# ## 习题
+#
+# 1. 哪个 2×2 的核能让 $Y$ 等于 $X$ 向上、向左各移一格？
+# 2. 与四个 1/4 组成的核做互相关，相当于哪种汇聚？
+# 3. 找一个元素不全相等的 2×2 核，使互相关与卷积结果相同。
+# 4. $H \times W$ 的图与 $h \times w$ 的核要做多少次乘法？LeNet 第一层用六个 5×5 的核，得到六张 28×28 的图，又要多
+#    少次？
+# 5. 一行数全是 1，中间有一段是 0（暗的），与 $[1, -1]$ 做互相关，找到的是什么？
+#
+# ## 答案
+
+# %% [markdown] lang="en"
+# 1: all weight on the last cell of the window, which lies one down and one to the right of the place it writes to.
+
+# %% [markdown] lang="zh"
+# 第 1 题：把权重全放在窗口的最后一格，它恰好在写入位置的右下方一格。
+
+# %%
+moved = jc.corr2d(x, jnp.array([[0.0, 0.0], [0.0, 1.0]]))
+assert jnp.array_equal(moved, x[1:, 1:])
+moved
+
+# %% [markdown] lang="en"
+# 2: mean pooling at stride 1. Mean pooling is a correlation; max pooling is not, for it is not linear.
+
+# %% [markdown] lang="zh"
+# 第 2 题：步幅为 1 的平均汇聚。平均汇聚是一种互相关；最大汇聚不是，因为它不是线性的。
+
+# %%
+quarters = jnp.full((2, 2), 0.25)
+assert jnp.array_equal(jc.corr2d(x, quarters), jc.pool2d(x, 2, "mean", stride=1))
+jc.corr2d(x, quarters)
+
+# %% [markdown] lang="en"
+# 3: any kernel that a half turn leaves as it is.
+
+# %% [markdown] lang="zh"
+# 第 3 题：凡是旋转半圈不变的核都可以。
+
+# %%
+symmetric = jnp.array([[1.0, 2.0], [2.0, 1.0]])
+assert jnp.array_equal(jc.correlate(x, symmetric), jc.convolve(x, symmetric))
+
+# %% [markdown] lang="en"
+# 4: $(H-h+1)(W-w+1)\,h\,w$: each output cell costs one product for each cell of the window.
+
+# %% [markdown] lang="zh"
+# 第 4 题：$(H-h+1)(W-w+1)\,h\,w$，每个输出格要付出窗口里每一格的一次乘法。
+
+# %%
+print("3 x 3 with 2 x 2:", 2 * 2 * 2 * 2, "  LeNet's first layer:", 6 * 28 * 28 * 5 * 5)
+
+# %% [markdown] lang="en"
+# 5: the edges: $+1$ where it turns dark, $-1$ where it turns light, 0 where nothing changes. Lesson 5 learns this
+# kernel from examples.
+
+# %% [markdown] lang="zh"
+# 第 5 题：边缘。由亮变暗处是 $+1$，由暗变亮处是 $-1$，没有变化处是 0。第 5 课会从例子里把这个核学出来。
+
+# %%
+dark = jnp.array([1.0, 1, 0, 0, 0, 0, 1, 1])
+edges = jc.corr1d(dark, jnp.array([1.0, -1.0]))
+assert edges.tolist() == [0, 1, 0, 0, 0, -1, 0]
+edges

@@ -1,0 +1,444 @@
+# %% [markdown] lang="en"
+# # 3. Samples and channels
+#
+# One map and one kernel were lesson 1. A layer has many of both, and most errors of beginners are errors of shape:
+# which axis is looped over, and which is summed? The starting text writes five functions for it. Here each of them
+# stands in loops, and beside it without them.
+
+# %% [markdown] lang="zh"
+# # 3. 样本与通道
+#
+# 第 1 课只有一张图、一个核。一层网络里两者都有许多，初学者的错误也多半是形状的错误：哪个轴是循环，哪个轴要求和？起
+# 始文章为此写了五个函数。这里把它们一一写成循环，旁边再写出没有循环的样子。
+
+# %%
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.nn import sigmoid
+
+import drawing
+import jaxcnn as jc
+
+rng = np.random.default_rng(0)
+
+
+def random(*shape):
+    return rng.normal(size=shape).astype(np.float32)
+
+
+def same(ours, loops):
+    """Equal in shape, and in value to rounding."""
+    loops = np.asarray(loops)
+    assert ours.shape == loops.shape
+    np.testing.assert_allclose(ours, loops, rtol=1e-4, atol=1e-5)
+    return ours.shape
+
+
+# %% [markdown] lang="en"
+# ## One map, one kernel: `corr2d`, `corr3d`
+#
+# Zeros all round, a stride, two loops; a volume takes three. The axes are all *spatial*: the window moves along
+# each of them.
+
+# %% [markdown] lang="zh"
+# ## 一张图、一个核：`corr2d` 与 `corr3d`
+#
+# 四周补 0，给定步幅，两重循环；立体的数据就三重。这里的轴都是*空间*轴：窗口沿每个轴移动。
+
+
+# %%
+def corr2d(data, kernel, padding, stride):
+    data, (h, w) = np.pad(data, padding), kernel.shape
+    rows, columns = ((n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True))
+    result = np.zeros((rows, columns), np.float32)
+    for i in range(rows):
+        for j in range(columns):
+            a, b = i * stride, j * stride
+            result[i, j] = (data[a : a + h, b : b + w] * kernel).sum()
+    return result
+
+
+def corr3d(data, kernel, padding, stride):
+    data, (d, h, w) = np.pad(data, padding), kernel.shape
+    sizes = [(n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True)]
+    result = np.zeros(sizes, np.float32)
+    for i, j, k in np.ndindex(*sizes):
+        a, b, c = i * stride, j * stride, k * stride
+        result[i, j, k] = (data[a : a + d, b : b + h, c : c + w] * kernel).sum()
+    return result
+
+
+image, patch = random(7, 8), random(3, 3)
+volume, block = random(5, 6, 7), random(2, 3, 3)
+print("corr2d", same(jc.corr2d(image, patch, padding=1, stride=2), corr2d(image, patch, 1, 2)))
+print("corr3d", same(jc.corr3d(volume, block, padding=1, stride=2), corr3d(volume, block, 1, 2)))
+
+# %% [markdown] lang="en"
+# ## Many samples, many kernels: `convnet_2d`
+#
+# Grey images `(samples, H, W)` meet kernels `(out, h, w)`. Every image meets every kernel, so the result has both
+# axes: `(samples, out, H', W')`. Two loops around `corr2d`, and no sum. In JAX a loop whose rounds do not need each
+# other is a `vmap`, and `in_axes` says which argument it runs over. Read it from the inside out:
+
+# %% [markdown] lang="zh"
+# ## 许多样本、许多核：`convnet_2d`
+#
+# 灰度图像 `(samples, H, W)` 遇上卷积核 `(out, h, w)`。每张图要见每个核，所以结果两个轴都有：
+# `(samples, out, H', W')`。`corr2d` 外面套两重循环，没有求和。在 JAX 里，各轮互不依赖的循环就是一个 `vmap`，
+# `in_axes` 指明对哪个参数循环。从里往外读：
+
+
+# %%
+def convnet_2d(data, kernels, bias, padding, stride):
+    return np.array([
+        [sigmoid(corr2d(x, k, padding, stride) + b) for k, b in zip(kernels, bias[:, 0], strict=True)]
+        for x in data
+    ])  # fmt: skip
+
+
+def one_map(x, k):
+    return jc.corr2d(x, k, padding=2, stride=1)
+
+
+one_sample = jax.vmap(one_map, in_axes=(None, 0))  # the image stays, the kernels pass
+all_samples = jax.vmap(one_sample, in_axes=(0, None))  # the kernels stay, the images pass
+
+grey, six, bias = random(2, 12, 12), random(6, 5, 5), random(6, 1)
+loops = convnet_2d(grey, six, bias, padding=2, stride=1)
+by_vmap = sigmoid(all_samples(grey, six) + bias[:, 0].reshape(1, 6, 1, 1))
+ours = sigmoid(jc.conv2d(grey[:, None], six[:, None], bias[:, 0], padding=2))
+print("convnet_2d", same(by_vmap, loops), same(ours, loops))
+
+# %% [markdown] lang="en"
+# `jc.conv2d` wants a channel axis, even of one channel: hence `grey[:, None]`.
+#
+# ## Channels: `convnet2d`
+#
+# A colour image has three maps, the second layer of LeNet gets six. Now an output channel has one kernel slice
+# *for each input channel*, and the maps that these give are **added**. This is the only new sum:
+#
+# $$Y_{s,o} = b_o + \sum_{c} X_{s,c} \star K_{o,c}$$
+#
+# The kernel array is `(out, in, h, w)`. Samples and outputs are looped over, input channels are summed away.
+
+# %% [markdown] lang="zh"
+# `jc.conv2d` 要求有通道轴，哪怕只有一个通道，所以写 `grey[:, None]`。
+#
+# ## 通道：`convnet2d`
+#
+# 彩色图像有三张图，LeNet 的第二层收到六张。这时每个输出通道对*每个输入通道*各有一片核，得到的几张图要**加起来**。新
+# 添的求和只有这一个：
+#
+# $$Y_{s,o} = b_o + \sum_{c} X_{s,c} \star K_{o,c}$$
+#
+# 核的形状是 `(out, in, h, w)`。样本和输出通道是循环，输入通道求和之后就没有了。
+
+# %% tags=["hide-input"]
+x = jnp.stack([jnp.arange(9.0).reshape(3, 3), jnp.eye(3) * 4])
+k = jnp.array([[[0.0, 1.0], [2.0, 3.0]], [[1.0, -1.0], [-1.0, 1.0]]])
+picture, axes = drawing.canvas(8.2, 19.5)
+for c in range(2):
+    drawing.feature_map(axes, x[c], (1 + 4.2 * c, 0), title=f"X[{c}]")
+    drawing.note(axes, (2.5 + 4.2 * c, 3.5), r"$\star$", size=15)
+    drawing.feature_map(axes, k[c], (1.5 + 4.2 * c, 4), title=f"K[0, {c}]", shade=False)
+    drawing.note(axes, (2.5 + 4.2 * c, 6.5), "=")
+    drawing.feature_map(axes, jc.corr2d(x[c], k[c]), (1.5 + 4.2 * c, 7))
+    drawing.arrow(axes, (2.5 + 4.2 * c, 9.3), (4.1 + c, 11.2))
+drawing.note(axes, (4.6, 11.6), "+", size=15)
+drawing.feature_map(axes, ["1"], (4.1, 12.2), title="b[0]", shade=False)
+drawing.arrow(axes, (4.6, 13.6), (4.6, 15))
+drawing.feature_map(axes, jc.conv2d(x, k[None], jnp.ones(1))[0], (3.6, 15.4), title="Y[0]")
+picture
+
+
+# %%
+def convnet2d(data, kernels, bias, padding, stride):
+    samples, outs, ins = len(data), *kernels.shape[:2]
+    layer = [[0] * outs for _ in range(samples)]
+    for s in range(samples):
+        for o in range(outs):
+            for c in range(ins):  # the only sum
+                layer[s][o] += corr2d(data[s, c], kernels[o, c], padding, stride)
+            layer[s][o] = sigmoid(layer[s][o] + bias[o, 0])
+    return layer
+
+
+def one_output(sample, kernel):
+    return jax.vmap(one_map)(sample, kernel).sum(axis=0)  # (in, H, W), (in, h, w)
+
+
+one_sample = jax.vmap(one_output, in_axes=(None, 0))
+all_samples = jax.vmap(one_sample, in_axes=(0, None))
+
+colour, kernels = random(2, 3, 9, 9), random(6, 3, 5, 5)
+loops = convnet2d(colour, kernels, bias, padding=2, stride=1)
+by_vmap = sigmoid(all_samples(colour, kernels) + bias[:, 0].reshape(1, 6, 1, 1))
+ours = sigmoid(jc.conv2d(colour, kernels, bias[:, 0], padding=2))
+print("convnet2d", same(by_vmap, loops), same(ours, loops))
+
+# %% [markdown] lang="en"
+# Four nested loops became four lines, and each line says what becomes of its axis: `vmap` with an output axis, or
+# `vmap` and `.sum`. `method="definition"` of jaxcnn is this code.
+#
+# ## Volumes: `convnet_3d`, and the law that joins the two
+#
+# `convnet_3d` is `convnet_2d` with a third *spatial* axis: `(samples, D, H, W)` with `(out, d, h, w)`. Depth and
+# channel look alike in a shape, yet a window moves along a depth and never along channels. It cannot move if there
+# is no room: let the window be as deep as the volume, and depth *is* a channel axis. That is the text's own law:
+#
+# > A 2-D layer of $C$ input channels is `corr3d` with a kernel of depth $C$.
+
+# %% [markdown] lang="zh"
+# 四重循环变成四行，每一行都说明了一个轴的去向：要么 `vmap` 之后留作输出的轴，要么 `vmap` 之后 `.sum` 掉。jaxcnn 的
+# `method="definition"` 就是这段代码。
+#
+# ## 立体数据：`convnet_3d`，以及联系两者的规律
+#
+# `convnet_3d` 就是多了一个*空间*轴的 `convnet_2d`：`(samples, D, H, W)` 遇上 `(out, d, h, w)`。深度与通道在形状上看
+# 不出分别，可是窗口会沿深度移动，绝不沿通道移动。没有余地，自然动不了：让窗口和数据一样深，深度就*成了*通道。这正是
+# 文章自己的规律：
+#
+# > $C$ 个输入通道的二维层，就是核深为 $C$ 的 `corr3d`。
+
+
+# %%
+def convnet_3d(data, kernels, bias, padding, stride):
+    return [
+        [sigmoid(corr3d(x, k, padding, stride) + b) for k, b in zip(kernels, bias[:, 0], strict=True)] for x in data
+    ]
+
+
+volumes, blocks = random(2, 4, 6, 6), random(6, 2, 3, 3)
+loops = convnet_3d(volumes, blocks, bias, padding=1, stride=1)
+ours = sigmoid(jc.conv3d(volumes[:, None], blocks[:, None], bias[:, 0], padding=1))
+print("convnet_3d", same(ours, loops))
+
+layer = jc.conv2d(colour, kernels, padding=2)
+as_depth = jc.corr3d(colour[0], kernels[0], padding=(0, 2, 2))  # depth 3 in a depth of 3: no room
+print("depth 3 without padding:", as_depth.shape)
+same(as_depth[0], layer[0, 0])
+
+# %% [markdown] lang="en"
+# All shapes at one view, with $N$ samples, $C$ input and $O$ output channels:
+#
+# | function | data | kernel | result | summed over |
+# |---|---|---|---|---|
+# | `corr2d` | $(H, W)$ | $(h, w)$ | $(H', W')$ | $h, w$ |
+# | `corr3d` | $(D, H, W)$ | $(d, h, w)$ | $(D', H', W')$ | $d, h, w$ |
+# | `convnet_2d` | $(N, H, W)$ | $(O, h, w)$ | $(N, O, H', W')$ | $h, w$ |
+# | `convnet2d` | $(N, C, H, W)$ | $(O, C, h, w)$ | $(N, O, H', W')$ | $C, h, w$ |
+# | `convnet_3d` | $(N, D, H, W)$ | $(O, d, h, w)$ | $(N, O, D', H', W')$ | $d, h, w$ |
+#
+# An axis that stands in data *and* kernel is summed; one that stands in only one of them stays.
+
+# %% [markdown] lang="zh"
+# 把所有形状放在一起看，$N$ 是样本数，$C$ 是输入通道数，$O$ 是输出通道数：
+#
+# | 函数 | 数据 | 卷积核 | 结果 | 求和的轴 |
+# |---|---|---|---|---|
+# | `corr2d` | $(H, W)$ | $(h, w)$ | $(H', W')$ | $h, w$ |
+# | `corr3d` | $(D, H, W)$ | $(d, h, w)$ | $(D', H', W')$ | $d, h, w$ |
+# | `convnet_2d` | $(N, H, W)$ | $(O, h, w)$ | $(N, O, H', W')$ | $h, w$ |
+# | `convnet2d` | $(N, C, H, W)$ | $(O, C, h, w)$ | $(N, O, H', W')$ | $C, h, w$ |
+# | `convnet_3d` | $(N, D, H, W)$ | $(O, d, h, w)$ | $(N, O, D', H', W')$ | $d, h, w$ |
+#
+# 数据和卷积核*都*有的轴要求和；只有一方有的轴就留下来。
+
+# %% [markdown] lang="en"
+# ## One bias for what?
+#
+# The starting text asks this and leaves it open. Its code answers: `bias[o, 0]`, one number for each output
+# channel, for all its positions and all samples. That is not the only choice. Take LeNet's first layer, six 28 x 28
+# maps:
+#
+# | one bias for each ... | numbers | what it would mean |
+# |---|---|---|
+# | layer | 1 | all features share one threshold |
+# | **output channel** | **6** | **a threshold for each feature** |
+# | output *and* input channel | 6 · 1 | nothing new: the sum over $c$ melts them into one |
+# | output channel and position | 6 · 28 · 28 = 4704 | a feature that is easier to find here than there |
+# | sample | one per training image | nothing to use for an image never seen |
+#
+# A kernel looks for a feature, and the bias says how much of it is enough: the sigmoid passes one half where
+# $X \star K = -b$. The feature belongs to the channel, so does the threshold. Sharing it over positions keeps what
+# makes a convolutional layer worth having, **shift equivariance**: move the image, and the maps move along. On a
+# map that goes round (`padding_mode="circular"`), the law is exact:
+
+# %% [markdown] lang="zh"
+# ## 一个偏置，管的是什么？
+#
+# 起始文章提出了这个问题，没有回答。它的代码其实答了：`bias[o, 0]`，每个输出通道一个数，所有位置、所有样本共用。这不
+# 是唯一的选法。就拿 LeNet 第一层来说，六张 28×28 的图：
+#
+# | 每个……一个偏置 | 个数 | 意味着什么 |
+# |---|---|---|
+# | 层 | 1 | 所有特征共用一个门槛 |
+# | **输出通道** | **6** | **每种特征一个门槛** |
+# | 输出通道 × 输入通道 | 6 · 1 | 没有新东西：对 $c$ 求和时，它们并成了一个数 |
+# | 输出通道 × 位置 | 6 · 28 · 28 = 4704 | 同一种特征，在这里比在那里容易被认出 |
+# | 样本 | 每张训练图像一个 | 遇到没见过的图像就无数可用 |
+#
+# 卷积核在找一种特征，偏置则规定找到多少才算数：在 $X \star K = -b$ 处，sigmoid 恰好是一半。特征属于通道，门槛也就属
+# 于通道。各位置共用一个偏置，才保住了卷积层最可贵的性质，**平移等变性**：图像移动，特征图跟着移动。在首尾相接的图上
+# （`padding_mode="circular"`），这条规律严格成立：
+
+
+# %%
+def shifted(x):
+    return jnp.roll(x, (2, 3), axis=(-2, -1))
+
+
+def responds(x, bias):
+    y = jc.conv2d(x, kernels, padding="SAME", padding_mode="circular")
+    return sigmoid(y + bias)
+
+
+each_channel, each_position = random(6, 1, 1), random(6, 9, 9)
+for name, b in (("per channel ", each_channel), ("per position", each_position)):
+    error = jnp.abs(responds(shifted(colour), b) - shifted(responds(colour, b))).max()
+    print(f"{name}: {b.size:3} numbers, moved too unless 0: {error:.2g}")
+    assert (error < 1e-5) == (name == "per channel ")
+
+# %% [markdown] lang="en"
+# Sharing shows in the gradient as well: what is used everywhere gets a gradient from everywhere. The bias of a
+# channel has as its gradient the sum over all samples and all positions.
+
+# %% [markdown] lang="zh"
+# 共用也表现在梯度里：处处使用的数，梯度也从处处而来。一个通道的偏置，梯度是对所有样本、所有位置求和。
+
+# %%
+cotangent = random(2, 6, 9, 9)
+loss = lambda b: jnp.sum(jc.conv2d(colour, kernels, b, padding=2) * cotangent)
+same(jax.grad(loss)(bias[:, 0]), cotangent.sum((0, 2, 3)))
+
+# %% [markdown] lang="en"
+# The text stores its bias as `(out, 1)`; here it is `(out,)`, and the other shape is refused with the way out:
+
+# %% [markdown] lang="zh"
+# 文章里偏置的形状是 `(out, 1)`，这里是 `(out,)`；若给错了，报错会告诉你怎么改：
+
+# %%
+try:
+    jc.conv2d(colour, kernels, bias)
+except ValueError as error:
+    print(error)
+
+# %% [markdown] lang="en"
+# ## Groups: not every channel sees every channel
+#
+# With `groups=g` the channels are dealt into $g$ groups, and an output channel sums over its own group only. With
+# as many groups as channels the layer is *depthwise*: each channel by itself, no sum over channels. The kernel
+# shrinks to `(out, in / groups, h, w)`. Which output sees which input? Send a 1 into one channel at a time and look
+# where it comes out:
+
+# %% [markdown] lang="zh"
+# ## 分组：不是每个通道都看每个通道
+#
+# 设 `groups=g`，通道就分成 $g$ 组，输出通道只对本组求和。组数等于通道数时叫*逐通道*（depthwise）卷积：各通道自管
+# 自，不再跨通道求和。核也小了：`(out, in / groups, h, w)`。哪个输出看得到哪个输入？每次只在一个通道里放一个 1，看它
+# 从哪里出来就知道：
+
+# %% tags=["hide-input"]
+picture, axes = drawing.canvas(5.6, 17)
+one_at_a_time = jnp.eye(4).reshape(4, 4, 1, 1)  # sample c has a 1 in channel c, and nothing else
+for column, groups in ((0, 1), (6, 2), (12, 4)):
+    weights = jnp.ones((4, 4 // groups, 1, 1))
+    sees = jc.conv2d(one_at_a_time, weights, groups=groups)[:, :, 0, 0].T > 0
+    title = f"groups={groups}: {weights.size} slices"
+    drawing.feature_map(axes, np.where(sees, "1", ""), (1, column), title=title, shade=False)
+    for o, c in zip(*np.nonzero(sees), strict=True):
+        drawing.window(axes, (1 + o, column + c), (1, 1), colour=drawing.BLUE)
+drawing.note(axes, (5.4, 2), "input channel", size=9)
+picture
+
+# %% [markdown] lang="en"
+# Rows are output channels, columns input channels. A depthwise layer mixes positions and not channels; a 1 x 1
+# layer mixes channels and not positions. One after the other they replace a full layer at a fraction of its price,
+# which is what MobileNet is made of: for 64 channels and 3 x 3 windows,
+
+# %% [markdown] lang="zh"
+# 行是输出通道，列是输入通道。逐通道卷积混合位置、不混合通道；1×1 卷积混合通道、不混合位置。两者前后相接，就能以几
+# 分之一的代价代替一个完整的层，MobileNet 就是这样搭起来的。64 个通道、3×3 窗口时：
+
+# %%
+full, depthwise, pointwise = 64 * 64 * 9, 64 * 1 * 9, 64 * 64
+print(f"full {full}, depthwise + pointwise {depthwise + pointwise}: {full / (depthwise + pointwise):.1f} times less")
+
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# 1. How many parameters have LeNet's two convolutional layers? Check with `lenet.init`.
+# 2. Show that a 1 x 1 layer is one dense layer, applied to every pixel.
+# 3. Show that a dense layer on a map is a convolutional layer whose window is as large as the map.
+# 4. Write `groups` with `vmap` around a layer without groups.
+# 5. With zero padding, is the layer still shift equivariant?
+#
+# ## Answers
+
+# %% [markdown] lang="zh"
+# ## 习题
+#
+# 1. LeNet 的两个卷积层各有多少参数？用 `lenet.init` 核对。
+# 2. 证明：1×1 的卷积层，就是对每个像素用同一个全连接层。
+# 3. 证明：图上的全连接层，就是窗口和图一样大的卷积层。
+# 4. 用不分组的层外加 `vmap`，写出 `groups`。
+# 5. 用 0 填充时，这一层还是平移等变的吗？
+#
+# ## 答案
+
+# %% [markdown] lang="en"
+# 1: $6\,(1\cdot25 + 1) = 156$ and $16\,(6\cdot25 + 1) = 2416$.
+
+# %% [markdown] lang="zh"
+# 第 1 题：$6\,(1\cdot25 + 1) = 156$，$16\,(6\cdot25 + 1) = 2416$。
+
+# %%
+params = jax.eval_shape(jc.lenet.init, jax.random.key(0))  # shapes only, nothing is drawn
+counts = [sum(p.size for p in params[layer].values()) for layer in ("conv1", "conv2")]
+assert counts == [156, 2416]
+
+# %% [markdown] lang="en"
+# 2 and 3: in both the window has nowhere to move, or nothing to gather. The `einsum` strings say it.
+
+# %% [markdown] lang="zh"
+# 第 2、3 题：一个是窗口里没有邻居可收，一个是窗口没有地方可去。`einsum` 的下标说得很明白。
+
+# %%
+pixelwise, whole = random(5, 3, 1, 1), random(5, 3, 9, 9)
+same(jc.conv2d(colour, pixelwise), jnp.einsum("nchw,oc->nohw", colour, pixelwise[:, :, 0, 0]))
+same(jc.conv2d(colour, whole)[:, :, 0, 0], colour.reshape(2, -1) @ whole.reshape(5, -1).T)
+
+# %% [markdown] lang="en"
+# 4: deal the channels out, map over the groups, put them back in a row.
+
+# %% [markdown] lang="zh"
+# 第 4 题：把通道分到各组，对组做 `vmap`，再接回一排。
+
+
+# %%
+def grouped(x, k, groups):
+    x = x.reshape(len(x), groups, -1, *x.shape[2:])
+    k = k.reshape(groups, -1, *k.shape[1:])
+    y = jax.vmap(jc.conv2d, in_axes=(1, 0), out_axes=1)(x, k)
+    return y.reshape(len(y), -1, *y.shape[3:])
+
+
+four, weights = random(2, 4, 5, 5), random(6, 2, 3, 3)
+same(jc.conv2d(four, weights, groups=2), grouped(four, weights, 2))
+
+# %% [markdown] lang="en"
+# 5: only away from the rim. The zeros do not move with the image, so a cell that sees them answers differently; a
+# deep network can even learn from them where the rim is.
+
+# %% [markdown] lang="zh"
+# 第 5 题：只在离边缘较远处成立。填充的 0 不随图像移动，看得到它们的格子，结果就会不同；很深的网络甚至能由此学会边缘
+# 在哪里。
+
+# %%
+move = lambda x: jnp.roll(x, 1, axis=-1)
+layer = lambda x: jc.conv2d(x, kernels, padding=2)
+differs = jnp.abs(layer(move(colour)) - move(layer(colour))).max((0, 1, 2)) > 1e-4
+assert not differs[3:-2].any()
+assert differs[:3].any()
+print("columns that differ:", np.flatnonzero(differs))

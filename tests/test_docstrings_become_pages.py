@@ -1,0 +1,70 @@
+"""The site's reference says what the docstrings say: every word of them, and no stray markup."""
+
+import doctest
+import importlib.util
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+from test_site_shows_every_public_name import public
+
+import jaxcnn.train
+
+SOURCE = Path(__file__).parent.parent / "docs" / "extensions" / "docstrings.py"
+LINKS = {name: f"jaxcnn.{name}" for name in ("conv", "correlate", "pool", "pool2d", "windows")}
+
+
+@pytest.fixture(scope="module")
+def docstrings():
+    spec = importlib.util.spec_from_file_location("docstrings", SOURCE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def docstring_of(name):
+    found = jaxcnn
+    for part in name.split(".")[1:]:
+        found = getattr(found, part)
+    return inspect.getdoc(found).split("\n")
+
+
+def plain(rst):
+    """Text without the markup that `to_rst` puts in."""
+    text = "\n".join(rst).replace(".. code-block:: text\n   :class: formula\n", "")
+    text = re.sub(r":py:func:`(\w+) <[\w.]+>`", r"\1", text)
+    return re.sub(r"``|\\", "", text).replace(":Arguments:", "Args:")
+
+
+@pytest.mark.parametrize("name", sorted(public()))
+def test_no_word_is_lost(docstrings, name):
+    said = docstring_of(name)
+    shown = plain(docstrings.to_rst(said, LINKS))
+    assert re.findall(r"\w+", shown) == re.findall(r"\w+", "\n".join(said))
+
+
+@pytest.mark.parametrize("name", sorted(public()))
+def test_no_star_or_bar_is_left_to_be_taken_for_markup(docstrings, name):
+    rst = "\n".join(docstrings.to_rst(docstring_of(name), LINKS))
+    prose = re.sub(r"^ *>>> (.+\n)+|^\.\. code-block.*\n(   .*\n|\n)+", "", rst, flags=re.MULTILINE)
+    prose = re.sub(r"``[^`]+``|:py:func:`[^`]+`|\\.", "", prose)
+    assert not re.search(r"[*|`]", prose), prose
+
+
+def test_each_formula_is_code(docstrings):
+    rst = docstrings.to_rst(docstring_of("jaxcnn.conv_transpose"), LINKS)
+    formulas = [line for line in rst if line.startswith("   ") and " = " in line][:2]
+    assert rst.count(".. code-block:: text") == 2
+    assert [formula.split()[0] for formula in formulas] == ["<conv_transpose(y,", "size_out"]
+
+
+def test_prose_before_the_arguments_is_none(docstrings):
+    rst = docstrings.to_rst(docstring_of("jaxcnn.train.run"), LINKS)
+    assert ".. code-block:: text" not in rst
+
+
+def test_its_own_example(docstrings):
+    result = doctest.testmod(docstrings)
+    assert result.attempted
+    assert not result.failed
