@@ -51,9 +51,8 @@ picture
 
 # %%
 rng = np.random.default_rng(0)
-maps = rng.normal(size=(10, 6, 28, 28)).astype(
-    np.float32
-)  # LeNet: samples, channels, H, W
+# LeNet's: samples, channels, H, W
+maps = rng.normal(size=(10, 6, 28, 28)).astype(np.float32)
 print(jc.pool2d(maps, 2, "max").shape, jc.pool(maps, (2, 2), "mean").shape)
 
 # %% [markdown] lang="en"
@@ -192,13 +191,8 @@ picture
 # %%
 phantom = gradient(lambda x: jc.pool2d(x, 2, "max", padding=1, fill=0), negative)
 honest = gradient(lambda x: jc.pool2d(x, 2, "max", padding=1), negative)
-print(
-    "gradient that reaches the map:",
-    phantom.sum(),
-    "of 4 with zeros,",
-    honest.sum(),
-    "of 4 without",
-)
+print("gradient that reaches the map, of 4:")
+print(phantom.sum(), "with zeros,", honest.sum(), "without")
 
 # %% [markdown] lang="en"
 # A phantom winner keeps the gradient too: three quarters of it never come back to the map. After a sigmoid or a
@@ -218,15 +212,12 @@ print(
 
 # %%
 ones = jnp.ones((3, 3))
-print("padding counts       ", jc.pool2d(ones, 2, "mean", padding=1).tolist())
-print(
-    "padding left out     ",
-    jc.pool2d(ones, 2, "mean", padding=1, count_include_pad=False).tolist(),
-)
-print(
-    "divided by 1, a sum  ",
-    jc.pool2d(ones, 2, "mean", padding=1, divisor=1).tolist(),
-)
+for name, options in {
+    "padding counts     ": {},
+    "padding left out   ": {"count_include_pad": False},
+    "divided by 1, a sum": {"divisor": 1},
+}.items():
+    print(name, jc.pool2d(ones, 2, "mean", padding=1, **options).tolist())
 
 # %% [markdown] lang="en"
 # Counting it darkens the rim of an even picture; that is the default in PyTorch, Flax and here. Half-precision sums
@@ -239,12 +230,8 @@ print(
 
 # %%
 grey = jnp.ones((32, 32), jnp.bfloat16)
-stuck = (
-    lax.reduce_window(
-        grey, np.zeros((), grey.dtype), lax.add, (32, 32), (1, 1), "VALID"
-    )
-    / 1024
-)
+zero = np.zeros((), grey.dtype)
+stuck = lax.reduce_window(grey, zero, lax.add, (32, 32), (1, 1), "VALID") / 1024
 whole = jax.jit(lambda x: jc.pool2d(x, 32, "mean"))(grey)
 assert (stuck, whole) == (0.25, 1)
 print("mean of 1024 ones:", stuck, "by lax.reduce_window,", whole, "by jc.pool")
@@ -275,9 +262,8 @@ picture
 
 # %%
 assert jnp.array_equal(x.ravel()[indices], values)
-assert jnp.array_equal(
-    jc.max_unpool(values, indices, (4, 4)) > 0, gradient(ours("max"), x) > 0
-)
+unpooled = jc.max_unpool(values, indices, (4, 4))
+assert jnp.array_equal(unpooled > 0, gradient(ours("max"), x) > 0)
 
 # %% [markdown] lang="en"
 # The picture on the right has its numbers where the gradient of max has its ones. No accident: the gradient of max
@@ -304,16 +290,11 @@ window = x[:2, :2]
 for p in (1, 2, 8, 32):
     norm = jax.jit(lambda w, p=p: jc.pool2d(w, 2, "lp", p=p))
     print(f"lp, p = {p:2}: {norm(window)[0, 0]:.3f}")
-print(
-    "logsumexp:   ",
-    np.round(soft(window)[0, 0], 3),
-    "  median:",
-    jc.pool2d(window, 2, jnp.median)[0, 0],
-)
+print(f"logsumexp:    {soft(window)[0, 0]:.3f}")
+print(f"median:       {jc.pool2d(window, 2, jnp.median)[0, 0]:.3f}")
 print("gradient of logsumexp\n", np.round(gradient(soft, window), 3))
-assert jnp.allclose(
-    gradient(soft, window), jax.nn.softmax(window.ravel()).reshape(2, 2), atol=1e-5
-)
+softmax = jax.nn.softmax(window.ravel()).reshape(2, 2)
+assert jnp.allclose(gradient(soft, window), softmax, atol=1e-5)
 
 # %% [markdown] lang="en"
 # A median removes what a mean only spreads: single wrong pixels. Here a stripe, with every tenth pixel thrown to an
@@ -354,12 +335,8 @@ picture
 # %%
 far = lambda x: jc.pool2d(x, 2, "max", dilation=2, stride=1)
 print("dilated max\n", far(x), "\nand its gradient\n", gradient(far, x))
-print(
-    "global mean",
-    jc.adaptive_pool(x, (1, 1), "mean"),
-    " 4 x 4 to 3 x 3\n",
-    jc.adaptive_pool(x, (3, 3), "max"),
-)
+print("global mean", jc.adaptive_pool(x, (1, 1), "mean"))
+print("4 x 4 to 3 x 3\n", jc.adaptive_pool(x, (3, 3), "max"))
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -404,14 +381,13 @@ assert jnp.allclose(depthwise, jc.pool2d(six, 2, "mean"), atol=1e-6)
 # 1 课：两次互相关等于一次，核是两个核的卷积）。
 
 # %%
-twice = lambda x, mode: jc.pool2d(
-    jc.pool2d(x, 2, mode, stride=1), 2, mode, stride=1
-)
+once = lambda x, mode: jc.pool2d(x, 2, mode, stride=1)
+twice = lambda x, mode: once(once(x, mode), mode)
 assert jnp.array_equal(twice(x, "max"), jc.pool2d(x, 3, "max", stride=1))
 assert not jnp.allclose(twice(x, "mean"), jc.pool2d(x, 3, "mean", stride=1))
-assert jnp.allclose(
-    twice(x, "mean"), jc.corr2d(x, jnp.outer(*2 * [jnp.array([1.0, 2, 1])]) / 16)
-)
+one_two_one = jnp.array([1.0, 2, 1])
+kernel = jnp.outer(one_two_one, one_two_one) / 16
+assert jnp.allclose(twice(x, "mean"), jc.corr2d(x, kernel))
 
 # %% [markdown] lang="en"
 # 4: pass `jnp.max` as a reducer. It sees all cells of a window at once, and splits.
