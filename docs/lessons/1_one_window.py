@@ -199,18 +199,17 @@ windows.shape, by_windows
 from scipy import signal
 
 p, q = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5])
-print("polynomial product", np.convolve(p, q), jc.convolve(p, q, padding="FULL"))
-print(
-    "correlation       ",
-    np.correlate(p, q, "full"),
-    jc.correlate(p, q, padding="FULL"),
-)
-print(
-    "convolution on X\n",
-    signal.convolve2d(x, k, mode="valid"),
-    "\n",
-    jc.convolve(x, k),
-)
+for name, theirs, ours in (
+    (
+        "polynomials multiplied",
+        np.convolve(p, q),
+        jc.convolve(p, q, padding="FULL"),
+    ),
+    ("correlation", np.correlate(p, q, "full"), jc.correlate(p, q, padding="FULL")),
+    ("convolution on X", signal.convolve2d(x, k, mode="valid"), jc.convolve(x, k)),
+):
+    print(name, ours, sep="\n")
+    assert np.array_equal(theirs, ours)
 assert jnp.array_equal(jc.convolve(x, k), jc.correlate(x, k[::-1, ::-1]))
 
 # %% [markdown] lang="en"
@@ -291,17 +290,14 @@ assert not jnp.allclose(
 # %%
 def learn(op, data, target, steps=300, rate=0.5):
     gradient = jax.grad(lambda k: jnp.mean((op(data, k) - target) ** 2))
-    return lax.fori_loop(
-        0, steps, lambda _, k: k - rate * gradient(k), jnp.zeros((2, 2))
-    )
+    step = lambda _, k: k - rate * gradient(k)
+    return lax.fori_loop(0, steps, step, jnp.zeros((2, 2)))
 
 
 data = jax.random.normal(jax.random.key(0), (16, 16))
 target = jc.correlate(data, k)
-by_correlation, by_convolution = (
-    learn(jc.correlate, data, target),
-    learn(jc.convolve, data, target),
-)
+by_correlation = learn(jc.correlate, data, target)
+by_convolution = learn(jc.convolve, data, target)
 assert jnp.allclose(by_correlation, k, atol=1e-3)
 assert jnp.allclose(by_convolution, k[::-1, ::-1], atol=1e-3)
 print(np.round(by_correlation, 3), np.round(by_convolution, 3), sep="\n\n")
@@ -375,12 +371,8 @@ assert jnp.array_equal(jc.correlate(x, symmetric), jc.convolve(x, symmetric))
 # 第 4 题：$(H-h+1)(W-w+1)\,h\,w$，每个输出格要付出窗口里每一格的一次乘法。
 
 # %%
-print(
-    "3 x 3 with 2 x 2:",
-    2 * 2 * 2 * 2,
-    "  LeNet's first layer:",
-    6 * 28 * 28 * 5 * 5,
-)
+print("3 x 3 with 2 x 2:   ", 2 * 2 * 2 * 2)
+print("LeNet's first layer:", 6 * 28 * 28 * 5 * 5)
 
 # %% [markdown] lang="en"
 # 5: the edges: $+1$ where it turns dark, $-1$ where it turns light, 0 where nothing changes. Lesson 5 learns this

@@ -234,14 +234,10 @@ every.shape, some.shape
 # %%
 seven = jnp.arange(1.0, 8)
 print("floor:", jc.output_size(7, 2, stride=2), jc.pool1d(seven, 2, "mean"))
-print(
-    "ceil: ",
-    jc.output_size(7, 2, stride=2, ceil_mode=True),
-    jc.pool1d(seven, 2, "mean", ceil_mode=True),
-)
-assert (
-    jc.pool1d(seven, 2, "mean", ceil_mode=True)[-1] == 7
-)  # 7 / 1, not (7 + 0) / 2
+ceil = {"ceil_mode": True}
+pooled = jc.pool1d(seven, 2, "mean", **ceil)
+print("ceil: ", jc.output_size(7, 2, stride=2, **ceil), pooled)
+assert pooled[-1] == 7  # 7 / 1, not (7 + 0) / 2
 
 # %% [markdown] lang="en"
 # ## Dilation
@@ -294,13 +290,8 @@ picture
 # %%
 for size in (7, 8):
     down = jc.output_size(size, 3, stride=2, padding=1)
-    up = jc.conv_transpose1d(
-        jnp.ones((1, down)),
-        jnp.ones((1, 1, 3)),
-        stride=2,
-        padding=1,
-        output_padding=size - 7,
-    )
+    options = {"stride": 2, "padding": 1, "output_padding": size - 7}
+    up = jc.conv_transpose1d(jnp.ones((1, down)), jnp.ones((1, 1, 3)), **options)
     assert up.shape == (1, size)
     print(f"{size} -> {down} -> {up.shape[1]}  with output_padding={size - 7}")
 
@@ -331,9 +322,7 @@ for name, window, stride, padding in (
 ):
     r, j = r + (window - 1) * j, j * stride
     size = jc.output_size(size, window, stride=stride, padding=padding)
-    print(
-        f"{name}: {size:2} x {size:2} cells, each sees {r:2} x {r:2} pixels, {j} apart"
-    )
+    print(f"{name}: {size:2} x {size:2}, each sees {r:2} x {r:2} pixels, {j} apart")
 
 # %% [markdown] lang="en"
 # A cell of the last feature map sees 16 x 16 pixels. The gradient can check that: a pixel that the cell cannot see
@@ -362,10 +351,8 @@ paths = np.asarray(paths_to_the_cell(jnp.zeros((1, 28, 28)))[0])
 rows, columns = np.nonzero(paths)
 assert rows.min() == columns.min() == 6
 assert len(rows) == 16 * 16
-corner, middle = paths[6, 6], paths.max()
-print(
-    f"paths from a corner pixel: {corner:.0f}, from one in the middle: {middle:.0f}"
-)
+corner, middle = int(paths[6, 6]), int(paths.max())
+print(f"paths from a corner pixel: {corner}, from one in the middle: {middle}")
 
 # %% tags=["hide-input"]
 picture, axes = drawing.plots(1, 2, width=7.0, height=2.8)
@@ -457,11 +444,8 @@ assert heard == 1
 # 第 5 题：步幅整除 $\text{padded} - \text{span}$ 的时候。这时向下、向上取整一样，返回时也用不着 `output_padding`。
 
 # %%
-exact = [
-    n
-    for n in range(3, 20)
-    if jc.output_size(n, 3, stride=2)
-    == jc.output_size(n, 3, stride=2, ceil_mode=True)
-]
+floor = lambda n: jc.output_size(n, 3, stride=2)
+ceiling = lambda n: jc.output_size(n, 3, stride=2, ceil_mode=True)
+exact = [n for n in range(3, 20) if floor(n) == ceiling(n)]
 assert exact == [n for n in range(3, 20) if (n - 3) % 2 == 0]
 exact
