@@ -48,14 +48,17 @@ def same(ours, loops):
 
 
 # %%
+def places(data, kernel, stride):
+    """How many windows fit on each axis."""
+    sizes = zip(data.shape, kernel.shape, strict=True)
+    return [(size - window) // stride + 1 for size, window in sizes]
+
+
 def corr2d(data, kernel, padding, stride):
     data, (h, w) = np.pad(data, padding), kernel.shape
-    rows, columns = (
-        (n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True)
-    )
-    result = np.zeros((rows, columns), np.float32)
-    for i in range(rows):
-        for j in range(columns):
+    result = np.zeros(places(data, kernel, stride), np.float32)
+    for i in range(result.shape[0]):
+        for j in range(result.shape[1]):
             a, b = i * stride, j * stride
             result[i, j] = (data[a : a + h, b : b + w] * kernel).sum()
     return result
@@ -63,11 +66,8 @@ def corr2d(data, kernel, padding, stride):
 
 def corr3d(data, kernel, padding, stride):
     data, (d, h, w) = np.pad(data, padding), kernel.shape
-    sizes = [
-        (n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True)
-    ]
-    result = np.zeros(sizes, np.float32)
-    for i, j, k in np.ndindex(*sizes):
+    result = np.zeros(places(data, kernel, stride), np.float32)
+    for i, j, k in np.ndindex(result.shape):  # three loops in one
         a, b, c = i * stride, j * stride, k * stride
         result[i, j, k] = (data[a : a + d, b : b + h, c : c + w] * kernel).sum()
     return result
@@ -75,16 +75,10 @@ def corr3d(data, kernel, padding, stride):
 
 image, patch = random(7, 8), random(3, 3)
 volume, block = random(5, 6, 7), random(2, 3, 3)
-print(
-    "corr2d",
-    same(jc.corr2d(image, patch, padding=1, stride=2), corr2d(image, patch, 1, 2)),
-)
-print(
-    "corr3d",
-    same(
-        jc.corr3d(volume, block, padding=1, stride=2), corr3d(volume, block, 1, 2)
-    ),
-)
+ours = jc.corr2d(image, patch, padding=1, stride=2)
+print("corr2d", same(ours, corr2d(image, patch, padding=1, stride=2)))
+ours = jc.corr3d(volume, block, padding=1, stride=2)
+print("corr3d", same(ours, corr3d(volume, block, padding=1, stride=2)))
 
 # %% [markdown] lang="en"
 # ## Many samples, many kernels: `convnet_2d`
