@@ -87,10 +87,10 @@ def _written(lesson: Path, target: Path) -> list[Path]:
 
 
 def _digest(lesson: Path) -> str:
-    """Of all that the outputs follow from: the lesson, the helpers of docs/, jaxcnn and JAX."""
+    """Of all that the outputs follow from: the lesson, how it is built and drawn, jaxcnn and JAX."""
     package = Path(importlib.util.find_spec("jaxcnn").origin).parent
     digest = hashlib.sha256(importlib.metadata.version("jax").encode())
-    for path in (lesson, *sorted(DOCS.glob("*.py")), *sorted(package.rglob("*.py"))):
+    for path in (lesson, Path(__file__), DOCS / "drawing.py", *sorted(package.rglob("*.py"))):
         digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 

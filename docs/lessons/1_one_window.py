@@ -50,16 +50,32 @@ for n, (i, j) in enumerate(np.ndindex(y.shape)):
     drawing.feature_map(axes, x, (row + 1, 0), title="X" if n == 0 else "")
     drawing.window(axes, (row + 1 + i, j), k.shape)
     drawing.note(axes, (row + 2.5, 3.6), r"$\odot$", size=14)
-    drawing.feature_map(axes, k, (row + 1.5, 4.2), title="K" if n == 0 else "", shade=False)
+    drawing.feature_map(
+        axes, k, (row + 1.5, 4.2), title="K" if n == 0 else "", shade=False
+    )
     drawing.note(axes, (row + 2.5, 6.7), "=")
-    drawing.feature_map(axes, seen * k, (row + 1.5, 7.2), title="products" if n == 0 else "", shade=False)
+    drawing.feature_map(
+        axes,
+        seen * k,
+        (row + 1.5, 7.2),
+        title="products" if n == 0 else "",
+        shade=False,
+    )
     drawing.arrow(axes, (row + 2.5, 9.5), (row + 2.5, 10.7))
     drawing.note(axes, (row + 2.1, 10.1), "sum", size=8)
-    known = np.where(np.arange(4).reshape(2, 2) <= n, [[f"{v:g}" for v in line] for line in y], "")
+    known = np.where(
+        np.arange(4).reshape(2, 2) <= n,
+        [[f"{v:g}" for v in line] for line in y],
+        "",
+    )
     drawing.feature_map(axes, known, (row + 1.5, 11), title="Y" if n == 0 else "")
     drawing.window(axes, (row + 1.5 + i, 11 + j), (1, 1), colour=drawing.GREEN)
-    terms = " + ".join(f"{a:g}·{b:g}" for a, b in zip(seen.ravel(), k.ravel(), strict=True))
-    drawing.note(axes, (row + 2.5, 13.4), f"{terms} = {y[i, j]:g}", align="left", size=8)
+    terms = " + ".join(
+        f"{a:g}·{b:g}" for a, b in zip(seen.ravel(), k.ravel(), strict=True)
+    )
+    drawing.note(
+        axes, (row + 2.5, 13.4), f"{terms} = {y[i, j]:g}", align="left", size=8
+    )
 picture
 
 # %% [markdown] lang="en"
@@ -183,9 +199,17 @@ windows.shape, by_windows
 from scipy import signal
 
 p, q = jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5])
-print("polynomial product", np.convolve(p, q), jc.convolve(p, q, padding="FULL"))
-print("correlation       ", np.correlate(p, q, "full"), jc.correlate(p, q, padding="FULL"))
-print("convolution on X\n", signal.convolve2d(x, k, mode="valid"), "\n", jc.convolve(x, k))
+for name, theirs, ours in (
+    (
+        "polynomials multiplied",
+        np.convolve(p, q),
+        jc.convolve(p, q, padding="FULL"),
+    ),
+    ("correlation", np.correlate(p, q, "full"), jc.correlate(p, q, padding="FULL")),
+    ("convolution on X", signal.convolve2d(x, k, mode="valid"), jc.convolve(x, k)),
+):
+    print(name, ours, sep="\n")
+    assert np.array_equal(theirs, ours)
 assert jnp.array_equal(jc.convolve(x, k), jc.correlate(x, k[::-1, ::-1]))
 
 # %% [markdown] lang="en"
@@ -208,7 +232,9 @@ for column, (title, shown) in {
     12: ("correlate(X, K)", jc.correlate(impulse, nine, padding=1)),
     18.5: ("convolve(X, K)", jc.convolve(impulse, nine, padding=1)),
 }.items():
-    drawing.feature_map(axes, shown, (1 + (5 - len(shown)) / 2, column), title=title)
+    drawing.feature_map(
+        axes, shown, (1 + (5 - len(shown)) / 2, column), title=title
+    )
 picture
 
 # %% [markdown] lang="en"
@@ -247,7 +273,9 @@ print("a ⋆ (b * c)  ", correlated(a, convolved(b, c)))
 assert jnp.array_equal(convolved(a, b), convolved(b, a))
 assert jnp.array_equal(correlated(a, b), correlated(b, a)[::-1])
 assert jnp.allclose(correlated(correlated(a, b), c), correlated(a, convolved(b, c)))
-assert not jnp.allclose(correlated(correlated(a, b), c), correlated(a, correlated(b, c)))
+assert not jnp.allclose(
+    correlated(correlated(a, b), c), correlated(a, correlated(b, c))
+)
 
 # %% [markdown] lang="en"
 # A network needs neither law: between two layers stands an activation, which breaks any such algebra. And its kernels
@@ -262,12 +290,14 @@ assert not jnp.allclose(correlated(correlated(a, b), c), correlated(a, correlate
 # %%
 def learn(op, data, target, steps=300, rate=0.5):
     gradient = jax.grad(lambda k: jnp.mean((op(data, k) - target) ** 2))
-    return lax.fori_loop(0, steps, lambda _, k: k - rate * gradient(k), jnp.zeros((2, 2)))
+    step = lambda _, k: k - rate * gradient(k)
+    return lax.fori_loop(0, steps, step, jnp.zeros((2, 2)))
 
 
 data = jax.random.normal(jax.random.key(0), (16, 16))
 target = jc.correlate(data, k)
-by_correlation, by_convolution = learn(jc.correlate, data, target), learn(jc.convolve, data, target)
+by_correlation = learn(jc.correlate, data, target)
+by_convolution = learn(jc.convolve, data, target)
 assert jnp.allclose(by_correlation, k, atol=1e-3)
 assert jnp.allclose(by_convolution, k[::-1, ::-1], atol=1e-3)
 print(np.round(by_correlation, 3), np.round(by_convolution, 3), sep="\n\n")
@@ -341,7 +371,8 @@ assert jnp.array_equal(jc.correlate(x, symmetric), jc.convolve(x, symmetric))
 # 第 4 题：$(H-h+1)(W-w+1)\,h\,w$，每个输出格要付出窗口里每一格的一次乘法。
 
 # %%
-print("3 x 3 with 2 x 2:", 2 * 2 * 2 * 2, "  LeNet's first layer:", 6 * 28 * 28 * 5 * 5)
+print("3 x 3 with 2 x 2:   ", 2 * 2 * 2 * 2)
+print("LeNet's first layer:", 6 * 28 * 28 * 5 * 5)
 
 # %% [markdown] lang="en"
 # 5: the edges: $+1$ where it turns dark, $-1$ where it turns light, 0 where nothing changes. Lesson 5 learns this

@@ -37,20 +37,31 @@ import jaxcnn as jc
 # %% tags=["hide-input"]
 def draw_windows(axes, size, window, at=(1, 0), title="", *, stride=1, padding=0):
     """The padded map 1 ... size once for each of its windows, one below the other."""
-    see = jax.jit(lambda row: jc.windows(row, (window,), stride=stride, padding=padding))
+    see = jax.jit(
+        lambda row: jc.windows(row, (window,), stride=stride, padding=padding)
+    )
     in_a_row = lambda seen: np.concatenate([seen[0], *seen[1:, -stride:]])
-    cells, real = in_a_row(see(jnp.arange(1, size + 1))), in_a_row(see(jnp.ones(size, int))) > 0
+    cells, real = (
+        in_a_row(see(jnp.arange(1, size + 1))),
+        in_a_row(see(jnp.ones(size, int))) > 0,
+    )
     row, column = at
     for i in range((len(cells) - window) // stride + 1):
-        drawing.feature_map(axes, cells, (row + 1.25 * i, column), real=real, shade=False)
+        drawing.feature_map(
+            axes, cells, (row + 1.25 * i, column), real=real, shade=False
+        )
         drawing.window(axes, (row + 1.25 * i, column + i * stride), (1, window))
     drawing.note(axes, (row - 0.45, column), title, align="left")
 
 
 picture, axes = drawing.canvas(5.8, 12)
-draw_windows(axes, 7, 3, title="size 7, padding 1, window 3, stride 2", padding=1, stride=2)
+draw_windows(
+    axes, 7, 3, title="size 7, padding 1, window 3, stride 2", padding=1, stride=2
+)
 for line, start in enumerate(range(0, 9 - 3 + 1, 2)):
-    drawing.note(axes, (1.5 + 1.25 * line, 9.4), f"starts at {start}", align="left", size=9)
+    drawing.note(
+        axes, (1.5 + 1.25 * line, 9.4), f"starts at {start}", align="left", size=9
+    )
 picture
 
 # %% [markdown] lang="en"
@@ -90,10 +101,14 @@ count(7, 3, stride=2, low=1, high=1)
 
 # %%
 checked = 0
-for case in itertools.product(range(1, 9), range(1, 5), range(1, 4), range(3), range(3), range(1, 4)):
+for case in itertools.product(
+    range(1, 9), range(1, 5), range(1, 4), range(3), range(3), range(1, 4)
+):
     size, window, stride, low, high, dilation = case
     if (window - 1) * dilation + 1 <= size + low + high:
-        rule = jc.output_size(size, window, stride=stride, padding=((low, high),), dilation=dilation)
+        rule = jc.output_size(
+            size, window, stride=stride, padding=((low, high),), dilation=dilation
+        )
         assert rule == count(*case)
         checked += 1
 checked
@@ -113,10 +128,14 @@ checked
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(6, 18)
-seen = lambda x, padding: jc.fold(jc.windows(x, (3, 3), padding=padding), x.shape, padding=padding)
+seen = lambda x, padding: jc.fold(
+    jc.windows(x, (3, 3), padding=padding), x.shape, padding=padding
+)
 seen = jax.jit(seen, static_argnames="padding")
 for column, padding in ((0, "VALID"), (6.5, "SAME"), (13, "FULL")):
-    drawing.feature_map(axes, seen(jnp.ones((5, 5)), padding), (1, column), title=padding)
+    drawing.feature_map(
+        axes, seen(jnp.ones((5, 5)), padding), (1, column), title=padding
+    )
 picture
 
 # %% [markdown] lang="en"
@@ -142,7 +161,12 @@ picture
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(9.9, 23)
-for at, padding in (((1, 0), "VALID"), ((5, 0), "SAME"), ((5, 7.5), "CAUSAL"), ((2.5, 15), "FULL")):
+for at, padding in (
+    ((1, 0), "VALID"),
+    ((5, 0), "SAME"),
+    ((5, 7.5), "CAUSAL"),
+    ((2.5, 15), "FULL"),
+):
     windows = jc.output_size(4, 3, padding=padding)
     draw_windows(axes, 4, 3, at, f"{padding}: {windows} windows", padding=padding)
 picture
@@ -157,9 +181,15 @@ picture
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(6.2, 14.5)
-for line, mode in enumerate(("constant", "reflect", "symmetric", "replicate", "circular")):
-    cells = jc.windows(jnp.arange(1, 5), (9,), padding=((2, 3),), padding_mode=mode)[0]
-    drawing.feature_map(axes, cells, (1.25 * line, 0), real=abs(np.arange(9) - 3.5) < 2)
+for line, mode in enumerate(
+    ("constant", "reflect", "symmetric", "replicate", "circular")
+):
+    cells = jc.windows(
+        jnp.arange(1, 5), (9,), padding=((2, 3),), padding_mode=mode
+    )[0]
+    drawing.feature_map(
+        axes, cells, (1.25 * line, 0), real=abs(np.arange(9) - 3.5) < 2
+    )
     drawing.note(axes, (1.25 * line + 0.5, 9.4), f'"{mode}"', align="left")
 picture
 
@@ -204,8 +234,10 @@ every.shape, some.shape
 # %%
 seven = jnp.arange(1.0, 8)
 print("floor:", jc.output_size(7, 2, stride=2), jc.pool1d(seven, 2, "mean"))
-print("ceil: ", jc.output_size(7, 2, stride=2, ceil_mode=True), jc.pool1d(seven, 2, "mean", ceil_mode=True))
-assert jc.pool1d(seven, 2, "mean", ceil_mode=True)[-1] == 7  # 7 / 1, not (7 + 0) / 2
+ceil = {"ceil_mode": True}
+pooled = jc.pool1d(seven, 2, "mean", **ceil)
+print("ceil: ", jc.output_size(7, 2, stride=2, **ceil), pooled)
+assert pooled[-1] == 7  # 7 / 1, not (7 + 0) / 2
 
 # %% [markdown] lang="en"
 # ## Dilation
@@ -221,11 +253,15 @@ assert jc.pool1d(seven, 2, "mean", ceil_mode=True)[-1] == 7  # 7 / 1, not (7 + 0
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(8, 17)
 numbers = np.arange(49).reshape(7, 7)
-drawing.feature_map(axes, numbers, (1, 0), title="3 x 3 window, dilation 2", shade=False)
+drawing.feature_map(
+    axes, numbers, (1, 0), title="3 x 3 window, dilation 2", shade=False
+)
 drawing.window(axes, (2, 1), (3, 3), dilation=2)
 seen = jc.windows(jnp.asarray(numbers), (3, 3), dilation=2)[1, 1]
 drawing.arrow(axes, (4.5, 7.4), (4.5, 9.2))
-drawing.feature_map(axes, seen, (3, 9.6), title="windows(x, (3, 3), dilation=2)[1, 1]", shade=False)
+drawing.feature_map(
+    axes, seen, (3, 9.6), title="windows(x, (3, 3), dilation=2)[1, 1]", shade=False
+)
 picture
 
 # %% [markdown] lang="en"
@@ -254,7 +290,8 @@ picture
 # %%
 for size in (7, 8):
     down = jc.output_size(size, 3, stride=2, padding=1)
-    up = jc.conv_transpose1d(jnp.ones((1, down)), jnp.ones((1, 1, 3)), stride=2, padding=1, output_padding=size - 7)
+    options = {"stride": 2, "padding": 1, "output_padding": size - 7}
+    up = jc.conv_transpose1d(jnp.ones((1, down)), jnp.ones((1, 1, 3)), **options)
     assert up.shape == (1, size)
     print(f"{size} -> {down} -> {up.shape[1]}  with output_padding={size - 7}")
 
@@ -285,7 +322,7 @@ for name, window, stride, padding in (
 ):
     r, j = r + (window - 1) * j, j * stride
     size = jc.output_size(size, window, stride=stride, padding=padding)
-    print(f"{name}: {size:2} x {size:2} cells, each sees {r:2} x {r:2} pixels, {j} apart")
+    print(f"{name}: {size:2} x {size:2}, each sees {r:2} x {r:2} pixels, {j} apart")
 
 # %% [markdown] lang="en"
 # A cell of the last feature map sees 16 x 16 pixels. The gradient can check that: a pixel that the cell cannot see
@@ -314,11 +351,14 @@ paths = np.asarray(paths_to_the_cell(jnp.zeros((1, 28, 28)))[0])
 rows, columns = np.nonzero(paths)
 assert rows.min() == columns.min() == 6
 assert len(rows) == 16 * 16
-print(f"a corner pixel reaches it on {paths[6, 6]:.0f} path, one in the middle on {paths.max():.0f}")
+corner, middle = int(paths[6, 6]), int(paths.max())
+print(f"paths from a corner pixel: {corner}, from one in the middle: {middle}")
 
 # %% tags=["hide-input"]
 picture, axes = drawing.plots(1, 2, width=7.0, height=2.8)
-drawing.image(axes[0], paths, title="paths from each pixel to pool2[0, 2, 2]", signed=True)
+drawing.image(
+    axes[0], paths, title="paths from each pixel to pool2[0, 2, 2]", signed=True
+)
 drawing.window(axes[0], (5.5, 5.5), (16, 16))
 axes[1].step(range(28), paths[14], where="mid", color=drawing.BLUE)
 axes[1].set(title="the same, along row 14", xlabel="column", ylabel="paths")
@@ -404,6 +444,8 @@ assert heard == 1
 # 第 5 题：步幅整除 $\text{padded} - \text{span}$ 的时候。这时向下、向上取整一样，返回时也用不着 `output_padding`。
 
 # %%
-exact = [n for n in range(3, 20) if jc.output_size(n, 3, stride=2) == jc.output_size(n, 3, stride=2, ceil_mode=True)]
+floor = lambda n: jc.output_size(n, 3, stride=2)
+ceiling = lambda n: jc.output_size(n, 3, stride=2, ceil_mode=True)
+exact = [n for n in range(3, 20) if floor(n) == ceiling(n)]
 assert exact == [n for n in range(3, 20) if (n - 3) % 2 == 0]
 exact

@@ -48,12 +48,17 @@ def same(ours, loops):
 
 
 # %%
+def places(data, kernel, stride):
+    """How many windows fit on each axis."""
+    sizes = zip(data.shape, kernel.shape, strict=True)
+    return [(size - window) // stride + 1 for size, window in sizes]
+
+
 def corr2d(data, kernel, padding, stride):
     data, (h, w) = np.pad(data, padding), kernel.shape
-    rows, columns = ((n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True))
-    result = np.zeros((rows, columns), np.float32)
-    for i in range(rows):
-        for j in range(columns):
+    result = np.zeros(places(data, kernel, stride), np.float32)
+    for i in range(result.shape[0]):
+        for j in range(result.shape[1]):
             a, b = i * stride, j * stride
             result[i, j] = (data[a : a + h, b : b + w] * kernel).sum()
     return result
@@ -61,9 +66,8 @@ def corr2d(data, kernel, padding, stride):
 
 def corr3d(data, kernel, padding, stride):
     data, (d, h, w) = np.pad(data, padding), kernel.shape
-    sizes = [(n - k) // stride + 1 for n, k in zip(data.shape, kernel.shape, strict=True)]
-    result = np.zeros(sizes, np.float32)
-    for i, j, k in np.ndindex(*sizes):
+    result = np.zeros(places(data, kernel, stride), np.float32)
+    for i, j, k in np.ndindex(result.shape):  # three loops in one
         a, b, c = i * stride, j * stride, k * stride
         result[i, j, k] = (data[a : a + d, b : b + h, c : c + w] * kernel).sum()
     return result
@@ -71,8 +75,10 @@ def corr3d(data, kernel, padding, stride):
 
 image, patch = random(7, 8), random(3, 3)
 volume, block = random(5, 6, 7), random(2, 3, 3)
-print("corr2d", same(jc.corr2d(image, patch, padding=1, stride=2), corr2d(image, patch, 1, 2)))
-print("corr3d", same(jc.corr3d(volume, block, padding=1, stride=2), corr3d(volume, block, 1, 2)))
+ours = jc.corr2d(image, patch, padding=1, stride=2)
+print("corr2d", same(ours, corr2d(image, patch, padding=1, stride=2)))
+ours = jc.corr3d(volume, block, padding=1, stride=2)
+print("corr3d", same(ours, corr3d(volume, block, padding=1, stride=2)))
 
 # %% [markdown] lang="en"
 # ## Many samples, many kernels: `convnet_2d`
@@ -91,18 +97,21 @@ print("corr3d", same(jc.corr3d(volume, block, padding=1, stride=2), corr3d(volum
 
 # %%
 def convnet_2d(data, kernels, bias, padding, stride):
-    return np.array([
-        [sigmoid(corr2d(x, k, padding, stride) + b) for k, b in zip(kernels, bias[:, 0], strict=True)]
-        for x in data
-    ])  # fmt: skip
+    each = list(zip(kernels, bias[:, 0], strict=True))
+    layer = [[corr2d(x, k, padding, stride) + b for k, b in each] for x in data]
+    return sigmoid(np.array(layer))
 
 
 def one_map(x, k):
     return jc.corr2d(x, k, padding=2, stride=1)
 
 
-one_sample = jax.vmap(one_map, in_axes=(None, 0))  # the image stays, the kernels pass
-all_samples = jax.vmap(one_sample, in_axes=(0, None))  # the kernels stay, the images pass
+one_sample = jax.vmap(
+    one_map, in_axes=(None, 0)
+)  # the image stays, the kernels pass
+all_samples = jax.vmap(
+    one_sample, in_axes=(0, None)
+)  # the kernels stay, the images pass
 
 grey, six, bias = random(2, 12, 12), random(6, 5, 5), random(6, 1)
 loops = convnet_2d(grey, six, bias, padding=2, stride=1)
@@ -141,14 +150,18 @@ picture, axes = drawing.canvas(8.2, 19.5)
 for c in range(2):
     drawing.feature_map(axes, x[c], (1 + 4.2 * c, 0), title=f"X[{c}]")
     drawing.note(axes, (2.5 + 4.2 * c, 3.5), r"$\star$", size=15)
-    drawing.feature_map(axes, k[c], (1.5 + 4.2 * c, 4), title=f"K[0, {c}]", shade=False)
+    drawing.feature_map(
+        axes, k[c], (1.5 + 4.2 * c, 4), title=f"K[0, {c}]", shade=False
+    )
     drawing.note(axes, (2.5 + 4.2 * c, 6.5), "=")
     drawing.feature_map(axes, jc.corr2d(x[c], k[c]), (1.5 + 4.2 * c, 7))
     drawing.arrow(axes, (2.5 + 4.2 * c, 9.3), (4.1 + c, 11.2))
 drawing.note(axes, (4.6, 11.6), "+", size=15)
 drawing.feature_map(axes, ["1"], (4.1, 12.2), title="b[0]", shade=False)
 drawing.arrow(axes, (4.6, 13.6), (4.6, 15))
-drawing.feature_map(axes, jc.conv2d(x, k[None], jnp.ones(1))[0], (3.6, 15.4), title="Y[0]")
+drawing.feature_map(
+    axes, jc.conv2d(x, k[None], jnp.ones(1))[0], (3.6, 15.4), title="Y[0]"
+)
 picture
 
 
@@ -204,9 +217,9 @@ print("convnet2d", same(by_vmap, loops), same(ours, loops))
 
 # %%
 def convnet_3d(data, kernels, bias, padding, stride):
-    return [
-        [sigmoid(corr3d(x, k, padding, stride) + b) for k, b in zip(kernels, bias[:, 0], strict=True)] for x in data
-    ]
+    each = list(zip(kernels, bias[:, 0], strict=True))
+    layer = [[corr3d(x, k, padding, stride) + b for k, b in each] for x in data]
+    return sigmoid(np.array(layer))
 
 
 volumes, blocks = random(2, 4, 6, 6), random(6, 2, 3, 3)
@@ -215,7 +228,9 @@ ours = sigmoid(jc.conv3d(volumes[:, None], blocks[:, None], bias[:, 0], padding=
 print("convnet_3d", same(ours, loops))
 
 layer = jc.conv2d(colour, kernels, padding=2)
-as_depth = jc.corr3d(colour[0], kernels[0], padding=(0, 2, 2))  # depth 3 in a depth of 3: no room
+as_depth = jc.corr3d(
+    colour[0], kernels[0], padding=(0, 2, 2)
+)  # depth 3 in a depth of 3: no room
 print("depth 3 without padding:", as_depth.shape)
 same(as_depth[0], layer[0, 0])
 
@@ -296,7 +311,9 @@ def responds(x, bias):
 
 each_channel, each_position = random(6, 1, 1), random(6, 9, 9)
 for name, b in (("per channel ", each_channel), ("per position", each_position)):
-    error = jnp.abs(responds(shifted(colour), b) - shifted(responds(colour, b))).max()
+    error = jnp.abs(
+        responds(shifted(colour), b) - shifted(responds(colour, b))
+    ).max()
     print(f"{name}: {b.size:3} numbers, moved too unless 0: {error:.2g}")
     assert (error < 1e-5) == (name == "per channel ")
 
@@ -341,12 +358,16 @@ except ValueError as error:
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(5.6, 17)
-one_at_a_time = jnp.eye(4).reshape(4, 4, 1, 1)  # sample c has a 1 in channel c, and nothing else
+one_at_a_time = jnp.eye(4).reshape(
+    4, 4, 1, 1
+)  # sample c has a 1 in channel c, and nothing else
 for column, groups in ((0, 1), (6, 2), (12, 4)):
     weights = jnp.ones((4, 4 // groups, 1, 1))
     sees = jc.conv2d(one_at_a_time, weights, groups=groups)[:, :, 0, 0].T > 0
     title = f"groups={groups}: {weights.size} slices"
-    drawing.feature_map(axes, np.where(sees, "1", ""), (1, column), title=title, shade=False)
+    drawing.feature_map(
+        axes, np.where(sees, "1", ""), (1, column), title=title, shade=False
+    )
     for o, c in zip(*np.nonzero(sees), strict=True):
         drawing.window(axes, (1 + o, column + c), (1, 1), colour=drawing.BLUE)
 drawing.note(axes, (5.4, 2), "input channel", size=9)
@@ -363,7 +384,8 @@ picture
 
 # %%
 full, depthwise, pointwise = 64 * 64 * 9, 64 * 1 * 9, 64 * 64
-print(f"full {full}, depthwise + pointwise {depthwise + pointwise}: {full / (depthwise + pointwise):.1f} times less")
+two = depthwise + pointwise
+print(f"full {full}, depthwise + pointwise {two}: {full / two:.1f} times less")
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -394,8 +416,12 @@ print(f"full {full}, depthwise + pointwise {depthwise + pointwise}: {full / (dep
 # 第 1 题：$6\,(1\cdot25 + 1) = 156$，$16\,(6\cdot25 + 1) = 2416$。
 
 # %%
-params = jax.eval_shape(jc.lenet.init, jax.random.key(0))  # shapes only, nothing is drawn
-counts = [sum(p.size for p in params[layer].values()) for layer in ("conv1", "conv2")]
+params = jax.eval_shape(
+    jc.lenet.init, jax.random.key(0)
+)  # shapes only, nothing is drawn
+counts = [
+    sum(p.size for p in params[layer].values()) for layer in ("conv1", "conv2")
+]
 assert counts == [156, 2416]
 
 # %% [markdown] lang="en"
@@ -406,8 +432,14 @@ assert counts == [156, 2416]
 
 # %%
 pixelwise, whole = random(5, 3, 1, 1), random(5, 3, 9, 9)
-same(jc.conv2d(colour, pixelwise), jnp.einsum("nchw,oc->nohw", colour, pixelwise[:, :, 0, 0]))
-same(jc.conv2d(colour, whole)[:, :, 0, 0], colour.reshape(2, -1) @ whole.reshape(5, -1).T)
+same(
+    jc.conv2d(colour, pixelwise),
+    jnp.einsum("nchw,oc->nohw", colour, pixelwise[:, :, 0, 0]),
+)
+same(
+    jc.conv2d(colour, whole)[:, :, 0, 0],
+    colour.reshape(2, -1) @ whole.reshape(5, -1).T,
+)
 
 # %% [markdown] lang="en"
 # 4: deal the channels out, map over the groups, put them back in a row.

@@ -44,12 +44,15 @@ for i, j in np.ndindex(2, 2):
 drawing.arrow(axes, (3, 4.5), (3, 6.3))
 drawing.feature_map(axes, values, (2, 7), title='"max"')
 drawing.feature_map(axes, jc.pool2d(x, 2, "mean"), (2, 10.5), title='"mean"')
-drawing.feature_map(axes, indices, (2, 14), title="indices of the winners", shade=False)
+drawing.feature_map(
+    axes, indices, (2, 14), title="indices of the winners", shade=False
+)
 picture
 
 # %%
 rng = np.random.default_rng(0)
-maps = rng.normal(size=(10, 6, 28, 28)).astype(np.float32)  # LeNet: samples, channels, H, W
+# LeNet's: samples, channels, H, W
+maps = rng.normal(size=(10, 6, 28, 28)).astype(np.float32)
 print(jc.pool2d(maps, 2, "max").shape, jc.pool(maps, (2, 2), "mean").shape)
 
 # %% [markdown] lang="en"
@@ -83,8 +86,20 @@ def ours(mode):
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(5, 15)
 drawing.feature_map(axes, x, (1, 0), title="X", shade=False)
-drawing.feature_map(axes, gradient(ours("max"), x), (1, 5), title='gradient of "max"', colour=drawing.GREEN)
-drawing.feature_map(axes, gradient(ours("mean"), x), (1, 10), title='gradient of "mean"', colour=drawing.GREEN)
+drawing.feature_map(
+    axes,
+    gradient(ours("max"), x),
+    (1, 5),
+    title='gradient of "max"',
+    colour=drawing.GREEN,
+)
+drawing.feature_map(
+    axes,
+    gradient(ours("mean"), x),
+    (1, 10),
+    title='gradient of "mean"',
+    colour=drawing.GREEN,
+)
 picture
 
 # %% [markdown] lang="en"
@@ -163,7 +178,9 @@ real = np.pad(np.ones((3, 3), bool), 1)
 for column, options, border in ((0, {}, -jnp.inf), (10.5, {"fill": 0}, 0)):
     padded = jc.windows(negative, (5, 5), padding=1, fill=border)[0, 0]
     title = "padding=1" + ", fill=0" * bool(options)
-    drawing.feature_map(axes, padded, (1, column), title=title, real=real, shade=False)
+    drawing.feature_map(
+        axes, padded, (1, column), title=title, real=real, shade=False
+    )
     drawing.window(axes, (1, column), (2, 2))
     drawing.arrow(axes, (3.5, column + 5.3), (3.5, column + 6.3))
     largest = jc.pool2d(negative, 2, "max", padding=1, **options)
@@ -174,7 +191,8 @@ picture
 # %%
 phantom = gradient(lambda x: jc.pool2d(x, 2, "max", padding=1, fill=0), negative)
 honest = gradient(lambda x: jc.pool2d(x, 2, "max", padding=1), negative)
-print("gradient that reaches the map:", phantom.sum(), "of 4 with zeros,", honest.sum(), "of 4 without")
+print("gradient that reaches the map, of 4:")
+print(phantom.sum(), "with zeros,", honest.sum(), "without")
 
 # %% [markdown] lang="en"
 # A phantom winner keeps the gradient too: three quarters of it never come back to the map. After a sigmoid or a
@@ -194,9 +212,12 @@ print("gradient that reaches the map:", phantom.sum(), "of 4 with zeros,", hones
 
 # %%
 ones = jnp.ones((3, 3))
-print("padding counts       ", jc.pool2d(ones, 2, "mean", padding=1).tolist())
-print("padding left out     ", jc.pool2d(ones, 2, "mean", padding=1, count_include_pad=False).tolist())
-print("divided by 1, a sum  ", jc.pool2d(ones, 2, "mean", padding=1, divisor=1).tolist())
+for name, options in {
+    "padding counts     ": {},
+    "padding left out   ": {"count_include_pad": False},
+    "divided by 1, a sum": {"divisor": 1},
+}.items():
+    print(name, jc.pool2d(ones, 2, "mean", padding=1, **options).tolist())
 
 # %% [markdown] lang="en"
 # Counting it darkens the rim of an even picture; that is the default in PyTorch, Flax and here. Half-precision sums
@@ -209,7 +230,8 @@ print("divided by 1, a sum  ", jc.pool2d(ones, 2, "mean", padding=1, divisor=1).
 
 # %%
 grey = jnp.ones((32, 32), jnp.bfloat16)
-stuck = lax.reduce_window(grey, np.zeros((), grey.dtype), lax.add, (32, 32), (1, 1), "VALID") / 1024
+zero = np.zeros((), grey.dtype)
+stuck = lax.reduce_window(grey, zero, lax.add, (32, 32), (1, 1), "VALID") / 1024
 whole = jax.jit(lambda x: jc.pool2d(x, 32, "mean"))(grey)
 assert (stuck, whole) == (0.25, 1)
 print("mean of 1024 ones:", stuck, "by lax.reduce_window,", whole, "by jc.pool")
@@ -233,12 +255,15 @@ drawing.arrow(axes, (3, 4.3), (3, 5.3))
 drawing.feature_map(axes, values, (2, 5.7), title="values")
 drawing.feature_map(axes, indices, (2, 8.7), title="indices", shade=False)
 drawing.arrow(axes, (3, 11.2), (3, 12.2))
-drawing.feature_map(axes, jc.max_unpool(values, indices, (4, 4)), (1, 12.7), title="max_unpool")
+drawing.feature_map(
+    axes, jc.max_unpool(values, indices, (4, 4)), (1, 12.7), title="max_unpool"
+)
 picture
 
 # %%
 assert jnp.array_equal(x.ravel()[indices], values)
-assert jnp.array_equal(jc.max_unpool(values, indices, (4, 4)) > 0, gradient(ours("max"), x) > 0)
+unpooled = jc.max_unpool(values, indices, (4, 4))
+assert jnp.array_equal(unpooled > 0, gradient(ours("max"), x) > 0)
 
 # %% [markdown] lang="en"
 # The picture on the right has its numbers where the gradient of max has its ones. No accident: the gradient of max
@@ -265,9 +290,11 @@ window = x[:2, :2]
 for p in (1, 2, 8, 32):
     norm = jax.jit(lambda w, p=p: jc.pool2d(w, 2, "lp", p=p))
     print(f"lp, p = {p:2}: {norm(window)[0, 0]:.3f}")
-print("logsumexp:   ", np.round(soft(window)[0, 0], 3), "  median:", jc.pool2d(window, 2, jnp.median)[0, 0])
+print(f"logsumexp:    {soft(window)[0, 0]:.3f}")
+print(f"median:       {jc.pool2d(window, 2, jnp.median)[0, 0]:.3f}")
 print("gradient of logsumexp\n", np.round(gradient(soft, window), 3))
-assert jnp.allclose(gradient(soft, window), jax.nn.softmax(window.ravel()).reshape(2, 2), atol=1e-5)
+softmax = jax.nn.softmax(window.ravel()).reshape(2, 2)
+assert jnp.allclose(gradient(soft, window), softmax, atol=1e-5)
 
 # %% [markdown] lang="en"
 # A median removes what a mean only spreads: single wrong pixels. Here a stripe, with every tenth pixel thrown to an
@@ -278,7 +305,9 @@ assert jnp.allclose(gradient(soft, window), jax.nn.softmax(window.ravel()).resha
 
 # %% tags=["hide-input"]
 clean = (np.add.outer(np.arange(32), np.arange(32)) % 16 < 8).astype(np.float32)
-noisy = np.where(rng.random(clean.shape) < 0.1, rng.choice([-1.0, 2.0], clean.shape), clean).astype(np.float32)
+noisy = np.where(
+    rng.random(clean.shape) < 0.1, rng.choice([-1.0, 2.0], clean.shape), clean
+).astype(np.float32)
 options = {"stride": 1, "padding": 1, "fill": 0.5}
 picture, axes = drawing.plots(1, 4, width=7.6, height=2.1)
 for ax, (title, shown) in zip(
@@ -306,7 +335,8 @@ picture
 # %%
 far = lambda x: jc.pool2d(x, 2, "max", dilation=2, stride=1)
 print("dilated max\n", far(x), "\nand its gradient\n", gradient(far, x))
-print("global mean", jc.adaptive_pool(x, (1, 1), "mean"), " 4 x 4 to 3 x 3\n", jc.adaptive_pool(x, (3, 3), "max"))
+print("global mean", jc.adaptive_pool(x, (1, 1), "mean"))
+print("4 x 4 to 3 x 3\n", jc.adaptive_pool(x, (3, 3), "max"))
 
 # %% [markdown] lang="en"
 # ## Exercises
@@ -351,10 +381,13 @@ assert jnp.allclose(depthwise, jc.pool2d(six, 2, "mean"), atol=1e-6)
 # 1 课：两次互相关等于一次，核是两个核的卷积）。
 
 # %%
-twice = lambda x, mode: jc.pool2d(jc.pool2d(x, 2, mode, stride=1), 2, mode, stride=1)
+once = lambda x, mode: jc.pool2d(x, 2, mode, stride=1)
+twice = lambda x, mode: once(once(x, mode), mode)
 assert jnp.array_equal(twice(x, "max"), jc.pool2d(x, 3, "max", stride=1))
 assert not jnp.allclose(twice(x, "mean"), jc.pool2d(x, 3, "mean", stride=1))
-assert jnp.allclose(twice(x, "mean"), jc.corr2d(x, jnp.outer(*2 * [jnp.array([1.0, 2, 1])]) / 16))
+one_two_one = jnp.array([1.0, 2, 1])
+kernel = jnp.outer(one_two_one, one_two_one) / 16
+assert jnp.allclose(twice(x, "mean"), jc.corr2d(x, kernel))
 
 # %% [markdown] lang="en"
 # 4: pass `jnp.max` as a reducer. It sees all cells of a window at once, and splits.
