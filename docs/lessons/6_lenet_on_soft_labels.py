@@ -237,7 +237,7 @@ def hessian_times(theta, direction, batch):
     return jax.jvp(lambda theta: jax.grad(loss)(theta, batch), (theta,), (direction,))[1]
 
 
-def steepest(theta, batch, rounds=40):
+def steepest(theta, batch, rounds=25):
     """The largest curvature at theta, and its direction."""
     product = jax.random.normal(jax.random.key(1), theta.shape)
     for _ in range(rounds):
@@ -402,7 +402,7 @@ picture
 bound = float(entropy(hundred.targets, reduction="sum"))
 assert round(bound, 1) == 191.9
 print(f"entropy of the hundred labels {bound:.1f}")
-for rate, steps in ((0.03, 25), (0.003, 120), (0.0003, 120)):
+for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
     end, losses = descend(theta_0, hundred, rate, steps)
     shown = ", ".join(f"{losses[at]:.0f}" for at in (0, 1, 2, 5, 10, 20, steps - 1))
     rises = (np.diff(losses[-51:]) > 0).sum() if steps > 50 else "-"
@@ -411,7 +411,7 @@ for rate, steps in ((0.03, 25), (0.003, 120), (0.0003, 120)):
         assert losses[10] > losses[0]
     if rate == 0.003:
         assert losses[-1] < losses[0] / 2
-        print(f"   2 / curvature where it ends: {2 / steepest(end, hundred, rounds=25)[0]:.4f}")
+        print(f"   2 / curvature where it ends: {2 / steepest(end, hundred)[0]:.4f}")
 
 # %% [markdown] lang="en"
 # At 0.03 the run is thrown about and stays far above where it began. At 0.003 it learns, yet compare the printed
