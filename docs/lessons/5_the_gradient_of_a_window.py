@@ -79,7 +79,9 @@ drawing.window(axes, (1, 0), c.shape)
 drawing.note(axes, (2.5, 4), "corr")
 drawing.feature_map(axes, c, (1.5, 5), title="C = dL/dY", colour=drawing.PURPLE)
 drawing.note(axes, (2.5, 8), "=")
-drawing.feature_map(axes, kernel_gradient, (1.5, 9), title="dL/dK", colour=drawing.GREEN)
+drawing.feature_map(
+    axes, kernel_gradient, (1.5, 9), title="dL/dK", colour=drawing.GREEN
+)
 drawing.window(axes, (1.5, 9), (1, 1), colour=drawing.ORANGE)
 drawing.note(axes, (2, 11.3), "1·0 + 2·4 = 8", align="left", size=8)
 picture
@@ -117,13 +119,22 @@ kernel_gradient
 # %% tags=["hide-input"]
 data_gradient = jc.conv_transpose2d(c[None, None], k[None, None])[0, 0]
 picture, axes = drawing.canvas(4.2, 19)
-parts = [jc.conv_transpose2d((c * one)[None, None], k[None, None])[0, 0] for one in (jnp.diag(v) for v in np.eye(2))]
-for n, (part, title) in enumerate(zip(parts, ("1 · K at (0, 0)", "2 · K at (1, 1)"), strict=True)):
+parts = [
+    jc.conv_transpose2d((c * one)[None, None], k[None, None])[0, 0]
+    for one in (jnp.diag(v) for v in np.eye(2))
+]
+for n, (part, title) in enumerate(
+    zip(parts, ("1 · K at (0, 0)", "2 · K at (1, 1)"), strict=True)
+):
     drawing.feature_map(axes, part, (1, 5 * n), title=title, colour=drawing.PURPLE)
     drawing.window(axes, (1 + n, 5 * n + n), k.shape)
     drawing.note(axes, (2.5, 5 * n + 4), "+="[n])
-drawing.feature_map(axes, data_gradient, (1, 10), title="dL/dX", colour=drawing.GREEN)
-drawing.note(axes, (2.5, 13.4), "they overlap in\nthe middle: 3 + 0", align="left", size=8)
+drawing.feature_map(
+    axes, data_gradient, (1, 10), title="dL/dX", colour=drawing.GREEN
+)
+drawing.note(
+    axes, (2.5, 13.4), "they overlap in\nthe middle: 3 + 0", align="left", size=8
+)
 picture
 
 # %%
@@ -143,8 +154,12 @@ data_gradient
 # 所以差分在这里不是近似：步长取 1，结果分毫不差。
 
 # %%
-moved_k = [[loss(x, k.at[a, b].add(1.0)) - loss(x, k) for b in range(2)] for a in range(2)]
-moved_x = [[loss(x.at[p, q].add(1.0), k) - loss(x, k) for q in range(3)] for p in range(3)]
+moved_k = [
+    [loss(x, k.at[a, b].add(1.0)) - loss(x, k) for b in range(2)] for a in range(2)
+]
+moved_x = [
+    [loss(x.at[p, q].add(1.0), k) - loss(x, k) for q in range(3)] for p in range(3)
+]
 assert jnp.array_equal(jnp.array(moved_k), kernel_gradient)
 assert jnp.array_equal(jnp.array(moved_x), data_gradient)
 
@@ -176,7 +191,11 @@ assert jnp.array_equal(jnp.array(moved_x), data_gradient)
 # 梯度的梯度也不需要任何新东西。
 
 # %%
-faces = [jnp.vdot(c, jc.corr2d(x, k)), jnp.vdot(x, data_gradient), jnp.vdot(k, kernel_gradient)]
+faces = [
+    jnp.vdot(c, jc.corr2d(x, k)),
+    jnp.vdot(x, data_gradient),
+    jnp.vdot(k, kernel_gradient),
+]
 assert faces == [105, 105, 105]  # 19 + 2 * 43
 [float(face) for face in faces]
 
@@ -251,10 +270,16 @@ def descend(kernel, learning_rate, steps):
 
 
 start = jnp.array([[0.2, 0.9]])
-assert jnp.allclose(jax.grad(squared_error)(start), jc.corr2d(X, 2 * (jc.corr2d(X, start) - Y)), rtol=1e-5)
+assert jnp.allclose(
+    jax.grad(squared_error)(start),
+    jc.corr2d(X, 2 * (jc.corr2d(X, start) - Y)),
+    rtol=1e-5,
+)
 path = descend(start, 0.03, 30)
 for step in (0, 1, 2, 3, 5, 10, 20, 30):
-    print(f"step {step:2}: kernel {path[step, 0]}, loss {squared_error(path[step]):.6f}")
+    print(
+        f"step {step:2}: kernel {path[step, 0]}, loss {squared_error(path[step]):.6f}"
+    )
 assert jnp.allclose(path[-1], jnp.array([1.0, -1.0]), atol=0.01)
 
 # %% [markdown] lang="en"
@@ -267,14 +292,29 @@ assert jnp.allclose(path[-1], jnp.array([1.0, -1.0]), atol=0.01)
 
 # %% tags=["hide-input"]
 w1, w2 = jnp.meshgrid(jnp.linspace(-1.1, 2.2, 45), jnp.linspace(-2.2, 1.6, 45))
-losses = jax.jit(jax.vmap(squared_error))(jnp.stack([w1.ravel(), w2.ravel()], -1)[:, None]).reshape(w1.shape)
+losses = jax.jit(jax.vmap(squared_error))(
+    jnp.stack([w1.ravel(), w2.ravel()], -1)[:, None]
+).reshape(w1.shape)
 picture, panels = drawing.plots(1, 3, width=8.5, height=3.3)
 for axes, rate in zip(panels, (0.01, 0.03, 0.035), strict=True):
     points = descend(start, rate, 12)[:, 0]
-    axes.contour(w1, w2, losses, levels=np.geomspace(0.3, 600, 10), colors=drawing.PALE, linewidths=0.6)
+    axes.contour(
+        w1,
+        w2,
+        losses,
+        levels=np.geomspace(0.3, 600, 10),
+        colors=drawing.PALE,
+        linewidths=0.6,
+    )
     axes.plot(*points.T, "o-", color=drawing.BLUE, markersize=3, linewidth=1)
     axes.plot(1, -1, "*", color=drawing.ORANGE, markersize=11)
-    axes.set(title=f"learning rate {rate}", xlim=(-1.1, 2.2), ylim=(-2.2, 1.6), xlabel="$K_0$", aspect="equal")
+    axes.set(
+        title=f"learning rate {rate}",
+        xlim=(-1.1, 2.2),
+        ylim=(-2.2, 1.6),
+        xlabel="$K_0$",
+        aspect="equal",
+    )
     axes.set_ylabel("$K_1$")
 picture
 
@@ -292,8 +332,12 @@ hessian = jax.jit(jax.hessian(squared_error))(start).reshape(2, 2)
 curvatures, directions = jnp.linalg.eigh(hessian)
 assert jnp.allclose(curvatures, jnp.array([12.0, 60.0]), rtol=1e-4)
 for curvature, direction in zip(curvatures, directions.T, strict=True):
-    factors = ", ".join(f"{1 - rate * curvature:+.2f} at {rate}" for rate in (0.01, 0.03, 0.035))
-    print(f"along {direction}: curvature {curvature:.0f}, a step multiplies the distance by {factors}")
+    factors = ", ".join(
+        f"{1 - rate * curvature:+.2f} at {rate}" for rate in (0.01, 0.03, 0.035)
+    )
+    print(
+        f"along {direction}: curvature {curvature:.0f}, a step multiplies the distance by {factors}"
+    )
 
 # %% [markdown] lang="en"
 # In a direction of curvature $\lambda$ the gradient is $\lambda$ times the distance to the bottom, so one step of

@@ -26,7 +26,9 @@ from jaxcnn.train import cross_entropy, entropy, load, preset
 
 def noise(samples):
     """Normal noise, and the softmax of normal noise as labels."""
-    return jax.tree.map(jnp.asarray, load(replace(preset("synthetic"), samples=samples)).train)
+    return jax.tree.map(
+        jnp.asarray, load(replace(preset("synthetic"), samples=samples)).train
+    )
 
 
 ten, hundred = noise(10), noise(100)
@@ -68,7 +70,9 @@ logits = jnp.log(jnp.stack([given, 1 - given], -1))
 summed = cross_entropy(logits, jnp.zeros(3, jnp.int32), reduction="sum")
 assert np.isclose(given.prod(), 0.0125)
 assert np.isclose(summed, -np.log(0.0125))
-print(f"likelihood {given.prod():.4f}, its -log {-np.log(given.prod()):.4f}, cross-entropy {summed:.4f}")
+print(
+    f"likelihood {given.prod():.4f}, its -log {-np.log(given.prod()):.4f}, cross-entropy {summed:.4f}"
+)
 
 # %% [markdown] lang="en"
 # Now a soft label $q$. Read it as a vote: $N$ people were shown the picture, and $N q_k$ of them called it class $k$.
@@ -88,7 +92,9 @@ print(f"likelihood {given.prod():.4f}, its -log {-np.log(given.prod()):.4f}, cro
 
 # %%
 q, p = ten.targets[0], ten.targets[1]  # any two distributions will do
-votes = np.random.default_rng(0).choice(10, size=100_000, p=np.float64(q) / np.float64(q).sum())
+votes = np.random.default_rng(0).choice(
+    10, size=100_000, p=np.float64(q) / np.float64(q).sum()
+)
 average = -jnp.log(p)[votes].mean()
 exact = cross_entropy(jnp.log(p)[None], q[None], reduction="sum")
 assert abs(average - exact) < 0.02
@@ -127,11 +133,23 @@ pairs = jnp.stack([share, 1 - share], -1)
 picture, panels = drawing.plots(1, 2, width=8)
 for axes, one in zip(panels, (0.3, 1.0), strict=True):
     label = jnp.array([one, 1 - one])
-    losses = cross_entropy(jnp.log(pairs), jnp.broadcast_to(label, pairs.shape), reduction="none")
+    losses = cross_entropy(
+        jnp.log(pairs), jnp.broadcast_to(label, pairs.shape), reduction="none"
+    )
     least = abs(float(entropy(label[None])))
     axes.plot(share, losses, color=drawing.BLUE, label="cross-entropy")
-    axes.axhline(least, color=drawing.ORANGE, linestyle="--", label=f"H(q) = {least:.2f}")
-    axes.fill_between(share, least, losses, color=drawing.BLUE, alpha=0.12, linewidth=0, label="KL(q‖p)")
+    axes.axhline(
+        least, color=drawing.ORANGE, linestyle="--", label=f"H(q) = {least:.2f}"
+    )
+    axes.fill_between(
+        share,
+        least,
+        losses,
+        color=drawing.BLUE,
+        alpha=0.12,
+        linewidth=0,
+        label="KL(q‖p)",
+    )
     axes.set(title=f"q = ({one:g}, {1 - one:g})", xlabel="$p_1$", ylim=(-0.1, 3))
     axes.legend(frameon=False)
 picture
@@ -147,7 +165,9 @@ picture
 
 # %%
 normal = jax.nn.initializers.normal(1.0)
-params = lenet.init(jax.random.key(0), kernel_init=normal, bias_init=normal, dense_bias=False)
+params = lenet.init(
+    jax.random.key(0), kernel_init=normal, bias_init=normal, dense_bias=False
+)
 theta_0, as_params = ravel_pytree(params)
 
 
@@ -182,13 +202,23 @@ print(f"{theta_0.size} parameters; entropy of the ten labels {bound:.2f}")
 for rate, (_, losses) in runs.items():
     rises = (np.diff(losses[-101:]) > 0).sum()
     assert bound < losses[-1] < bound + 1
-    print(f"rate {rate}: loss {losses[0]:.2f} at first, {losses[-1]:.3f} at last, rising in {rises} of the last 100")
+    print(
+        f"rate {rate}: loss {losses[0]:.2f} at first, {losses[-1]:.3f} at last, rising in {rises} of the last 100"
+    )
 
 # %% tags=["hide-input"]
 picture, (whole, last) = drawing.plots(1, 2, width=8.5, height=2.8)
-for (rate, (_, losses)), colour in zip(runs.items(), (drawing.ORANGE, drawing.BLUE), strict=True):
+for (rate, (_, losses)), colour in zip(
+    runs.items(), (drawing.ORANGE, drawing.BLUE), strict=True
+):
     whole.semilogy(losses - bound, color=colour, linewidth=1, label=f"rate {rate}")
-    last.plot(np.arange(960, 1000), losses[-40:] - losses[-40:].mean(), ".-", color=colour, linewidth=1)
+    last.plot(
+        np.arange(960, 1000),
+        losses[-40:] - losses[-40:].mean(),
+        ".-",
+        color=colour,
+        linewidth=1,
+    )
 whole.set(xlabel="step", ylabel="loss - H = sum of KL")
 whole.legend(frameon=False)
 last.set(xlabel="step", ylabel="loss - its mean here")
@@ -234,7 +264,9 @@ print(f"loss {loss(end, ten):.3f} = entropy {bound:.3f} + KL {kl:.3f}")
 # %%
 @jax.jit
 def hessian_times(theta, direction, batch):
-    return jax.jvp(lambda theta: jax.grad(loss)(theta, batch), (theta,), (direction,))[1]
+    return jax.jvp(
+        lambda theta: jax.grad(loss)(theta, batch), (theta,), (direction,)
+    )[1]
 
 
 def steepest(theta, batch, rounds=25):
@@ -251,7 +283,9 @@ curvature, _ = steepest(smooth, ten)
 border = 2 / curvature
 assert 0.003 < border < 0.03
 assert runs[0.03][1][-1] < runs[0.003][1][-1]
-print(f"where the run at 0.003 ends: curvature {curvature:.0f}, 2 / curvature = {border:.4f}")
+print(
+    f"where the run at 0.003 ends: curvature {curvature:.0f}, 2 / curvature = {border:.4f}"
+)
 
 # %% [markdown] lang="en"
 # So at the end of the smooth run the border lies between the two rates: 0.003 is below it, 0.03 far above. That is a
@@ -263,7 +297,12 @@ print(f"where the run at 0.003 ends: curvature {curvature:.0f}, 2 / curvature = 
 # 从这个终点出发，换别的学习率接着训练，比分界线略小的应当留在谷里，略大的应当跑出去。
 
 # %%
-rates = {"0.003": 0.003, "0.95 x border": 0.95 * border, "1.1 x border": 1.1 * border, "0.03": 0.03}
+rates = {
+    "0.003": 0.003,
+    "0.95 x border": 0.95 * border,
+    "1.1 x border": 1.1 * border,
+    "0.03": 0.03,
+}
 onwards = {name: descend(smooth, ten, rate, 150) for name, rate in rates.items()}
 highest = {name: losses.max() for name, (_, losses) in onwards.items()}
 for name, top in highest.items():
@@ -313,7 +352,9 @@ def cut(places):
 
 
 axes.plot(across, cut(across), color=drawing.PALE)
-axes.plot(places, cut(places), "o-", color=drawing.ORANGE, markersize=4, linewidth=0.8)
+axes.plot(
+    places, cut(places), "o-", color=drawing.ORANGE, markersize=4, linewidth=0.8
+)
 axes.set(xlabel="along the hop", ylabel="loss", title="eight steps at rate 0.03")
 picture
 
@@ -376,17 +417,28 @@ lengths = np.geomspace(1e-4, 0.3, 25)
 
 
 def after_one_step(batch):
-    return np.array([loss(step(theta_0, batch, length)[0], batch) for length in lengths])
+    return np.array(
+        [loss(step(theta_0, batch, length)[0], batch) for length in lengths]
+    )
 
 
 picture, axes = drawing.plots(width=7, height=2.8)
 for batch, colour in ((ten, drawing.BLUE), (hundred, drawing.ORANGE)):
     samples = len(batch.images)
-    axes.semilogx(lengths, after_one_step(batch) / samples, color=colour, label=f"{samples} samples")
-    axes.axhline(loss(theta_0, batch) / samples, color=colour, linestyle=":", linewidth=1)
+    axes.semilogx(
+        lengths,
+        after_one_step(batch) / samples,
+        color=colour,
+        label=f"{samples} samples",
+    )
+    axes.axhline(
+        loss(theta_0, batch) / samples, color=colour, linestyle=":", linewidth=1
+    )
 for rate in (0.003, 0.03):
     axes.axvline(rate, color=drawing.PALE, linewidth=0.8)
-axes.set(xlabel="learning rate of the one step", ylabel="loss per sample", ylim=(0, 30))
+axes.set(
+    xlabel="learning rate of the one step", ylabel="loss per sample", ylim=(0, 30)
+)
 axes.legend(frameon=False)
 picture
 
@@ -406,12 +458,16 @@ for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
     end, losses = descend(theta_0, hundred, rate, steps)
     shown = ", ".join(f"{losses[at]:.0f}" for at in (0, 1, 2, 5, 10, 20, steps - 1))
     rises = (np.diff(losses[-51:]) > 0).sum() if steps > 50 else "-"
-    print(f"rate {rate}: losses at steps 0, 1, 2, 5, 10, 20, {steps - 1}: {shown}; rises in the last 50: {rises}")
+    print(
+        f"rate {rate}: losses at steps 0, 1, 2, 5, 10, 20, {steps - 1}: {shown}; rises in the last 50: {rises}"
+    )
     if rate == 0.03:
         assert losses[10] > losses[0]
     if rate == 0.003:
         assert losses[-1] < losses[0] / 2
-        print(f"   2 / curvature where it ends: {2 / steepest(end, hundred)[0]:.4f}")
+        print(
+            f"   2 / curvature where it ends: {2 / steepest(end, hundred)[0]:.4f}"
+        )
 
 # %% [markdown] lang="en"
 # At 0.03 the run is thrown about and stays far above where it began. At 0.003 it learns, yet compare the printed
@@ -475,7 +531,10 @@ for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
 #    尺度为 1 的随机参数不是无知，而是自信地答错。
 
 # %%
-assert np.isclose(cross_entropy(jnp.zeros((10, 10)), ten.targets, reduction="sum"), 10 * np.log(10))
+assert np.isclose(
+    cross_entropy(jnp.zeros((10, 10)), ten.targets, reduction="sum"),
+    10 * np.log(10),
+)
 round(10 * np.log(10), 2)
 
 # %% [markdown] lang="en"
@@ -492,4 +551,6 @@ round(10 * np.log(10), 2)
 
 # %%
 z = jnp.log(p)
-assert jnp.allclose(jax.grad(lambda z: cross_entropy(z[None], q[None]))(z), p - q, atol=1e-6)
+assert jnp.allclose(
+    jax.grad(lambda z: cross_entropy(z[None], q[None]))(z), p - q, atol=1e-6
+)

