@@ -55,16 +55,22 @@ def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both operands varying, under shard_map, over the axes of the mesh over which one of them does."""
     axes = [_varying(jax.typeof(array)) for array in (a, b)]
 
-    def cast(array: jax.Array, missing: frozenset[str]) -> jax.Array:
-        return jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
-
-    return cast(a, axes[1] - axes[0]), cast(b, axes[0] - axes[1])
+    return _vary(a, axes[1] - axes[0]), _vary(b, axes[0] - axes[1])
 
 
+# The only place that knows more than one JAX: 0.10 and 0.8.2 brought other names for these two.
 def _varying(aval: Any) -> frozenset[str]:
-    """The axes of the mesh over which an array varies, a name that JAX 0.10 changed."""
+    """The axes of a mesh over which an array varies."""
     axes: frozenset[str] = aval.manual_axis_type.varying if hasattr(aval, "manual_axis_type") else aval.vma
     return axes
+
+
+def _vary(array: jax.Array, axes: frozenset[str]) -> jax.Array:
+    """The array varying over these axes too."""
+    pcast: Rule | None = getattr(jax.lax, "pcast", None)
+    cast: Rule = partial(pcast, to="varying") if pcast else jax.lax.pvary  # type: ignore[attr-defined, unused-ignore]
+    varying: jax.Array = cast(array, tuple(axes)) if axes else array
+    return varying
 
 
 def bilinear(made: Primitive, transpose: Rule) -> None:
