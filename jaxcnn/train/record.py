@@ -250,6 +250,17 @@ def load_params(path: Path) -> dict[str, Any]:
 
     Returns:
       {"conv1": {"kernel": ..., "bias": ...}, ...} of NumPy arrays, as `lenet.apply` takes them.
+
+    Raises:
+      OSError: no such file.
+      ValueError: not such a file.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "params.npz", **{"dense3/bias": np.zeros(10)})
+    ...     params = load_params(Path(folder) / "params.npz")
+    >>> params["dense3"]["bias"].shape
+    (10,)
     """
     params: dict[str, Any] = {}
     with np.load(path, allow_pickle=False) as arrays:
