@@ -1,15 +1,28 @@
-"""`python -m jaxcnn train|evaluate|predict|report|export ...`, and `--help` for what each of them does."""
+"""`jaxcnn train|evaluate|predict|report|export ...`, and `python -m jaxcnn ...`; `--help` says what they do."""
 
+import os
 import sys
 
-try:
-    from jaxcnn.train.commands.door import main
 
-    if __name__ == "__main__":
-        sys.exit(main())
-except ModuleNotFoundError as error:
-    sys.stderr.write(f"error: {error.name} isn't installed here. From the top folder of jaxcnn:\n")
-    sys.stderr.write("python3 -m venv .venv && .venv/bin/pip install -e '.[train]'\n")
-    sys.exit(2)
-except KeyboardInterrupt:
-    sys.exit(130)
+def main() -> int:
+    """The program as a user meets it: what isn't installed is one line, and Ctrl-C is no traceback.
+
+    Returns:
+      The exit code.
+    """
+    try:
+        from jaxcnn.train.commands.door import main as door
+
+        return door()
+    except ModuleNotFoundError as error:
+        sys.stderr.write(f"error: {error.name} isn't installed: pip install 'jaxcnn[train]' brings it\n")
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read the output has gone, as in `jaxcnn --help | head -1`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -30,7 +30,7 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
         """Under shard_map the result varies over the axes of the mesh over which the operands do."""
         sides, dtype = shape(a, b, **params)
         nowhere = a.sharding.update(spec=jax.sharding.PartitionSpec(*[None] * len(sides)))
-        return jax.core.ShapedArray(sides, dtype, sharding=nowhere, manual_axis_type=a.manual_axis_type)
+        return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=nowhere)
 
     made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
     made.def_abstract_eval(abstract)
@@ -53,12 +53,24 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
 
 def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both operands varying, under shard_map, over the axes of the mesh over which one of them does."""
-    axes = [jax.typeof(array).manual_axis_type.varying for array in (a, b)]
+    axes = [_varying(jax.typeof(array)) for array in (a, b)]
 
-    def cast(array: jax.Array, missing: frozenset[str]) -> jax.Array:
-        return jax.lax.pcast(array, tuple(missing), to="varying") if missing else array
+    return _vary(a, axes[1] - axes[0]), _vary(b, axes[0] - axes[1])
 
-    return cast(a, axes[1] - axes[0]), cast(b, axes[0] - axes[1])
+
+# The only place that knows more than one JAX: 0.10 and 0.8.2 brought other names for these two.
+def _varying(aval: Any) -> frozenset[str]:
+    """The axes of a mesh over which an array varies."""
+    axes: frozenset[str] = aval.manual_axis_type.varying if hasattr(aval, "manual_axis_type") else aval.vma
+    return axes
+
+
+def _vary(array: jax.Array, axes: frozenset[str]) -> jax.Array:
+    """The array varying over these axes too."""
+    pcast: Rule | None = getattr(jax.lax, "pcast", None)
+    cast: Rule = partial(pcast, to="varying") if pcast else jax.lax.pvary  # type: ignore[attr-defined, unused-ignore]
+    varying: jax.Array = cast(array, tuple(axes)) if axes else array
+    return varying
 
 
 def bilinear(made: Primitive, transpose: Rule) -> None:

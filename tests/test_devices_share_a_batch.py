@@ -44,7 +44,6 @@ def start(config, tmp_path, *options, devices=1):
     environment = os.environ | {
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache"),
     }
     begin = ["--config", str(settings), "--run-dir", str(tmp_path / "run")]
     command = [sys.executable, str(SCRIPT), *(options if "--resume" in options else [*begin, *options])]

@@ -1,5 +1,6 @@
-"""The one door: `python -m jaxcnn COMMAND ...` as a user meets it."""
+"""The one door: `jaxcnn COMMAND ...` and `python -m jaxcnn COMMAND ...` as a user meets it."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -86,12 +87,25 @@ def test_a_command_is_loaded_when_it_is_asked_for(tmp_path):
     assert result.stdout == "door\n\n"
 
 
-def test_missing_packages_are_two_lines(tmp_path):
+def test_a_missing_package_is_one_line(tmp_path):
     code, out, err = program("evaluate", "run", cwd=tmp_path, before="import sys; sys.modules['optax'] = None")
     assert (code, out) == (2, "")
-    first, second = err.splitlines()
-    assert first == "error: optax isn't installed here. From the top folder of jaxcnn:"
-    assert second == "python3 -m venv .venv && .venv/bin/pip install -e '.[train]'"
+    assert err == "error: optax isn't installed: pip install 'jaxcnn[train]' brings it\n"
+
+
+@pytest.mark.parametrize("name", door.COMMANDS)
+def test_usage_says_how_it_was_started(name, monkeypatch, capsys):
+    module = importlib.import_module(f"jaxcnn.train.commands.{name}")
+    for started, said in (("/bin/jaxcnn", "jaxcnn"), ("/lib/jaxcnn/__main__.py", "python -m jaxcnn")):
+        monkeypatch.setattr(sys, "argv", [started])
+        with pytest.raises(SystemExit):
+            module.main(["--help"])
+        assert capsys.readouterr().out.startswith(f"usage: {said} {name} ")
+
+
+def test_a_reader_that_leaves_early_meets_no_traceback(tmp_path):
+    before = "import jaxcnn.train.commands.door as door\ndef main(): raise BrokenPipeError\ndoor.main = main"
+    assert program("train", cwd=tmp_path, before=before) == (1, "", "")
 
 
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):

@@ -83,12 +83,11 @@ def test_killed_again_and_again(config, whole, tmp_path):
     settings = tmp_path / "config.json"
     settings.write_text(config.to_json())
     begin = [*program, "--config", str(settings), "--run-dir", str(run_dir)]
-    environment = os.environ | {"JAX_COMPILATION_CACHE_DIR": str(tmp_path / "cache")}
     kills = 0
     for attempt in range(40):
         begun = (run_dir / "config.json").exists()
         command = [*program, "--resume", str(run_dir)] if begun else begin
-        with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
             if kills < 3:
                 seen = len(os.listdir(run_dir / "checkpoints")) if (run_dir / "checkpoints").exists() else 0
                 while process.poll() is None and kills == attempt:

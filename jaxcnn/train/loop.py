@@ -82,6 +82,18 @@ def fit(
 
     Raises:
       InputError: a loss that isn't finite, with its step and the learning rate.
+
+    >>> import jax.numpy as jnp, optax
+    >>> from jaxcnn.train.evaluate import make_evaluate
+    >>> from jaxcnn.train.step import make_step, new_state
+    >>> data = Data(Split(jnp.eye(2), jnp.array([0, 1])), Split(jnp.eye(2), jnp.array([0, 1])), ("left", "right"))
+    >>> apply, optimizer = lambda params, x: x @ params, optax.sgd(0.5)
+    >>> step, evaluate = make_step(apply, optimizer), make_evaluate(apply)
+    >>> config = Config(epochs=3, batch_size=2)
+    >>> state = new_state(jnp.zeros((2, 2)), optimizer)
+    >>> state, test = fit(state, data, config, step=step, evaluate=evaluate, rate=lambda step: 0.5)
+    >>> int(state.step), test.correct
+    (3, 2)
     """
     plan = make_plan(config, len(data.train.targets))
     ledger = Ledger(config.loss, rate, watchers, start)

@@ -285,6 +285,13 @@ def load_params(path: Path) -> dict[str, Any]:
 
     Raises:
       InputError: no such file, or a damaged one.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(Path(folder) / "params.npz", **{"dense3/bias": np.zeros(10)})
+    ...     params = load_params(Path(folder) / "params.npz")
+    >>> params["dense3"]["bias"].shape
+    (10,)
     """
     params: dict[str, Any] = {}
     try:

@@ -101,6 +101,15 @@ def run(
 
     Raises:
       InputError: anything that the user can mend.
+
+    >>> import tempfile
+    >>> from dataclasses import replace
+    >>> from jaxcnn.train.config import preset
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     config = replace(preset("synthetic"), samples=10, steps=2, run_dir=Path(folder) / "run")
+    ...     outcome = run(config)
+    ...     (outcome.directory / "params.npz").exists(), outcome.steps
+    (True, 2)
     """
     audience = audience or Silent()
     config.check()

@@ -1,9 +1,11 @@
-"""The one door: `python -m jaxcnn COMMAND ...`, each command loaded only when it is asked for."""
+"""The one door: `jaxcnn COMMAND ...`, each command loaded only when it is asked for."""
 
 import difflib
 import importlib
 import sys
 from collections.abc import Iterator, Sequence
+
+from jaxcnn.train.commands import started_as
 
 USAGE_ERROR = 2
 COMMANDS = {
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def usage() -> Iterator[str]:
     """The commands with a line each."""
-    yield "usage: python -m jaxcnn COMMAND ..."
+    yield f"usage: {started_as()} COMMAND ..."
     yield ""
     yield from (f"  {name:<8}  {line}" for name, line in COMMANDS.items())
     yield ""

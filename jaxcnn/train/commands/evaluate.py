@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxcnn.train.commands import started_as
 from jaxcnn.train.data import load
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.model import make_apply
@@ -54,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         with extra():
             import tyro
         config = (tyro.conf.PositionalRequiredArgs, tyro.conf.FlagCreatePairsOff)
-        command = tyro.cli(Evaluate, args=arguments, prog="python -m jaxcnn evaluate", config=config)
+        command = tyro.cli(Evaluate, args=arguments, prog=f"{started_as()} evaluate", config=config)
         report = measure(open_run(command.run_dir))
     except InputError as error:
         sys.stderr.write(f"error: {error}\n")

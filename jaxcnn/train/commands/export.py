@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from jaxcnn.train.commands import started_as
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
 from jaxcnn.train.record import open_run
@@ -40,7 +41,7 @@ def main(arguments: Sequence[str]) -> int:
         with extra():
             import tyro
         config = (tyro.conf.PositionalRequiredArgs,)
-        command = tyro.cli(Export, args=arguments, prog="python -m jaxcnn export", config=config)
+        command = tyro.cli(Export, args=arguments, prog=f"{started_as()} export", config=config)
         run = open_run(command.run_dir)
         path = command.out or run.path / f"model.{command.format}"
         difference, greatest = export(run, path, command.format)

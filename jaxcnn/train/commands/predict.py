@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train import picture
+from jaxcnn.train.commands import started_as
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run, open_run
@@ -43,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
         with extra():
             import tyro
         command = tyro.cli(
-            Predict, args=arguments, prog="python -m jaxcnn predict", config=(tyro.conf.PositionalRequiredArgs,)
+            Predict, args=arguments, prog=f"{started_as()} predict", config=(tyro.conf.PositionalRequiredArgs,)
         )
         if not command.files:
             raise InputError("give the pictures to look at behind the run directory")

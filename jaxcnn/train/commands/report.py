@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from jaxcnn.train.commands import started_as
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.record import open_run
 from jaxcnn.train.report import write_report
@@ -63,4 +64,5 @@ def parse(arguments: Sequence[str]) -> Options:
     """
     with extra():
         import tyro
-    return tyro.cli(Options, args=arguments, config=(tyro.conf.PositionalRequiredArgs,))
+    config = (tyro.conf.PositionalRequiredArgs,)
+    return tyro.cli(Options, args=arguments, prog=f"{started_as()} report", config=config)

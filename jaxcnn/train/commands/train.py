@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxcnn.train.checkpoint import PLACE, learning
+from jaxcnn.train.commands import started_as
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.config import Config, preset
 from jaxcnn.train.errors import InputError, extra
@@ -101,7 +102,8 @@ def parse(arguments: Sequence[str]) -> Line:
     if given.epochs or given.steps:
         # Whichever is given replaces the other one of the preset.
         defaults = replace(defaults, epochs=None, steps=None)
-    said = vars(tyro.cli(_Options, default=_Options(**vars(defaults)), args=arguments))
+    options = _Options(**vars(defaults))
+    said = vars(tyro.cli(_Options, default=options, args=arguments, prog=f"{started_as()} train"))
     _, resume, from_step = (said.pop(name) for name in ("config", "resume", "from_step"))
     config = Config(**said)
     if from_step is not None and resume is None:
