@@ -30,11 +30,11 @@ class Seen:
         return np.concatenate([flat, *beyond], -1)[..., self.cell]
 
     def back(self, w):
-        """The adjoint of `look`: the gradients in x and in fill."""
+        """The adjoint of `look`: the gradients in x, in fill and in the overhang."""
         lead, cells = w.shape[:-2], math.prod(self.spatial)
         total = np.zeros((math.prod(lead), cells + 2), w.dtype)
         np.add.at(total, (slice(None), self.cell), w.reshape(math.prod(lead), *self.cell.shape))
-        return total[:, :cells].reshape(*lead, *self.spatial), total[:, FILL].sum()
+        return total[:, :cells].reshape(*lead, *self.spatial), total[:, FILL].sum(), total[:, OVERHANG].sum()
 
 
 def seen_of(spatial, window, *, stride=1, padding=0, dilation=1, padding_mode="constant", ceil_mode=False):
@@ -96,7 +96,7 @@ def windows(x, size, *, fill=0, **laid):
     lead = x.shape[: x.ndim - len(size)]
 
     def pull(ct):
-        in_x, in_fill = seen.back(ct.reshape(*lead, *seen.cell.shape))
+        in_x, in_fill, _ = seen.back(ct.reshape(*lead, *seen.cell.shape))
         return {"x": in_x, "fill": in_fill}
 
     return seen.look(x, fill).reshape(*lead, *seen.out, *size), pull
@@ -118,7 +118,7 @@ def conv(x, kernel, bias=None, *, groups=1, fill=0, **laid):
 
     def pull(ct):
         ct = ct.reshape(x.shape[0], groups, k.shape[1], w.shape[3])
-        in_x, in_fill = seen.back(_einsum("ngop,goct->ngcpt", ct, k).reshape(*x.shape[:2], *seen.cell.shape))
+        in_x, in_fill, _ = seen.back(_einsum("ngop,goct->ngcpt", ct, k).reshape(*x.shape[:2], *seen.cell.shape))
         in_kernel = _einsum("ngop,ngcpt->goct", ct, w).reshape(kernel.shape)
         return {"x": in_x, "kernel": in_kernel, "fill": in_fill, "bias": ct.sum((0, 3)).ravel()}
 
@@ -142,7 +142,7 @@ def conv_transpose(x, kernel, bias=None, *, stride=1, padding=0, output_padding=
         kernel.reshape(groups, kernel.shape[0] // groups, kernel.shape[1], math.prod(window)),
     )
     laid = _einsum("ngip,giot->ngopt", x_, k)
-    y, _ = seen.back(laid.reshape(x.shape[0], groups * kernel.shape[1], *seen.cell.shape))
+    y, *_ = seen.back(laid.reshape(x.shape[0], groups * kernel.shape[1], *seen.cell.shape))
 
     def pull(ct):
         w = seen.look(ct).reshape(laid.shape)
@@ -207,8 +207,8 @@ def reduce(seen, x, mode, fill, count_include_pad, divisor, p, lowest, highest):
     y, slope = _reduced(w, mode, real, divisor, p)
 
     def pull(ct):
-        in_x, in_fill = seen.back(slope * ct.reshape(*y.shape, 1))
-        return {"x": in_x, "fill": in_fill}
+        in_x, in_fill, in_overhang = seen.back(slope * ct.reshape(*y.shape, 1))
+        return {"x": in_x, "fill": in_fill + in_overhang if mode in CALLABLES else in_fill}
 
     return y.reshape(*x.shape[: x.ndim - len(seen.spatial)], *seen.out), pull
 
@@ -221,15 +221,13 @@ def _reduced(w, mode, real, divisor, p):
     if mode in ("sum", "mean"):
         count = 1 if mode == "sum" else (divisor if divisor is not None else real.sum(-1))
         total = w.sum(-1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            y = total if mode == "sum" else total / count
-            slope = np.ones_like(w) / np.asarray(count)[..., None] if mode == "mean" else np.ones_like(w)
-        return y, slope * real if mode == "mean" else slope
+        y = total if mode == "sum" else total / count
+        slope = real / np.asarray(count)[..., None] if mode == "mean" else np.ones_like(w)
+        return y, slope
     if mode == "lp":
         scale = w.shape[-1] / real.sum(-1)
         y = ((np.abs(w) ** p).sum(-1) * scale) ** (1 / p)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            slope = np.sign(w) * np.abs(w) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
+        slope = np.sign(w) * np.abs(w) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
         return y, np.where(y[..., None] == 0, 0, slope)
     if mode == "logsumexp":
         y = np.logaddexp.reduce(w, -1)
