@@ -77,7 +77,7 @@ def work(seed: int, start: int, stop: int) -> int:
     import jax
     import trials
 
-    heard = tempfile.TemporaryFile("w+")  # what XLA says goes past Python, to the file descriptor
+    heard = tempfile.TemporaryFile("w+")  # noqa: SIM115  (what XLA says goes past Python, to the file descriptor)
     os.dup2(heard.fileno(), 2)
     say = lambda **line: print(json.dumps(line), flush=True)
     for index in range(start, stop):
@@ -155,7 +155,15 @@ class Campaign:
 
     def _run_block(self, block: range) -> range:
         """What is left of the block when its process is at its end: nothing, unless it crashed."""
-        command = [sys.executable, __file__, "--seed", str(self.args.seed), "--block", str(block.start), str(block.stop)]
+        command = [
+            sys.executable,
+            __file__,
+            "--seed",
+            str(self.args.seed),
+            "--block",
+            str(block.start),
+            str(block.stop),
+        ]
         child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         watch = Watch(child)
         with self.lock:

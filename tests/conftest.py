@@ -1,5 +1,8 @@
 """Strictness for every test: nothing is broadcast, promoted or warned about in silence."""
 
+import os
+import random
+
 import jax
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +16,12 @@ settings.register_profile(
     "compiled", deadline=None, max_examples=12, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("compiled")
+
+
+def pytest_configure(config):
+    """One fresh seed for the whole run, which pytest-xdist's workers inherit; set it to have a run again."""
+    os.environ.setdefault("JAXCNN_FUZZ_SEED", str(random.SystemRandom().randrange(2**31)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"fuzz: JAXCNN_FUZZ_SEED={os.environ['JAXCNN_FUZZ_SEED']}")

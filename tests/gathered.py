@@ -1,7 +1,7 @@
 """An oracle by index: which cell of a map each tap of each window sees, found a cell at a time; the rest is NumPy.
 
-Every function takes arrays in double precision (or integers) and returns its results, and `pull`, which takes cotangents
-of them to gradients in every argument. `test_gathered_equals_loops.py` holds it against the loops of `oracles`.
+Every function takes arrays in double precision (or integers) and returns its results, and `pull`, which takes
+cotangents of them to gradients in every argument. `test_gathered_equals_loops.py` holds it against `oracles`.
 """
 
 import math
@@ -155,18 +155,17 @@ def conv_transpose(x, kernel, bias=None, *, stride=1, padding=0, output_padding=
 
 def conv_general_dilated(x, kernel, *, spread, batches, **laid):
     """lax's: the cells of x lie `spread` apart, and each of the `batches` groups of samples has its own kernels."""
-    n = len(spread)
     every = (..., *(slice(None, None, s) for s in spread))
     sides = [(m - 1) * s + 1 for m, s in zip(x.shape[2:], spread, strict=True)]
     apart = np.zeros((*x.shape[:2], *sides), x.dtype)
     apart[every] = x
     parts = [conv(*pair, **laid) for pair in zip(np.split(apart, batches), np.split(kernel, batches), strict=True)]
     y = np.concatenate([part for part, _ in parts], 1)
-    assert y.ndim == n + 2
 
     def pull(ct):
         pulled = [part(c) for (_, part), c in zip(parts, np.split(ct, batches, axis=1), strict=True)]
-        return {name: np.concatenate([p[name] for p in pulled])[every if name == "x" else ...] for name in ("x", "kernel")}
+        in_x, in_kernel = (np.concatenate([gradients[name] for gradients in pulled]) for name in ("x", "kernel"))
+        return {"x": in_x[every], "kernel": in_kernel}
 
     return y, pull
 
@@ -222,7 +221,7 @@ def _reduced(w, mode, real, divisor, p):
         count = 1 if mode == "sum" else (divisor if divisor is not None else real.sum(-1))
         total = w.sum(-1)
         y = total if mode == "sum" else total / count
-        slope = real / np.asarray(count)[..., None] if mode == "mean" else np.ones_like(w)
+        slope = np.where(real, 1 / np.asarray(count)[..., None], 0) if mode == "mean" else np.ones_like(w)
         return y, slope
     if mode == "lp":
         scale = w.shape[-1] / real.sum(-1)
@@ -241,7 +240,7 @@ def _reduced(w, mode, real, divisor, p):
 
 
 def winners(x, window, *, lowest=-np.inf, stride=None, **laid):
-    """`max_pool_with_indices` followed by `max_unpool`: values, indices, and the map with each value set in its place."""
+    """`max_pool_with_indices`, then `max_unpool`: values, indices, and the map with each value set in its place."""
     n = len(window)
     spatial, lead = x.shape[x.ndim - n :], x.shape[: x.ndim - n]
     seen = seen_of(spatial, window, stride=window if stride is None else stride, **laid)

@@ -1,4 +1,4 @@
-"""What can be tried: each public operation on a row of options, beside its oracle by index, and lax where that has it."""
+"""What can be tried: each public operation on a row of options, beside its oracle by index, and lax where it has it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
-from cases import Conv, Pool, Row, Shape, Windows
+from cases import Pool, Row, Shape
 from jax import lax
 
 import jaxcnn as jc
@@ -60,7 +60,8 @@ def a_transposed(rng, n):
     (outs, ins), window = row.kernel[:2], row.kernel[2:]
     size = tuple(rng.randint(1, 4 if n < 3 else 2) for _ in window)
     stride, dilation = (oracles.per_axis(each, n) for each in (row.stride, row.dilation))
-    padding = rng.choice([0, 0, "SAME", "SAME_LOWER", "VALID", tuple((rng.randint(-2, 2), rng.randint(-2, 2)) for _ in size)])
+    pairs = tuple((rng.randint(-2, 2), rng.randint(-2, 2)) for _ in size)
+    padding = rng.choice([0, 0, "SAME", "SAME_LOWER", "VALID", pairs])
     extra = rng.choice([0, tuple(rng.randrange(max(pair)) for pair in zip(stride, dilation, strict=True))])
     extra = 0 if padding in ("SAME", "SAME_LOWER") else extra
     if isinstance(padding, tuple):  # something is left of the output
@@ -68,12 +69,13 @@ def a_transposed(rng, n):
             (m - 1) * s + (k - 1) * d + 1 + e
             for m, s, k, d, e in zip(size, stride, window, dilation, oracles.per_axis(extra, n), strict=True)
         ]
-        padding = tuple((low, min(high, side - low - 1)) for (low, high), side in zip(padding, room, strict=True))
-        padding = tuple((min(low, side - 1), high) for (low, high), side in zip(padding, room, strict=True))
-        padding = tuple((low, min(high, side - low - 1)) for (low, high), side in zip(padding, room, strict=True))
+        lows = [min(low, side - 1) for (low, _), side in zip(padding, room, strict=True)]
+        columns = zip(lows, padding, room, strict=True)
+        padding = tuple((low, min(high, side - low - 1)) for low, (_, high), side in columns)
     return Transposed(
         x=(row.x[0], ins * row.groups, *size), kernel=(ins * row.groups, outs // row.groups, *window),
-        bias=row.bias, groups=row.groups, stride=row.stride, dilation=row.dilation, padding=padding, output_padding=extra,
+        bias=row.bias, groups=row.groups, stride=row.stride, dilation=row.dilation, padding=padding,
+        output_padding=extra,
     )  # fmt: skip
 
 
@@ -85,7 +87,8 @@ def a_door(rng, n):
     padding = rng.choice(["VALID", "SAME", "SAME_LOWER"] if named and rng.random() < 0.5 else [
         tuple((rng.randint(-1, 3), rng.randint(-1, 3)) for _ in window)])  # fmt: skip
     spatial = []
-    for k, d, s, (low, high) in zip(window, dilation, spread, oracles.pads_of(padding, window, window, window, dilation), strict=True):
+    pads = oracles.pads_of(padding, window, window, window, dilation)
+    for k, d, s, (low, high) in zip(window, dilation, spread, pads, strict=True):
         least = (k - 1) * d + 1 - (0 if named and isinstance(padding, str) else low + high)
         spatial.append(max(-(-(least - 1) // s) + 1, 1, 1 - (-2 // s)) + rng.randint(0, 3))
     batches = rng.choice([1, 1, 2, 3]) if row.groups == 1 else 1
@@ -99,7 +102,8 @@ def a_door(rng, n):
 def an_adaptive(rng, n):
     spatial = tuple(rng.randint(1, {1: 12, 2: 8, 3: 5, 4: 4}[n]) for _ in range(n))
     outs = tuple(rng.randint(1, side + 2) for side in spatial)
-    return Adaptive(rng.choice([(), (2,), (2, 3)]) + spatial, output_size=outs, mode=rng.choice(["max", "min", "mean", "sum"]))
+    lead, mode = rng.choice([(), (2,), (2, 3)]), rng.choice(["max", "min", "mean", "sum"])
+    return Adaptive(lead + spatial, output_size=outs, mode=mode)
 
 
 def a_reduced(rng, n):
@@ -110,9 +114,11 @@ def a_reduced(rng, n):
     if rng.random() < 0.5:
         return replace(row, mode="lp", p=rng.choice([None, 1, 2, 3, 2.5]), fill=row.fill and 0.75)  # no kink in fill
     modes = oracles.per_axis(row.padding_mode, n)
+    laid = {name: row.options[name] for name in ("padding", "dilation", "ceil_mode") if name in row.options}
+    spatial, stride = row.x[len(row.x) - n :], row.window if row.stride is None else row.stride
+    overhang = (gathered.seen_of(spatial, row.window, stride=stride, **laid).cell == gathered.OVERHANG).any()
     fill = row.fill if row.fill is not None else rng.choice([0.0, 0.75])
-    fill, ceil_mode = (fill, row.ceil_mode) if "constant" in modes else (None, False)
-    return replace(row, mode=rng.choice(gathered.CALLABLES), fill=fill, ceil_mode=ceil_mode)
+    return replace(row, mode=rng.choice(gathered.CALLABLES), fill=fill if overhang or "constant" in modes else None)
 
 
 def a_fold(rng, n):
@@ -199,7 +205,9 @@ def correlate(row, dtype, function="correlate"):
         flip = (lambda kernel: np.flip(kernel)) if function == "convolve" else (lambda kernel: kernel)
         x, kernel = args["x"], flip(args["kernel"])
         fill = {name: args[name] for name in args if name == "fill"}
-        y, pull = gathered.conv(x.reshape(-1 if x.size else 0, 1, *spatial), kernel[None, None], **fill, **row.common)
+        y, pull = gathered.conv(
+            x.reshape(int(np.prod(x.shape[: x.ndim - n])), 1, *spatial), kernel[None, None], **fill, **row.common
+        )
 
         def back(ct):
             made = pull(ct["y"].reshape(y.shape))
@@ -209,20 +217,20 @@ def correlate(row, dtype, function="correlate"):
         return {"y": y.reshape(*x.shape[: x.ndim - n], *y.shape[2:])}, back
 
     return Operation(
-        function, {"x": row.x, "kernel": row.size} | _of_fill(row), row.common, oracle, methods=("auto", *jc_ways()),
+        function, {"x": row.x, "kernel": row.size} | _of_fill(row), row.common, oracle, methods=("auto", *ways()),
         terms=int(np.prod(row.x)), lax=(lambda args: {"y": oracles.lax_correlate(**args, **row.common)})
         if function == "correlate" and 0 not in row.x else None,
     )  # fmt: skip
 
 
-def jc_ways():
+def ways():
     return (*cases.CONTRACTIONS, *cases.TRANSFORMS)
 
 
 def conv(row, dtype):
     shapes = {"x": row.x, "kernel": row.kernel} | ({"bias": row.bias} if row.bias else {}) | _of_fill(row)
     return Operation(
-        "conv", shapes, row.options, _one(partial(gathered.conv, **row.options)), methods=("auto", *jc_ways()),
+        "conv", shapes, row.options, _one(partial(gathered.conv, **row.options)), methods=("auto", *ways()),
         terms=int(np.prod(row.x)), lax=lambda args: {"y": oracles.lax_conv(**args, **row.options)},
     )  # fmt: skip
 
@@ -231,7 +239,7 @@ def conv_transpose(row, dtype):
     shapes = {"x": row.x, "kernel": row.kernel} | ({"bias": row.bias} if row.bias else {})
     return Operation(
         "conv_transpose", shapes, row.options, _one(partial(gathered.conv_transpose, **row.options)),
-        methods=("auto", *jc_ways()), terms=int(np.prod(row.x)) * 9,
+        methods=("auto", *ways()), terms=int(np.prod(row.x)) * 9,
     )  # fmt: skip
 
 
@@ -245,7 +253,8 @@ def conv_general_dilated(row, dtype):
         dilation=row.dilation, groups=row.groups,
     )  # fmt: skip
     return Operation(
-        "conv_general_dilated", {"x": row.x, "kernel": row.kernel}, keywords, _one(oracle), terms=int(np.prod(row.x)) * 9,
+        "conv_general_dilated", {"x": row.x, "kernel": row.kernel}, keywords, _one(oracle),
+        terms=int(np.prod(row.x)) * 9,
         lax=lambda args: {"y": lax.conv_general_dilated(args["x"], args["kernel"], **keywords)},
         names={"x": "lhs", "kernel": "rhs"},
     )  # fmt: skip
@@ -268,7 +277,8 @@ def pool(row, dtype):
     return Operation(
         "pool", {"x": row.x} | _of_fill(row), keywords, _one(partial(gathered.pool, **options, **_limits(dtype))),
         methods=("auto", *cases.REDUCTIONS), multilinear=row.mode in ("sum", "mean"), moves=ordered,
-        smooth=row.mode not in ("max", "min", "lp", "median"), in_its_dtype=row.mode in REDUCERS, terms=int(np.prod(row.x)) + 20,
+        smooth=row.mode not in ("max", "min", "lp", "median"), in_its_dtype=row.mode in REDUCERS,
+        terms=int(np.prod(row.x)) + 20,
         lax=(lambda args: {"y": oracles.lax_pool(**args, **options)}) if lax_has_it else None,
     )  # fmt: skip
 

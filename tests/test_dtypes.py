@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, run
+from checks import assert_close, quick_jit, run
 
 import jaxcnn as jc
 
@@ -117,6 +117,47 @@ def test_half_is_within_one_rounding_of_float32(method):
     np.testing.assert_allclose(
         np.asarray(run(jc.conv, x, kernel, method=method), np.float32), exact, rtol=2**-8, atol=0
     )  # fmt: skip
+
+
+# A stride that does not divide the window, whose adjoint is neither a correlation nor one in blocks.
+NO_BLOCKS = next(row for row in cases.PICKED_CONVS if row.stride == 3 and row.kernel[2:] == (4,))
+
+
+@CONTRACTIONS
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_half_gradients_are_those_of_float32_rounded(dtype, method):
+    row = NO_BLOCKS
+    args = {name: jnp.asarray(a, dtype) for name, a in row.arguments("float32").items()}
+    f = lambda args: jc.conv(**args, **row.options, method=method)
+    gradients = lambda args: jax.grad(lambda args: f(args).astype(jnp.float32).sum())(args)
+    exact = quick_jit(gradients)({name: a.astype(jnp.float32) for name, a in args.items()})
+    for name, gradient in quick_jit(gradients)(args).items():
+        assert gradient.dtype == dtype
+        largest = 2 * float(jnp.finfo(dtype).eps) * np.abs(exact[name]).max()
+        np.testing.assert_allclose(np.float32(gradient), exact[name], rtol=0, atol=largest)
+
+
+@pytest.mark.parametrize("method", ["auto", *cases.CONTRACTIONS])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32"])
+@pytest.mark.parametrize("channels", [2, 32])  # so many that "auto" leaves floats to XLA's own convolution
+def test_integer_conv_transpose_is_exact(channels, dtype, method):
+    x, kernel = random_integers(dtype, 2, channels, 4), random_integers(dtype, channels, channels, 4)
+    y = run(jc.conv_transpose, x, kernel, stride=3, padding=1, method=method)
+    seen = oracles.windows(np.zeros((1, 11)), (4,), stride=3, padding=1)  # the geometry: 4 windows on 11 cells
+    assert seen.shape[1] == 4
+    laid = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
+    exact = oracles.fold(laid, (11,), stride=3, padding=1).astype(dtype)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, exact[..., : y.shape[-1]])
+
+
+@pytest.mark.parametrize("method", ["auto", *cases.CONTRACTIONS])
+def test_bool_conv_transpose_is_or_of_and(method):
+    x, kernel = (np.random.default_rng(i).random(shape) < 0.4 for i, shape in enumerate([(2, 2, 4), (2, 3, 4)]))
+    y = run(jc.conv_transpose, x, kernel, stride=3, method=method)
+    counts = run(jc.conv_transpose, x.astype(np.int32), kernel.astype(np.int32), stride=3, method="windows")
+    assert y.dtype == bool
+    np.testing.assert_array_equal(y, counts > 0)
 
 
 @REDUCTIONS
