@@ -63,10 +63,11 @@ def arguments() -> argparse.Namespace:
 def only(seed: int, index: int) -> int:
     import conftest  # noqa: F401  (strictness, as in the tests)
     import trials
+    import trying
 
     trial = trials.draw(seed, index)
     print(trial, flush=True)
-    trials.check(trial)
+    trying.check(trial)
     print("no fault")
     return 0
 
@@ -76,6 +77,7 @@ def work(seed: int, start: int, stop: int) -> int:
     import conftest  # noqa: F401
     import jax
     import trials
+    import trying
 
     heard = tempfile.TemporaryFile("w+")  # noqa: SIM115  (what XLA says goes past Python, to the file descriptor)
     os.dup2(heard.fileno(), 2)
@@ -85,7 +87,7 @@ def work(seed: int, start: int, stop: int) -> int:
         try:
             trial = trials.draw(seed, index)
             say(index=index, told=str(trial), keys=[trial.operation, trial.transformed, trial.dtype, trial.law])
-            trials.check(trial)
+            trying.check(trial)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
             at = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {error}"
