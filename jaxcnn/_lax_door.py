@@ -125,7 +125,7 @@ def _laid(
     """lax's rules for where windows lie: as ours, but strings have its meaning and there may be no window at all."""
     n = len(window)
     stride = _ints("window_strides", stride, n, ValueError)
-    if isinstance(padding, str) and lhs_dilation is not None and any(s != 1 for s in lhs_dilation):
+    if isinstance(padding, str) and is_sequence(lhs_dilation) and any(s != 1 for s in lhs_dilation):
         problem = f"is {padding!r}, which lax does not define beside lhs_dilation"
         raise ValueError(refuse(_NAME, "padding", problem, "pass pairs, or use conv_transpose"))
     spread = (1,) * n if lhs_dilation is None else _ints("lhs_dilation", lhs_dilation, n, TypeError)

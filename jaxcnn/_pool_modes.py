@@ -57,11 +57,14 @@ def pool_with(
     f: Callable[..., jax.Array], x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str
 ) -> jax.Array:
     """Windows reduced by a function that has no identity."""
-    surrounded = any(a.overhang or a.low > 0 or a.high > 0 for a in g.axes)
-    if fill is None and surrounded and "constant" in padding_modes("pool", padding_mode, g.n):
+    modes = padding_modes("pool", padding_mode, g.n)
+    overhang = any(a.overhang for a in g.axes)
+    constant = any(mode == "constant" and max(a.low, a.high) > 0 for mode, a in zip(modes, g.axes, strict=True))
+    if fill is None and (overhang or constant):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
-        raise ValueError(refuse("pool", "fill", problem, "pass fill=..., or another padding_mode"))
-    padded, laid = _surround(x, g, padding_mode, fill, 0, overhang_fill=fill), g.unpadded()
+        raise ValueError(refuse("pool", "fill", problem, "pass fill=..."))
+    on_padding = None if overhang and "constant" not in modes else fill  # there fill is for the overhang alone
+    padded, laid = _surround(x, g, padding_mode, on_padding, 0, overhang_fill=fill), g.unpadded()
     if method == "definition":
         y = reduce_each_window(padded, laid, lambda w: f(w.ravel(), axis=-1))
     else:

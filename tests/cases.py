@@ -242,6 +242,8 @@ PICKED_CONVS = (
     Conv(x=(2, 2, 8), kernel=(3, 2, 2), bias=(3,), dilation=4, padding="CAUSAL"),  # a WaveNet's
     Conv(x=(1, 2, 3, 4, 5), kernel=(2, 2, 3, 2, 1), bias=(2,), stride=(1, 2, 1), padding=(1, 0, 2)),
     Conv(x=(1, 2, 3, 2, 4, 3), kernel=(2, 1, 2, 1, 2, 2), groups=2, padding="SAME", stride=2),
+    # Found by scripts/fuzz_ops.py.
+    Conv(x=(2, 2, 5), kernel=(3, 2, 4), bias=(3,), stride=3, padding=1),  # JAX's transpose of half precisions, integers
 )
 
 # Strides that are taken as a reshape into blocks, wholly or on some axes.
@@ -273,6 +275,8 @@ PICKED_POOLS = (
     Pool(x=(3, 4, 4), window=(4, 4), mode="sum"),  # global
     Pool(x=(2, 4, 3, 5), window=(2, 1, 3), mode="max", stride=(1, 2, 2), padding=(1, 0, 1)),
     Pool(x=(3, 2, 4, 3), window=(2, 1, 2, 2), mode="mean", stride=1, padding="SAME"),
+    # Found by scripts/fuzz_ops.py: an overhang beside a padding of the map's own cells.
+    Pool(x=(2, 4), window=(3,), mode="max", stride=2, padding=((1, 0),), padding_mode="reflect", ceil_mode=True),
 )
 
 PICKED_WINDOWS = (

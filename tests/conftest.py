@@ -1,6 +1,7 @@
 """Strictness for every test: nothing is broadcast, promoted or warned about in silence."""
 
 import os
+import random
 
 import jax
 import pytest
@@ -30,3 +31,12 @@ def compiled_once(tmp_path_factory):
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = WORTH_KEEPING
     jax.config.update("jax_compilation_cache_dir", str(folder / "compiled"))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", float(WORTH_KEEPING))
+
+
+def pytest_configure(config):
+    """One fresh seed for the whole run, which pytest-xdist's workers inherit; set it to have a run again."""
+    os.environ.setdefault("JAXCNN_FUZZ_SEED", str(random.SystemRandom().randrange(2**31)))
+
+
+def pytest_terminal_summary(terminalreporter):
+    terminalreporter.write_line(f"fuzz: JAXCNN_FUZZ_SEED={os.environ['JAXCNN_FUZZ_SEED']}")

@@ -112,7 +112,7 @@ def test_half_means_do_not_overflow_in_their_sums():
 
 
 @CONTRACTIONS
-@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("stride", [1, 2])  # 2 does not divide the window: its adjoint is no correlation
 def test_half_is_within_one_rounding_of_float32(method, stride):
     """The value, and the gradients in the map and in the kernel."""
     rng = np.random.default_rng(0)
@@ -124,6 +124,29 @@ def test_half_is_within_one_rounding_of_float32(method, stride):
     assert {each.dtype for each in jax.tree.leaves(half)} == {jnp.dtype(jnp.bfloat16)}
     for ours, oracle in zip(jax.tree.leaves(half), jax.tree.leaves(exact), strict=True):
         np.testing.assert_allclose(np.asarray(ours, np.float32), oracle, rtol=2**-8, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["auto", *cases.CONTRACTIONS])
+@pytest.mark.parametrize("dtype", ["int8", "uint8", "int32"])
+@pytest.mark.parametrize("channels", [2, 32])  # so many that "auto" leaves floats to XLA's own convolution
+def test_integer_conv_transpose_is_exact(channels, dtype, method):
+    x, kernel = random_integers(dtype, 2, channels, 4), random_integers(dtype, channels, channels, 4)
+    y = run(jc.conv_transpose, x, kernel, stride=3, padding=1, method=method)
+    seen = oracles.windows(np.zeros((1, 11)), (4,), stride=3, padding=1)  # the geometry: 4 windows on 11 cells
+    assert seen.shape[1] == 4
+    laid = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
+    exact = oracles.fold(laid, (11,), stride=3, padding=1).astype(dtype)
+    assert y.dtype == dtype
+    np.testing.assert_array_equal(y, exact[..., : y.shape[-1]])
+
+
+@pytest.mark.parametrize("method", ["auto", *cases.CONTRACTIONS])
+def test_bool_conv_transpose_is_or_of_and(method):
+    x, kernel = (np.random.default_rng(i).random(shape) < 0.4 for i, shape in enumerate([(2, 2, 4), (2, 3, 4)]))
+    y = run(jc.conv_transpose, x, kernel, stride=3, method=method)
+    counts = run(jc.conv_transpose, x.astype(np.int32), kernel.astype(np.int32), stride=3, method="windows")
+    assert y.dtype == bool
+    np.testing.assert_array_equal(y, counts > 0)
 
 
 @REDUCTIONS

@@ -32,7 +32,7 @@ def test_summary(name):
     assert not rest or not rest[0]
 
 
-@pytest.mark.parametrize("name", FUNCTIONS.keys() - RANKED)
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - RANKED))
 def test_sections(name):
     wanted = {"Args", "Returns"} | (set() if name in TAKES_ANYTHING else {"Raises"})
     wanted |= set() if name.startswith("train.") else {"Source"}
@@ -40,7 +40,7 @@ def test_sections(name):
     assert wanted <= there
 
 
-@pytest.mark.parametrize("name", FUNCTIONS.keys() - RANKED)
+@pytest.mark.parametrize("name", sorted(FUNCTIONS.keys() - RANKED))
 def test_every_argument_is_told_of(name):
     told = re.findall(r"\w+", sections(FUNCTIONS[name])["Args"])
     assert not inspect.signature(FUNCTIONS[name]).parameters.keys() - set(told)

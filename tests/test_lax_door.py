@@ -99,6 +99,7 @@ REFUSED = [
     {"rhs_dilation": (1, 1, 1)},
     {"rhs_dilation": 2},
     {"lhs_dilation": (2, 2)},
+    {"lhs_dilation": 2},
     {"lhs_dilation": (0, 1), "padding": [(1, 1), (1, 1)]},
     {"rhs": (6, 4, 3)},
     {"rhs": (6, 4, 0, 3)},

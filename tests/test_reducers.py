@@ -81,6 +81,20 @@ def test_callable_fills_the_overhang():
     assert jc.pool(jnp.arange(4.0), (3,), jnp.median, ceil_mode=True, fill=9.0).tolist() == [1, 9]
 
 
+def test_callable_fills_the_overhang_beside_padding_of_the_map():
+    """x = 0 1 2 3, padded to 1 0 1 2 3, and a window that reaches two cells further."""
+    reflected = {"padding": ((1, 0),), "padding_mode": "reflect", "ceil_mode": True, "stride": 3}
+    assert jc.pool(jnp.arange(4.0), (4,), jnp.sum, fill=9.0, **reflected).tolist() == [4, 23]
+    with pytest.raises(ValueError, match="pool: fill is None, but a callable mode has no identity"):
+        jc.pool(jnp.arange(4.0), (4,), jnp.sum, **reflected)
+
+
+def test_callable_needs_no_fill_where_nothing_constant_is_padded():
+    """x = 0 1 2 over 3 4 5, padded on the reflected axis only."""
+    laid = {"padding": (0, 1), "padding_mode": ("constant", "reflect"), "stride": (2, 1)}
+    assert jc.pool(jnp.arange(6.0).reshape(2, 3), (2, 3), jnp.sum, **laid).tolist() == [[13, 15, 17]]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

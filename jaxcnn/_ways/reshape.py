@@ -20,14 +20,27 @@ Contract = Callable[[str, jax.Array, jax.Array, Geometry], jax.Array]
 
 
 def by_mirror(contract: Contract) -> Contract:
-    """At stride 1 the adjoint in x is a correlation of y with the flipped kernel whose channels are swapped."""
+    """At stride 1 the adjoint in x is a correlation of y with the flipped kernel whose channels are swapped.
+
+    For integers so it is at any stride, with zeros between the cells of y: they have no NaN that zeros would spread,
+    and JAX transposes no function of theirs.
+    """
 
     def mirrored(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
+        if face == "x" and not jnp.issubdtype(a.dtype, jnp.inexact):
+            a, g = _spread(a, g)
         if face != "x" or any(s > 1 for s in g.stride):
             return contract(face, a, b, g)
         return contract("y", a, jnp.flip(b, range(3, b.ndim)).swapaxes(1, 2), g.mirrored())
 
     return mirrored
+
+
+def _spread(y: jax.Array, g: Geometry) -> tuple[jax.Array, Geometry]:
+    """y as the windows at stride 1 would give it, with zeros where the stride steps over them."""
+    dense = Geometry(tuple(a._replace(stride=1) for a in g.axes))
+    apart = [(0, at_1 - 1 - (a.out - 1) * a.stride, a.stride - 1) for a, at_1 in zip(g.axes, dense.out, strict=True)]
+    return lax.pad(y, jnp.zeros((), y.dtype), [(0, 0, 0)] * 3 + apart), dense
 
 
 def alone(contract: Contract) -> Contract:
