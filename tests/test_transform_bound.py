@@ -167,7 +167,7 @@ def test_none_is_chosen_for_what_must_be_exact(face, dtype, on_cpu):
 def test_one_is_chosen_for_a_large_kernel_in_float32(face):
     assert chosen(face, "float32", on_cpu=True) & set(cases.TRANSFORMS)
     g = geometry("test", (64, 64), (31, 31), padding="SAME")
-    assert choose(face, g, {"in": 1, "out": 1}, jnp.dtype("float32"), on_cpu=True) in cases.TRANSFORMS
+    assert choose(face, g, {"group": 1, "in": 1, "out": 1}, jnp.dtype("float32"), on_cpu=True) in cases.TRANSFORMS
 
 
 def test_auto_is_exact_for_integers_under_a_large_kernel():

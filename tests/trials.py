@@ -176,7 +176,8 @@ def _kinds_of_data(trial, operation):
         return ["normal" if operation.smooth else "apart"]
     if operation.in_its_dtype:  # which winner a median takes at a tie is its own affair, as are a callable's NaN
         return ["normal"]
-    keeps_nan = trial.method not in (None, "auto", *SPREADING) and getattr(trial.row, "mode", "") != "lp"
+    spreads = (None, "auto", *SPREADING, *(["xla"] if trial.dtype == "float64" else []))  # over groups, a vmap's too
+    keeps_nan = trial.method not in spreads and getattr(trial.row, "mode", "") != "lp"
     return ["normal", "normal", "ties"] + ["nan"] * (keeps_nan and trial.transform == "value")
 
 

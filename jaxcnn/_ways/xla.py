@@ -1,4 +1,7 @@
-"""XLA's own convolution, for what it computes fastest: dense layers of many channels, and everything on a GPU."""
+"""XLA's own convolution, for what it computes fastest: dense layers of many channels, and everything on a GPU.
+
+On a CPU it makes of groups in float64 one kernel with zeros between them, which spread a NaN over all groups.
+"""
 
 from typing import Any
 
