@@ -366,8 +366,7 @@ def test_the_command_writes_the_page_where_it_is_told_to(run, tmp_path, capsys):
 
 
 def test_the_command_as_a_process_says_what_is_wrong(tmp_path):
-    code = "import sys; from jaxcnn.train.commands.report import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, tmp_path]
+    command = [sys.executable, "-m", "jaxcnn", "report", tmp_path]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"error: {tmp_path} is no run directory: it has no config.json\n"
