@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
 from html.parser import HTMLParser
@@ -267,9 +268,9 @@ def untrained(tmp_path, monkeypatch):
         monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
         monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
         config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
-        record = RunDirectory(config)
-        record.save_data(image, data.classes)
-        record.save_params(drawn(config, image, len(data.classes)))
+        with closing(RunDirectory(config)) as record:
+            record.save_data(image, data.classes)
+            record.save_params(drawn(config, image, len(data.classes)))
         (record.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return open_run(record.path)
 
