@@ -96,6 +96,11 @@ class Axis(NamedTuple):
         """Cells by which ceil mode's last window reaches past the padded map."""
         return max((self.out - 1) * self.stride + self.span - self.padded, 0)
 
+    @property
+    def on_map(self) -> Pair:
+        """Where on the padded map the cells of the map lie: [first, last)."""
+        return max(self.low, 0), min(self.low + self.size, self.padded)
+
     def taps_inside(self, low: int, high: int) -> tuple[int, ...]:
         """For each window, how many of its taps fall on padded cells [low, high)."""
 
@@ -130,8 +135,13 @@ class Geometry:
 
     @cached_property
     def padding(self) -> tuple[Pair, ...]:
-        """What to put around the map before windows are taken, ceil mode's overhang included."""
-        return tuple((a.low, a.high + a.overhang) for a in self.axes)
+        """What to put around the map before windows are taken; a negative pad crops."""
+        return tuple((a.low, a.high) for a in self.axes)
+
+    @cached_property
+    def overhang(self) -> tuple[Pair, ...]:
+        """What ceil mode needs around the padded map; a cell that was cropped does not come back."""
+        return tuple((0, a.overhang) for a in self.axes)
 
     @cached_property
     def out(self) -> tuple[int, ...]:

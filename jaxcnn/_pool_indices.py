@@ -11,7 +11,8 @@ import numpy as np
 
 from jaxcnn._geometry import Geometry, axes_of, geometry, integer, refuse
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, pad, spatial_shape
+from jaxcnn._padding import as_array, spatial_shape
+from jaxcnn._pool_modes import surround
 from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
 
 
@@ -58,15 +59,17 @@ def max_pool_with_indices(
     spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     _check_no_window_is_padding(function, g)
-    padded = pad(function, x, g.padding, identity=limits(x.dtype)[0])
-    where = pad(function, places(spatial), g.padding, identity=-1)
+    padded, where = (
+        surround(cells, g, "constant", None, identity)
+        for cells, identity in ((x, limits(x.dtype)[0]), (places(spatial), -1))
+    )
     values, indices = reduce_windows(beside(padded, where), g.unpadded(), first_max)
     return spatial_back(values, axes), spatial_back(indices, axes)
 
 
 def _check_no_window_is_padding(function: str, g: Geometry) -> None:
     for i, a in enumerate(g.axes):
-        taps = a.taps_inside(a.low, a.low + a.size)
+        taps = a.taps_inside(*a.on_map)
         if 0 in taps:
             problem = (
                 f"({a.low}, {a.high}) on axis {i} leaves window {taps.index(0)} of {a.out} without a cell of the map"

@@ -18,7 +18,7 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     """The largest or smallest cell of each window."""
     lowest, highest = limits(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
-    padded, g = _surround(x, g, padding_mode, fill, identity), g.unpadded()
+    padded, g = surround(x, g, padding_mode, fill, identity), g.unpadded()
     if method == "definition":
         # argmax and argmin name the first winner, and NaN before all numbers.
         return reduce_each_window(padded, g, lambda w: w.ravel()[arg(w)])
@@ -33,7 +33,7 @@ def pool_sums(
     summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
     out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
     cells = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype))
-    cells, laid = _surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
+    cells, laid = surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
     if mode == "lp":
         cells = jnp.abs(cells).astype(accumulator(out_dtype)) ** p
     if method == "definition":
@@ -64,7 +64,7 @@ def pool_with(
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
         raise ValueError(refuse("pool", "fill", problem, "pass fill=..."))
     on_padding = None if overhang and "constant" not in modes else fill  # there fill is for the overhang alone
-    padded, laid = _surround(x, g, padding_mode, on_padding, 0, overhang_fill=fill), g.unpadded()
+    padded, laid = surround(x, g, padding_mode, on_padding, 0, overhang_fill=fill), g.unpadded()
     if method == "definition":
         y = reduce_each_window(padded, laid, lambda w: f(w.ravel(), axis=-1))
     else:
@@ -77,25 +77,24 @@ def pool_with(
     return y
 
 
-def _surround(
+def surround(
     x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, identity: Any,
     *, hide_padding: bool = False, overhang_fill: Any = None,
 ) -> jax.Array:  # fmt: skip
     """x with its padding, and the identity where ceil mode's last windows reach past that."""
-    pads, overhang = [(a.low, a.high) for a in g.axes], [(0, a.overhang) for a in g.axes]
     if hide_padding:  # the cells of the padding, whatever their mode, are to leave no trace
         if fill is not None:
             problem = "means nothing beside count_include_pad=False, which leaves the padding out"
             raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
         padding_modes("pool", padding_mode, g.n)
         padding_mode = "constant"
-    padded = pad("pool", x, pads, padding_mode, fill, identity)
-    return pad("pool", padded, overhang, "constant", overhang_fill, identity)
+    padded = pad("pool", x, g.padding, padding_mode, fill, identity)
+    return pad("pool", padded, g.overhang, "constant", overhang_fill, identity)
 
 
 def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
     """For each window the number of its taps on cells that count, which the overhang never does."""
-    counted = [(0, a.padded) if count_include_pad else (max(a.low, 0), min(a.low + a.size, a.padded)) for a in g.axes]
+    counted = [(0, a.padded) if count_include_pad else a.on_map for a in g.axes]
     taps = [np.array(a.taps_inside(*cells)) for a, cells in zip(g.axes, counted, strict=True)]
     counts = functools.reduce(np.multiply.outer, taps, np.array(1))
     return jnp.asarray(counts.reshape((1,) * (like.ndim - g.n) + g.out), like.dtype)

@@ -272,6 +272,9 @@ PICKED_POOLS = (
     Pool(x=(2, 3), window=(2,), mode="max", stride=2, padding=((3, 3),)),  # windows wholly inside the padding
     Pool(x=(2, 3), window=(2,), mode="mean", stride=2, padding=((3, 3),), count_include_pad=False),  # 0 / 0
     Pool(x=(2, 5, 5), window=(3, 3), mode="mean", stride=1, padding=1, padding_mode="reflect", count_include_pad=False),
+    Pool(
+        x=(5, 7), window=(3, 3), mode="max", dilation=(1, 2), padding=((1, -1), (0, 2)), ceil_mode=True
+    ),  # crop, overhang
     Pool(x=(3, 4, 4), window=(4, 4), mode="sum"),  # global
     Pool(x=(2, 4, 3, 5), window=(2, 1, 3), mode="max", stride=(1, 2, 2), padding=(1, 0, 1)),
     Pool(x=(3, 2, 4, 3), window=(2, 1, 2, 2), mode="mean", stride=1, padding="SAME"),

@@ -112,7 +112,8 @@ def a_reduced(rng, n):
         return row
     row = replace(row, divisor=None, count_include_pad=True)
     if rng.random() < 0.5:
-        return replace(row, mode="lp", p=rng.choice([None, 1, 2, 3, 2.5]), fill=row.fill and 0.75)  # no kink in fill
+        fill = None if row.fill is None else 0.75  # at 0 a window of padding is a kink
+        return replace(row, mode="lp", p=rng.choice([None, 1, 2, 3, 2.5]), fill=fill)
     modes = oracles.per_axis(row.padding_mode, n)
     laid = {name: row.options[name] for name in ("padding", "dilation", "ceil_mode") if name in row.options}
     spatial, stride = row.x[len(row.x) - n :], row.window if row.stride is None else row.stride

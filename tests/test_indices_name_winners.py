@@ -24,11 +24,12 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The flat index of the first largest cell of the map in each window; a NaN before all numbers."""
     n = len(window)
     spatial = x.shape[x.ndim - n :]
-    _, out, taps = oracles.lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    pads, out, taps = oracles.lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    is_cell = lambda p: oracles.on_map(p, spatial) and oracles.on_map(p, spatial, pads)  # neither padding nor cropped
     indices = np.empty((*x.shape[: x.ndim - n], *out), np.int32)
     for lead in np.ndindex(*x.shape[: x.ndim - n]):
         for i in np.ndindex(*out):
-            cells = [p for _, p in taps(i) if all(0 <= q < side for q, side in zip(p, spatial, strict=True))]
+            cells = [p for _, p in taps(i) if is_cell(p)]
             values = [x[(*lead, *cell)] for cell in cells]
             nan = [v != v for v in values]
             winner = nan.index(True) if any(nan) else values.index(max(values))
