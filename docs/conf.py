@@ -14,7 +14,7 @@ sys.path[:0] = [str(DOCS), str(DOCS / "extensions")]
 import program_help  # noqa: E402
 import size_pictures  # noqa: E402
 
-import _lessons  # noqa: E402  found by the path above, as are the next two
+import _lessons  # noqa: E402  found by the path above, as are the two before it
 import jaxcnn  # noqa: E402
 
 # What the pages show is made before Sphinx reads them.

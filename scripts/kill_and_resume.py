@@ -5,7 +5,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -38,7 +37,7 @@ def killed_run(run_dir: Path, kills: int, longest: float, environment) -> int:
                 process.communicate()
                 done += 1
                 continue
-        if process.returncode not in (0, -signal.SIGKILL):
+        if process.returncode:
             raise SystemExit(f"the run ended with exit code {process.returncode}:\n{err.decode()}")
         return done
 

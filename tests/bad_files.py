@@ -1,8 +1,8 @@
 """Sound small files, what reads them, and what must hold of any other bytes in their place.
 
 The first byte of an input is a door: which file of several the others stand for, or how they are wrapped, so that
-damage gets past the checksums of gzip, PNG and zip. Shared by
-`scripts/fuzz_files.py` and `test_bad_files_are_refused.py`.
+damage gets past the checksums of gzip, PNG and zip. Shared by `scripts/fuzz_files.py` and
+`test_bad_files_are_refused.py`.
 """
 
 import gzip

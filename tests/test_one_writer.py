@@ -47,7 +47,7 @@ def holder(tmp_path):
         process.kill()
 
 
-def test_the_second_is_refused_until_the_first_is_killed(config, holder, capsys):
+def test_the_second_is_refused_until_the_first_is_killed(config, holder):
     with pytest.raises(InputError, match=IN_USE):
         run(config)
     assert os.listdir(config.run_dir) == [NAME]
@@ -57,7 +57,7 @@ def test_the_second_is_refused_until_the_first_is_killed(config, holder, capsys)
     assert NAME not in os.listdir(config.run_dir)
 
 
-def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, tmp_path, request, capsys):
+def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, request, capsys):
     run(config)
     before = {path: path.read_bytes() for path in config.run_dir.rglob("*") if path.is_file()}
     request.getfixturevalue("holder")
@@ -66,7 +66,7 @@ def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, tmp_
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_run_that_ends_with_an_error_lets_go(config, tmp_path):
+def test_a_run_that_ends_with_an_error_lets_go(config):
     with pytest.raises(InputError, match="the loss is"):
         run(replace(config, optimizer="sgd", learning_rate=1e30, steps=30, epochs=None))
     Lock(config.run_dir).release()

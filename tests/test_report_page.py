@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
 from html.parser import HTMLParser
@@ -267,9 +268,9 @@ def untrained(tmp_path, monkeypatch):
         monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
         monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
         config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
-        record = RunDirectory(config)
-        record.save_data(image, data.classes)
-        record.save_params(drawn(config, image, len(data.classes)))
+        with closing(RunDirectory(config)) as record:
+            record.save_data(image, data.classes)
+            record.save_params(drawn(config, image, len(data.classes)))
         (record.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return open_run(record.path)
 
@@ -366,8 +367,7 @@ def test_the_command_writes_the_page_where_it_is_told_to(run, tmp_path, capsys):
 
 
 def test_the_command_as_a_process_says_what_is_wrong(tmp_path):
-    code = "import sys; from jaxcnn.train.commands.report import main; sys.exit(main())"
-    command = [sys.executable, "-c", code, tmp_path]
+    command = [sys.executable, "-m", "jaxcnn", "report", tmp_path]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"error: {tmp_path} is no run directory: it has no config.json\n"

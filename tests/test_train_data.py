@@ -176,6 +176,6 @@ def test_synthetic_data_are_normal_with_soft_labels():
     assert not np.array_equal(other.images, train.images)
 
 
-def test_a_folder_that_is_none(tmp_path):
+def test_a_folder_that_is_none():
     with pytest.raises(InputError, match="holds neither"):
         mnist(Path("/dev/null"))

@@ -50,6 +50,13 @@ def test_nothing_half_written_is_left_where_the_disk_is_full(tmp_path, monkeypat
     assert path.read_bytes() == b"old"
 
 
+def test_a_place_without_a_name_is_refused_as_any_other(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=r"^\. can't be written \(.+\): elsewhere$"):
+        write_whole(Path(), b"new", remedy="elsewhere")
+    assert not os.listdir(tmp_path)
+
+
 def test_a_record_of_a_run(tmp_path):
     record = opened(Config(run_dir=tmp_path / "deep" / "run"))
     assert json.loads((record.path / "config.json").read_text())["run_dir"] == str(record.path)
@@ -90,12 +97,6 @@ def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
     with pytest.raises(InputError, match="isn't empty: choose a new folder"):
         RunDirectory(Config(run_dir=tmp_path))
     assert os.listdir(tmp_path) == ["thesis.tex"]
-
-
-def test_a_folder_that_can_t_be_made(tmp_path):
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match=r"run can't be made \(Not a directory\): choose another --run-dir"):
-        RunDirectory(Config(run_dir=tmp_path / "file" / "run"))
 
 
 def test_runs_that_begin_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):

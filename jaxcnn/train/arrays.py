@@ -12,9 +12,8 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.files import open_regular
+from jaxcnn.train.files import open_regular, read_body
 
-BLOCK = 1 << 20
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1
 
@@ -52,10 +51,7 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
         if dtype.hasobject:
             raise ValueError(f"{name} holds Python objects: save an array of numbers or strings")
         count = math.prod(shape) * dtype.itemsize
-        body = bytearray()
-        # A block at a time: a damaged header may promise anything.
-        while len(body) <= count and (block := file.read(BLOCK)):
-            body += block
+        body = read_body(file.read, count)
     if len(body) != count or min(shape, default=0) < 0:
         raise ValueError(f"{name} is damaged: its header promises {count} bytes, shape {shape}")
     if not count:

@@ -24,6 +24,8 @@ def make_augment(shift: int, rotate: float) -> Augment | None:
 
     >>> make_augment(1, 0.0)(jax.random.key(0), jnp.ones((2, 1, 5, 5))).shape
     (2, 1, 5, 5)
+    >>> make_augment(0, 0.0) is None
+    True
     """
     if not (shift or rotate):
         return None

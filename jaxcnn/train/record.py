@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,7 +17,7 @@ from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.files import parse_json, read_text
+from jaxcnn.train.files import beside, parse_json, read_text
 from jaxcnn.train.ledger import EpochReport, Progress, StepReport
 from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
@@ -29,12 +28,13 @@ METRICS = "metrics.jsonl"
 SAVE_STEPS = 100
 
 
-def write_whole(path: Path, content: bytes) -> None:
+def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir") -> None:
     """Write a file so that readers find the old content or the new, and nothing between.
 
     Args:
       path: the file, in a folder that exists.
       content: all of it.
+      remedy: what to do where it can't be written.
 
     Raises:
       InputError: no permission, no room.
@@ -44,20 +44,12 @@ def write_whole(path: Path, content: bytes) -> None:
     jaxcnn.train.errors.InputError: /nowhere/config.json can't be written (No such file or directory):
     make room for it, or choose another --run-dir
     """
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with beside.open("wb") as file:
+    with beside(path, remedy) as place:
+        with place.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        beside.replace(path)
-    except OSError as error:
-        raise InputError(
-            f"{path} can't be written ({error.strerror}): make room for it, or choose another --run-dir"
-        ) from error
-    finally:
-        with suppress(OSError):  # gone already where all went well
-            beside.unlink()
+        place.replace(path)
 
 
 class RunDirectory:

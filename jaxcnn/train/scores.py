@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.batches import batches
+from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.step import Apply
 
@@ -50,9 +50,7 @@ def predictions(apply: Apply, params: Any, split: Split, *, batch_size: int = 50
     """
     classify = jax.jit(lambda params, images: apply(params, images).argmax(axis=-1))
     params, split = jax.device_put((params, split))
-    order = np.arange(len(split.targets), dtype=np.int32)
-    # Every batch is dispatched before the first is fetched.
-    found = jax.device_get([classify(params, batch.images) for batch in batches(split, batch_size, order)])
+    found = over_batches(lambda batch: classify(params, batch.images), split, batch_size)
     return np.concatenate(found).astype(np.int32)
 
 

@@ -13,7 +13,7 @@ from jax.sharding import Mesh
 
 from jaxcnn import lenet
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.checkpoint import Checkpoints, needed
+from jaxcnn.train.checkpoint import Checkpoints, import_orbax
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split, load, put_aside
 from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
@@ -172,7 +172,7 @@ class Keeping:
         self._leads, self._audience = jax.process_index() == 0, audience
         self.watchers: list[Watcher] = []
         self.path = config.run_dir or Path()
-        needed()  # before there is a folder
+        import_orbax()  # before there is a folder
         with ExitStack() as closing:
             if self._leads or resume:
                 self._record = RunDirectory(config, resume=resume, leads=self._leads)

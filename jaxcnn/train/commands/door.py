@@ -5,9 +5,8 @@ import importlib
 import sys
 from collections.abc import Iterator, Sequence
 
-from jaxcnn.train.commands import started_as
+from jaxcnn.train.commands import refuse, started_as
 
-USAGE_ERROR = 2
 COMMANDS = {
     "train": "train LeNet, and keep what came of it in a run directory",
     "evaluate": "accuracy, precision and recall over the whole test set",
@@ -43,8 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.writelines(f"{line}\n" for line in usage())
         return 0
     if name not in COMMANDS:
-        sys.stderr.write(f"error: {_unknown(name)}\n")
-        return USAGE_ERROR
+        return refuse(_unknown(name))
     code: int = importlib.import_module(f"jaxcnn.train.commands.{name}").main(rest)
     return code
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jaxcnn.train.commands import started_as
-from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.commands import parse, refuse
+from jaxcnn.train.errors import InputError
 from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
 from jaxcnn.train.record import open_run
-
-USAGE_ERROR = 2
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,12 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, or 2 after an error that the user can mend.
     """
     try:
-        with extra():
-            import tyro
-        config = (tyro.conf.PositionalRequiredArgs,)
-        command = tyro.cli(Export, args=arguments, prog=f"{started_as()} export", config=config)
+        command = parse(Export, "export", arguments)
         run = open_run(command.run_dir)
         path = command.out or run.path / f"model.{command.format}"
         difference, greatest = export(run, path, command.format)
     except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE_ERROR
+        return refuse(error)
     sides = ", ".join(map(str, run.image))
     sizes = " and ".join(map(str, BATCH_SIZES))
     sys.stdout.write(f"{path}: {INPUT} ({BATCH}, {sides}) to {OUTPUT} ({BATCH}, {len(run.classes)})\n")

@@ -10,12 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train import picture
-from jaxcnn.train.commands import started_as
-from jaxcnn.train.errors import InputError, extra
+from jaxcnn.train.commands import parse, refuse
+from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run, open_run
 
-USAGE_ERROR = 2
 TOP = 3
 
 
@@ -41,24 +40,18 @@ def main(arguments: Sequence[str]) -> int:
     """
     code = 0
     try:
-        with extra():
-            import tyro
-        command = tyro.cli(
-            Predict, args=arguments, prog=f"{started_as()} predict", config=(tyro.conf.PositionalRequiredArgs,)
-        )
+        command = parse(Predict, "predict", arguments)
         if not command.files:
             raise InputError("give the pictures to look at behind the run directory")
         run = open_run(command.run_dir)
         classify = make_classify(run)
     except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE_ERROR
+        return refuse(error)
     for path in command.files:
         try:
             sys.stdout.write(f"{path}: {top(classify(look(path, run)), run.classes)}\n")
         except InputError as error:
-            sys.stderr.write(f"error: {error}\n")
-            code = USAGE_ERROR
+            code = refuse(error)
     return code
 
 

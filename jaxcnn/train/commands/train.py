@@ -8,15 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxcnn.train.checkpoint import PLACE, learning
-from jaxcnn.train.commands import started_as
+from jaxcnn.train.commands import INTERRUPTED, refuse, started_as
 from jaxcnn.train.commands.terminal import Terminal
-from jaxcnn.train.config import Config, preset
+from jaxcnn.train.config import Config, option, preset
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import read_text
 from jaxcnn.train.record import read_config
 from jaxcnn.train.training import run
-
-USAGE_ERROR, INTERRUPTED = 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,8 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             resume = line.resume is not None
             terminal.end(run(line.config, terminal, resume=resume, from_step=line.from_step))
     except InputError as error:
-        sys.stderr.write(f"error: {error}\n")
-        return USAGE_ERROR
+        return refuse(error)
     except KeyboardInterrupt:
         sys.stderr.write("interrupted: no parameters were saved\n")
         return INTERRUPTED
@@ -124,5 +121,6 @@ def _unchanged(config: Config, begun: Config) -> None:
     """Refuse to go on with other settings than a run was begun with."""
     for name, value in (learning(config) | {"run_dir": config.run_dir}).items():
         if value != (before := (learning(begun) | {"run_dir": begun.run_dir})[name]):
-            option = "--" + name.replace("_", "-")
-            raise InputError(f"{option} {value}: the run was begun with {before}: leave it out, or start a new run")
+            raise InputError(
+                f"{option(name)} {value}: the run was begun with {before}: leave it out, or start a new run"
+            )

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jaxcnn.train.data.split import Data, Split, divided
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import decode
+from jaxcnn.train.picture import decode, on_white
 
 FORMATS = ("PNG", "JPEG", "BMP", "GIF")
 GREY = ("1", "L", "LA")
@@ -110,15 +110,10 @@ def _pictures(folder: Path, classes: tuple[str, ...]) -> list[Picture]:
 
 def _values(picture: Any) -> NDArray[Any]:
     """The values of a Pillow image, on white: (rows, columns) if its mode is a grey one, else (rows, columns, 3)."""
-    from PIL import Image
-
     grey = picture.mode in GREY
     if picture.mode.startswith("I"):  # 16 bits, for which Pillow has several names
         return np.asarray(picture).astype(np.uint16)
-    if picture.has_transparency_data:
-        layer = picture.convert("RGBA")
-        picture = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return np.asarray(picture.convert("L" if grey else "RGB"))
+    return np.asarray(on_white(picture).convert("L" if grey else "RGB"))
 
 
 def _images(pictures: list[Picture]) -> NDArray[np.float32]:

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.files import open_regular
+from jaxcnn.train.files import open_regular, read_body
 
 UNSIGNED_BYTE = 0x08
 GZIP_MAGIC = b"\x1f\x8b"
-BLOCK = 1 << 20
 
 
 def find(folder: Path, name: str) -> Path:
@@ -79,10 +78,7 @@ def read(path: Path, rank: int) -> NDArray[np.uint8]:
 def _parse(file: BinaryIO | gzip.GzipFile, path: Path, rank: int) -> NDArray[np.uint8]:
     shape = _header(file, path, rank)
     count = math.prod(shape)
-    body = bytearray()
-    # A block at a time: what is allocated follows the bytes that are there, not what a damaged header promises.
-    while len(body) <= count and (block := file.read(BLOCK)):
-        body += block
+    body = read_body(file.read, count)
     if len(body) != count:
         fault = "is cut short" if len(body) < count else "goes on after its last value"
         raise InputError(f"{path} {fault}: its header promises {count} bytes, shape {shape}: fetch it again")

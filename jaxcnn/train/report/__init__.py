@@ -6,7 +6,6 @@ import re
 from importlib.resources import files
 from pathlib import Path
 
-from jaxcnn.train.errors import InputError
 from jaxcnn.train.record import Run, write_whole
 from jaxcnn.train.report.facts import Facts, facts_of
 
@@ -28,12 +27,7 @@ def write_report(run: Run, to: Path) -> Path:
     Raises:
       InputError: data that are gone or have changed, a damaged run directory, a file that can't be written.
     """
-    content = page(facts_of(run)).encode()
-    try:
-        write_whole(to, content)
-    except InputError as error:
-        reason = getattr(error.__cause__, "strerror", error)
-        raise InputError(f"{to} can't be written ({reason}): choose another file with --out") from error
+    write_whole(to, page(facts_of(run)).encode(), remedy="choose another file with --out")
     return to
 
 

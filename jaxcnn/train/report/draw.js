@@ -5,7 +5,7 @@ const repaints = [];
 /** An element with attributes and children; an "svg:" before the tag makes it part of a drawing. */
 function element(tag, attributes = {}, ...children) {
   const made = tag.startsWith("svg:")
-    ? document.createElementNS("http:" + "//www.w3.org/2000/svg", tag.slice(4))
+    ? document.createElementNS("http:" + "//www.w3.org/2000/svg", tag.slice(4)) // a name in two parts: the page holds no address
     : document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   made.append(...children);

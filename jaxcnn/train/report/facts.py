@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
-from jaxcnn.train.batches import batches
+from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Data, Split, load
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
 from jaxcnn.train.record import Run, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
+from jaxcnn.train.scores import confusion
 
 Facts = dict[str, Any]
 
@@ -59,11 +60,12 @@ def facts_of(run: Run) -> Facts:
     _check_same(run, data)
     split = data.train if data.test is None else data.test
     logits = None if data.test is None else _logits(run, data.test)
+    counts = None if logits is None else confusion(_classes(split), logits.argmax(axis=-1), len(run.classes))
     return {
         "run": _summary(run, data, steps, epochs),
         "curves": curves(steps, epochs),
         "epochs": [{name: value for name, value in epoch.items() if np.isscalar(value)} for epoch in epochs],
-        "confusion": None if logits is None else confusion(logits, _classes(split), len(run.classes)),
+        "confusion": None if counts is None else counts.tolist(),
         "mistakes": None if logits is None else mistakes(logits, split, run.classes),
         "filters": filters(run),
         "maps": feature_maps(run, split),
@@ -138,9 +140,7 @@ def _rounded(number: float) -> float:
 def _logits(run: Run, split: Split) -> NDArray[Any]:
     apply = jax.jit(make_apply(run.config))
     params, split = jax.device_put((run.params, split))
-    order = np.arange(len(split.targets), dtype=np.int32)
-    made = [np.asarray(apply(params, batch.images)) for batch in batches(split, BATCH, order)]
-    return np.concatenate(made).astype(np.float64)
+    return np.concatenate(over_batches(lambda batch: apply(params, batch.images), split, BATCH)).astype(np.float64)
 
 
 def _classes(split: Split) -> NDArray[Any]:
@@ -152,25 +152,6 @@ def _classes(split: Split) -> NDArray[Any]:
 def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
     above = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
-
-
-def confusion(logits: NDArray[Any], truth: NDArray[Any], classes: int) -> list[list[int]]:
-    """How many images of each class were taken for each class.
-
-    Args:
-      logits: (samples, classes).
-      truth: (samples,) class indices.
-      classes: how many.
-
-    Returns:
-      Rows of true classes, columns of guesses.
-
-    >>> confusion(np.eye(3)[[0, 2, 2]], np.array([0, 1, 2]), 3)
-    [[1, 0, 0], [0, 0, 1], [0, 0, 1]]
-    """
-    counts = np.zeros((classes, classes), int)
-    np.add.at(counts, (truth, logits.argmax(axis=-1)), 1)
-    return counts.tolist()
 
 
 def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list[Facts]:

@@ -62,7 +62,7 @@ def _conv(layer: dict[str, Any], shape: Sequence[int], padding: int, activation:
     return {
         "does": f"{_product(*window)} correlation{around}, bias, {activation}",
         "parameters": sum(array.size for array in layer.values()),
-        "parameters_written": f"{outs} {TIMES} ({taps} + 1)" if "bias" in layer else f"{outs} {TIMES} {taps}",
+        "parameters_written": f"{outs} {TIMES} ({taps} + 1)",
         "multiply_adds": math.prod(shape[1:]) * layer["kernel"].size,
         "multiply_adds_written": f"{_product(*shape[1:])} {TIMES} {outs} {TIMES} {taps}",
     }
