@@ -28,10 +28,8 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
     indices = np.empty((*x.shape[: x.ndim - n], *out), np.int32)
     for lead in np.ndindex(*x.shape[: x.ndim - n]):
         for i in np.ndindex(*out):
-            cells = [p for _, p in taps(i) if all(0 <= q < side for q, side in zip(p, spatial, strict=True))]
-            values = [x[(*lead, *cell)] for cell in cells]
-            nan = [v != v for v in values]
-            winner = nan.index(True) if any(nan) else values.index(max(values))
+            cells = [p for _, p in taps(i) if oracles.on_map(p, spatial)]
+            winner = oracles.first_winner([x[(*lead, *cell)] for cell in cells], "max")
             indices[(*lead, *i)] = np.ravel_multi_index(cells[winner], spatial)
     return indices
 
