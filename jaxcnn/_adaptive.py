@@ -42,7 +42,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
 
     Raises:
       ValueError: an unknown mode, an output size below 1, an x of fewer axes or without cells.
-      TypeError: an output_size that is an int or holds what is no int; max or min of complex numbers.
+      TypeError: an output_size that is an int or holds what is no int; max or min of complex numbers, a sum of bools.
 
     >>> adaptive_pool(jnp.arange(5.0), (2,), "mean")
     Array([1., 3.], dtype=float32)

@@ -46,7 +46,8 @@ def conv(
 
     Raises:
       ValueError: ranks, channels, groups or a bias that do not fit, a window larger than the padded map.
-      TypeError: a stride, pad, dilation or number of groups that is not an int, or is traced.
+      TypeError: a stride, pad, dilation or number of groups that is not an int, or is traced; a
+        preferred_element_type that cannot hold the sums.
 
     >>> import jax.numpy as jnp
     >>> conv(jnp.ones((8, 3, 32, 32)), jnp.ones((16, 3, 5, 5)), jnp.zeros(16), stride=2, padding=2).shape

@@ -47,9 +47,9 @@ def conv_transpose(
       (samples, out_channels, *size_out), without the first axis for one sample.
 
     Raises:
-      ValueError: ranks, channels, groups or a bias that do not fit, a padding that leaves nothing of the output, an
-        output_padding out of its range.
-      TypeError: a stride, pad, dilation or number of groups that is not an int, or is traced.
+      ValueError: ranks, channels, groups or a bias that do not fit, an x without cells, a padding that leaves nothing
+        of the output, an output_padding out of its range.
+      TypeError: as `conv`.
 
     >>> import jax.numpy as jnp
     >>> conv_transpose(jnp.array([[[1.0, 10.0]]]), jnp.array([[[1.0, 2.0, 3.0]]]), stride=2)

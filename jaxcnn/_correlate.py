@@ -39,7 +39,8 @@ def correlate(
       (*lead, *out). Complex kernels are not conjugated.
 
     Raises:
-      ValueError: an x of fewer axes than the kernel, a window larger than the padded map, a stride or dilation below 1.
+      ValueError: an x of fewer axes than the kernel, a window larger than the padded map, a stride or dilation below 1,
+        an unknown method, or "fft" for integers.
       TypeError: a stride, pad or dilation that is not an int, or is traced.
 
     >>> x = jnp.arange(9.0).reshape(3, 3)

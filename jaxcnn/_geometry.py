@@ -184,7 +184,7 @@ def geometry(
     ceil_mode: bool = False,
     named: str = "window",
 ) -> Geometry:
-    """The one place where sizes, strides, padding and dilation are read, checked and brought together.
+    """Sizes, strides, padding and dilation read, checked and brought together.
 
     `named` is what the function calls its window.
     """

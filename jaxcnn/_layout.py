@@ -108,7 +108,8 @@ def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_firs
     x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
     n = kernel.ndim - 2
     if n < 0:
-        problem = f"has shape {kernel.shape}, but must be (out_channels, in_channels // groups, *window)"
+        channels = "in_channels, out_channels // groups" if in_first else "out_channels, in_channels // groups"
+        problem = f"has shape {kernel.shape}, but must be ({channels}, *window)"
         raise ValueError(refuse(function, "kernel", problem, "for one kernel without channels use correlate"))
     if x.ndim not in (n + 1, n + 2):
         problem = f"has shape {x.shape}, but this kernel takes (samples, in_channels, *spatial): {n + 2} axes"

@@ -48,6 +48,11 @@ def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
     return _constant_pad(x, padding, jnp.zeros((), x.dtype))
 
 
+def crop(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
+    """The adjoint of `zero_pad`: what that put on is cut off, and what that cut off is zeros."""
+    return zero_pad(x, [(-low, -high) for low, high in padding])
+
+
 def pad(
     function: str, x: jax.Array, padding: Sequence[Pair], mode: Any = "constant", fill: Any = None, identity: Any = 0
 ) -> jax.Array:

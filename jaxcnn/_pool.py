@@ -64,7 +64,8 @@ def pool(
 
     Raises:
       ValueError: an unknown mode, an option that means nothing for it, a window larger than the padded map.
-      TypeError: a window that is an int (use `pool2d`, say), max of complex numbers, a traced or non-int stride.
+      TypeError: a window that is an int (use `pool2d`, say), max of complex numbers, a sum of bools, a traced or
+        non-int stride.
 
     >>> import jax.numpy as jnp
     >>> x = jnp.arange(16.0).reshape(4, 4)

@@ -44,8 +44,8 @@ def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
     def read(function: str, kernel: Any, n: int) -> Any:
         rank = as_array(function, "kernel", kernel).ndim
         if rank != lead + n:
-            wanted = "(out_channels, in_channels, *window)" if lead else "(*window)"
-            problem = f"has {rank} axes, but {function} takes {lead + n}: {wanted} with {n} window axes"
+            channels = f"{lead} of channels and " if lead else ""
+            problem = f"has {rank} axes, but {function} takes {lead + n}: {channels}{n} of the window"
             other = f"use {function[:-2]}{rank - lead}d for this kernel" if 1 <= rank - lead <= 3 else ""
             raise ValueError(refuse(function, "kernel", problem, other))
         return kernel

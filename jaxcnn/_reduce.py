@@ -79,9 +79,14 @@ def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows of padded maps one axis at a time."""
-    if len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact):
+    if _may_be_differentiated(cells, combine):
         return (_value(cells[0], g, combine),)
     return _in_order(cells, g, combine)
+
+
+def _may_be_differentiated(cells: Cells, combine: Combine) -> bool:
+    """Whether a gradient may go to the winners of these cells alone."""
+    return len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact)
 
 
 def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
@@ -112,7 +117,7 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
     """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
     laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
     if a.window <= LONG:
-        if len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact):
+        if _may_be_differentiated(cells, combine):
             return (first_winner(cells[0], axis, laid, combine),)
         return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
     fine = math.isqrt(a.window)

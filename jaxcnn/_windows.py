@@ -12,7 +12,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse
-from jaxcnn._padding import accumulator, as_array, none_if_zero, pad, spatial_shape, zero_pad
+from jaxcnn._padding import accumulator, as_array, crop, none_if_zero, pad, spatial_shape
 
 # The definition ----------------------------------------------------------------------------------------------------
 
@@ -31,10 +31,10 @@ def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) 
     return seen.reshape(g.out)
 
 
+# The fast way: slices of the padded array, one axis at a time --------------------------------------------------------
+
 # One slice for each tap of a window longer than this takes long to compile.
 LONG = 32
-
-# The fast way: slices of the padded array, one axis at a time --------------------------------------------------------
 
 
 def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
@@ -55,7 +55,7 @@ def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
     coarse, fine = _levels(a.window)
     if coarse == 1:
         return jnp.stack(tap_slices(x, axis, g))
-    # Tap b * fine + a is the a-th of the windows that start at b * fine.
+    # Tap i * fine + j of a window is tap j of the run of `fine` taps that starts at its tap i * fine.
     beyond = (coarse * fine - a.window) * a.dilation
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, beyond if i == at else 0, 0) for i in range(x.ndim)])
     last = (a.out - 1) * a.stride + 1
@@ -179,7 +179,7 @@ def fold(
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
         raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
     seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
-    return zero_pad(fold_taps(seen, g).astype(w.dtype), [(-low, -high) for low, high in g.padding])
+    return crop(fold_taps(seen, g).astype(w.dtype), g.padding)
 
 
 def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._conv import conv
-from jaxcnn._geometry import axes_of, output_size
+from jaxcnn._geometry import axes_of, output_size, refuse
 from jaxcnn._pool import pool
 
 Params = dict[str, dict[str, jax.Array]]
@@ -53,9 +53,10 @@ def init(
 
     Raises:
       ValueError: images too small for two convolutions and two poolings.
+      TypeError: a `spatial` that is an int.
 
     >>> params = init(jax.random.key(0))
-    >>> {name: layer["kernel"].shape for name, layer in params.items()}  # doctest: +NORMALIZE_WHITESPACE
+    >>> {name: layer["kernel"].shape for name, layer in params.items()}
     {'conv1': (6, 1, 5, 5), 'conv2': (16, 6, 5, 5),
      'dense1': (400, 120), 'dense2': (120, 84), 'dense3': (84, 10)}
 
@@ -158,9 +159,8 @@ def _feature_map(side: int) -> int:
 
 def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     if x.shape[-1] != layer["kernel"].shape[0]:
-        raise ValueError(
-            f"lenet.apply: images: they give {x.shape[-1]} features, but the dense kernel takes "
-            f"{layer['kernel'].shape[0]}; draw the parameters with lenet.init(key, spatial=...) for these images"
-        )
+        problem = f"give {x.shape[-1]} features, but the dense kernel takes {layer['kernel'].shape[0]}"
+        remedy = "draw the parameters with lenet.init(key, spatial=...) for these images"
+        raise ValueError(refuse("lenet.apply", "images", problem, remedy))
     y = x @ layer["kernel"]
     return y + layer["bias"][None] if "bias" in layer else y

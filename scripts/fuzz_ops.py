@@ -26,6 +26,7 @@ sys.path[:0] = [str(TESTS), str(TESTS.parent)]
 
 BLOCK = 200  # trials of a process: what JAX keeps of them goes with it
 PATIENCE = 240  # seconds without a word after which a trial is said to hang
+TABLES = ("operation", "transform", "dtype", "law")  # what trials are counted by
 
 
 def main() -> int:
@@ -117,7 +118,7 @@ class Campaign:
         self.children: set[subprocess.Popen[str]] = set()
         self.stopping = False
         self.done = 0
-        self.tables = [Counter[str]() for _ in ("operation", "transform", "dtype", "law")]
+        self.tables = [Counter[str]() for _ in TABLES]
         self.faults: list[tuple[int, str, str]] = []
 
     def run(self) -> None:
@@ -138,7 +139,7 @@ class Campaign:
 
     def report(self) -> None:
         print(f"\nseed {self.args.seed}: {self.done} trials, {len(self.faults)} faults, {self._minutes():.1f} minutes")
-        for name, table in zip(("operation", "transform", "dtype", "law"), self.tables, strict=True):
+        for name, table in zip(TABLES, self.tables, strict=True):
             print(f"{name:>10}  " + "  ".join(f"{key} {count}" for key, count in sorted(table.items())))
         for index, told, fault in sorted(self.faults):
             print(f"\n--seed {self.args.seed} --only {index}: {told}\n    {fault}")
@@ -157,16 +158,10 @@ class Campaign:
 
     def _run_block(self, block: range) -> range:
         """What is left of the block when its process is at its end: nothing, unless it crashed."""
-        command = [
-            sys.executable,
-            __file__,
-            "--seed",
-            str(self.args.seed),
-            "--block",
-            str(block.start),
-            str(block.stop),
-        ]
-        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        numbers = ["--seed", str(self.args.seed), "--block", str(block.start), str(block.stop)]
+        child = subprocess.Popen(
+            [sys.executable, __file__, *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         watch = Watch(child)
         with self.lock:
             self.children.add(child)

@@ -17,7 +17,7 @@ from jaxcnn._pool import METHODS
 from jaxcnn._ways.choose import WAYS
 
 Shape = tuple[int, ...]
-# Every way of computing one thing ("auto" is one of them): a new one is tested from the day on which it is registered.
+# Every way of computing one thing ("auto" takes one of them): a new one is tested from the day of its registration.
 # A transform spreads its rounding, and a NaN, over a whole map: test_transform_bound.py.
 TRANSFORMS = ("fft",)
 CONTRACTIONS = tuple(name for name in WAYS if name not in TRANSFORMS)
@@ -74,6 +74,11 @@ class Windows(Row):
     def common(self) -> dict[str, Any]:
         """The options of `correlate`, whose kernel says the size."""
         return {name: value for name, value in self.options.items() if name != "size"}
+
+    @property
+    def laid(self) -> dict[str, Any]:
+        """The options of `fold`, which say where the windows lie."""
+        return {name: value for name, value in self.options.items() if name in ("stride", "padding", "dilation")}
 
 
 @dataclass(frozen=True)

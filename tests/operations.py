@@ -138,6 +138,9 @@ def an_indexed(rng, n):
 # Brought together ----------------------------------------------------------------------------------------------------
 
 
+METHODS = ("auto", *cases.CONTRACTIONS, *cases.TRANSFORMS)
+
+
 @dataclass(frozen=True)
 class Operation:
     """jaxcnn's function with its keywords, and what it is held against.
@@ -192,10 +195,9 @@ def windows(row, dtype):
 
 def fold(row, dtype):
     spatial = row.x[len(row.x) - len(row.size) :]
-    laid = {name: value for name, value in row.common.items() if name in ("stride", "padding", "dilation")}
-    seen = gathered.seen_of(spatial, row.size, **laid)
+    seen = gathered.seen_of(spatial, row.size, **row.laid)
     shape = (*row.x[: len(row.x) - len(row.size)], *seen.out, *row.size)
-    keywords = laid | {"spatial": spatial}
+    keywords = row.laid | {"spatial": spatial}
     return Operation("fold", {"w": shape}, keywords, _one(partial(gathered.fold, **keywords)), terms=seen.cell.shape[1])
 
 
@@ -218,20 +220,16 @@ def correlate(row, dtype, function="correlate"):
         return {"y": y.reshape(*x.shape[: x.ndim - n], *y.shape[2:])}, back
 
     return Operation(
-        function, {"x": row.x, "kernel": row.size} | _of_fill(row), row.common, oracle, methods=("auto", *ways()),
+        function, {"x": row.x, "kernel": row.size} | _of_fill(row), row.common, oracle, methods=METHODS,
         terms=int(np.prod(row.x)), lax=(lambda args: {"y": oracles.lax_correlate(**args, **row.common)})
         if function == "correlate" and 0 not in row.x else None,
     )  # fmt: skip
 
 
-def ways():
-    return (*cases.CONTRACTIONS, *cases.TRANSFORMS)
-
-
 def conv(row, dtype):
     shapes = {"x": row.x, "kernel": row.kernel} | ({"bias": row.bias} if row.bias else {}) | _of_fill(row)
     return Operation(
-        "conv", shapes, row.options, _one(partial(gathered.conv, **row.options)), methods=("auto", *ways()),
+        "conv", shapes, row.options, _one(partial(gathered.conv, **row.options)), methods=METHODS,
         terms=int(np.prod(row.x)), lax=lambda args: {"y": oracles.lax_conv(**args, **row.options)},
     )  # fmt: skip
 
@@ -240,7 +238,7 @@ def conv_transpose(row, dtype):
     shapes = {"x": row.x, "kernel": row.kernel} | ({"bias": row.bias} if row.bias else {})
     return Operation(
         "conv_transpose", shapes, row.options, _one(partial(gathered.conv_transpose, **row.options)),
-        methods=("auto", *ways()), terms=int(np.prod(row.x)) * 9,
+        methods=METHODS, terms=int(np.prod(row.x)) * 9,
     )  # fmt: skip
 
 

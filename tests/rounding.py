@@ -38,7 +38,7 @@ class Layer:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        return ("auto", *cases.REDUCTIONS) if self.mode else tuple(dict.fromkeys(("auto", *cases.CONTRACTIONS, "fft")))
+        return ("auto", *(cases.REDUCTIONS if self.mode else (*cases.CONTRACTIONS, *cases.TRANSFORMS)))
 
     @property
     def parts(self) -> tuple[str, ...]:

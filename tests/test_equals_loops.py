@@ -73,11 +73,10 @@ def test_convolve(row):
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
 def test_fold(row):
-    options = {name: row.options[name] for name in ("stride", "padding", "dilation") if name in row.options}
     spatial = row.x[len(row.x) - len(row.size) :]
-    w = row.random("float32", oracles.windows(np.zeros(row.x), row.size, **options).shape)
+    w = row.random("float32", oracles.windows(np.zeros(row.x), row.size, **row.laid).shape)
     assert_close(
-        quick_jit(lambda w: jc.fold(w, spatial, **options))(w), oracles.fold(np.float64(w), spatial, **options)
+        quick_jit(lambda w: jc.fold(w, spatial, **row.laid))(w), oracles.fold(np.float64(w), spatial, **row.laid)
     )
 
 

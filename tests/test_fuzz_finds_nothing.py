@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import trials
 import trying
+from operations import Operation
 
 PIECES, TRIALS = 12, 25
 
@@ -31,8 +32,6 @@ def test_a_trial_is_its_seed_and_its_index():
 
 def test_a_wrong_result_is_found(monkeypatch):
     """Of a thousandth, in every operation: a fuzzer that could not find it would prove nothing."""
-    from operations import Operation
-
     right = Operation.ours
     wrong = lambda self, *call: {name: y + abs(y) // 1000 + 1 for name, y in right(self, *call).items()}
     monkeypatch.setattr(Operation, "ours", wrong)

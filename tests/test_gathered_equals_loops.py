@@ -7,34 +7,31 @@ import oracles
 import pytest
 
 
-def args_of(row, **shapes):
-    return {name: np.float64(value) for name, value in row.arguments("float64", **shapes).items()}
-
-
 @pytest.mark.parametrize("row", cases.WINDOWS[::3], ids=str)
 def test_windows(row):
-    args = args_of(row)
+    args = row.arguments("float64")
     np.testing.assert_array_equal(gathered.windows(**args, **row.options)[0], oracles.windows(**args, **row.options))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS[::3], ids=str)
 def test_fold(row):
-    laid = {name: row.options[name] for name in ("stride", "padding", "dilation") if name in row.options}
     spatial = row.x[len(row.x) - len(row.size) :]
-    w = row.random("float64", oracles.windows(np.zeros(row.x), row.size, **laid).shape)
-    np.testing.assert_allclose(gathered.fold(w, spatial, **laid)[0], oracles.fold(w, spatial, **laid), atol=1e-13)
+    w = row.random("float64", oracles.windows(np.zeros(row.x), row.size, **row.laid).shape)
+    np.testing.assert_allclose(
+        gathered.fold(w, spatial, **row.laid)[0], oracles.fold(w, spatial, **row.laid), atol=1e-13
+    )
 
 
 @pytest.mark.parametrize("row", cases.CONVS[::3], ids=str)
 def test_conv(row):
-    args = args_of(row)
+    args = row.arguments("float64")
     y, _ = gathered.conv(**args, **row.options)
     np.testing.assert_allclose(y, oracles.conv(**args, **row.options), atol=1e-12)
 
 
 @pytest.mark.parametrize("row", cases.POOLS[::3], ids=str)
 def test_pool(row):
-    args = args_of(row)
+    args = row.arguments("float64")
     with np.errstate(all="ignore"):
         y, _ = gathered.pool(**args, **row.options)
     np.testing.assert_allclose(y, oracles.pool(**args, **row.options), atol=1e-13)
@@ -42,7 +39,7 @@ def test_pool(row):
 
 @pytest.mark.parametrize("row", [row for row in cases.POOLS[::3] if row.mode in ("max", "min")], ids=str)
 def test_first_winner(row):
-    args = {name: np.round(value) for name, value in args_of(row).items()}
+    args = {name: np.round(value) for name, value in row.arguments("float64").items()}
     y, pull = gathered.pool(**args, **row.options)
     ct = row.random("float64", y.shape, "ct")
     in_x, in_fill = oracles.winner_gradient(**args, cotangent=ct, **row.options)

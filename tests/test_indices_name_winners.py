@@ -30,9 +30,7 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
     for lead in np.ndindex(*x.shape[: x.ndim - n]):
         for i in np.ndindex(*out):
             cells = [p for _, p in taps(i) if is_cell(p)]
-            values = [x[(*lead, *cell)] for cell in cells]
-            nan = [v != v for v in values]
-            winner = nan.index(True) if any(nan) else values.index(max(values))
+            winner = oracles.first_winner([x[(*lead, *cell)] for cell in cells], "max")
             indices[(*lead, *i)] = np.ravel_multi_index(cells[winner], spatial)
     return indices
 

@@ -23,9 +23,7 @@ def round_map(row, window):
     stride = row.stride if isinstance(row.stride, tuple) else (row.stride or 1,) * n
     lead = row.x[: len(row.x) - n]
     spatial = tuple(s * (1 + size % 3) for s, size in zip(stride, row.x[len(lead) :], strict=True))
-    return replace(
-        row, x=(*lead, *spatial), stride=stride, padding="SAME", padding_mode="circular", fill=None
-    )  # fmt: skip
+    return replace(row, x=(*lead, *spatial), stride=stride, padding="SAME", padding_mode="circular", fill=None)
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from checks import assert_close
 from jax import export, lax
+from scipy import ndimage, signal
 
 import jaxcnn as jc
 
@@ -43,11 +44,10 @@ def test_bfloat16_mean_of_32x32_ones_is_one():
 def test_a_patch_with_one_nan_keeps_it_in_one_place():
     x = jnp.zeros((1, 1, 4, 4)).at[0, 0, 1, 1].set(jnp.nan)
     assert jnp.isnan(lax.conv_general_dilated_patches(x, (2, 2), (1, 1), "VALID")).sum() > 4
-    assert jnp.isnan(jc.windows(x, (2, 2))).sum() == 4  # one cell in each of the four windows that see it
+    assert jnp.isnan(jc.windows(x, (2, 2))[0, 0]).sum((2, 3)).tolist() == [[1, 1, 0], [1, 1, 0], [0, 0, 0]]
 
 
 def test_boundary_wrap_in_any_rank_jax_7276():
-    ndimage = pytest.importorskip("scipy.ndimage")
     x, k = np.random.default_rng(0).normal(size=(4, 5, 6)), np.random.default_rng(1).normal(size=(3, 3, 3))
     with jax.enable_x64(True):
         y = jc.correlate(x, k, padding="SAME", padding_mode="circular")
@@ -65,8 +65,6 @@ def test_boundary_wrap_in_any_rank_jax_7276():
     ],
 )
 def test_padding_modes_are_those_of_ndimage(ours, scipys):
-    from scipy import ndimage, signal
-
     x, k = np.random.default_rng(0).normal(size=(5, 6)), np.random.default_rng(1).normal(size=(3, 5))
     with jax.enable_x64(True):
         assert_close(jc.correlate(x, k, padding="SAME", padding_mode=ours), ndimage.correlate(x, k, mode=scipys))

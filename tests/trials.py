@@ -8,17 +8,11 @@ import numpy as np
 import oracles
 from cases import TRANSFORMS as SPREADING
 from judging import FLOATS, HALVES, INTEGERS
-from operations import OPERATIONS
+from operations import OPERATIONS, Door, Transposed
 from spoilt import spoil
 
-LINEAR = (
-    "windows",
-    "fold",
-    "correlate",
-    "convolve",
-    "conv",
-    "conv_transpose",
-)  # in x, where there is neither bias nor fill
+# In x, where there is neither bias nor fill.
+LINEAR = ("windows", "fold", "correlate", "convolve", "conv", "conv_transpose")
 
 
 @dataclass(frozen=True)
@@ -111,8 +105,7 @@ def _stretched(rng, name, row):
     """Now and then a side of 1, no samples, more samples, or more cells than the table of cases has."""
     if name in ("adaptive_pool", "fold") or row.x == ():
         return row
-    n = {"conv_transpose": 2, "conv": 2, "conv_general_dilated": 2}.get(name)
-    lead = n if n else len(row.x) - len(getattr(row, "size", ()) or row.window)
+    lead = len(row.x) - window_of(row)
     x = list(row.x)
     what = rng.random()
     if what < 0.03 and lead:
@@ -143,7 +136,7 @@ def _lengthened(row, window):
     """A long window, taken as a window of windows or by a transform, and as many of them as before."""
     for name in ("kernel", "size", "window"):
         shape = getattr(row, name, ())
-        if shape and type(row).__name__ not in ("Transposed", "Door"):
+        if shape and not isinstance(row, Transposed | Door):
             (dilation,) = oracles.per_axis(row.dilation, 1)
             side = row.x[-1] + (window - shape[-1]) * dilation
             return replace(row, **{name: (*shape[:-1], window)}, x=(*row.x[:-1], side))

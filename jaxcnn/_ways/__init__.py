@@ -1,1 +1,1 @@
-"""The ways to contract windows with kernels: one function of one signature in a file each, and the chooser."""
+"""The ways to contract windows with kernels, all of one signature, what makes their work easier, and the chooser."""

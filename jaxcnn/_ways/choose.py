@@ -15,7 +15,6 @@ from jaxcnn._windows import LONG
 
 WAYS = {"definition": definition, "windows": windows, "rows": rows, "shifts": shifts, "fft": fft, "xla": xla}
 
-
 # Taps from which a transform is cheaper than going through them.
 MANY_TAPS = 100
 # Terms of a cell, and products of all cells at a place, up to which one loop is faster than columns and a product.
@@ -35,7 +34,7 @@ def check_method(function: str, method: str, dtype: Any) -> None:
 def choose(face: str, g: Geometry, sizes: dict[str, int], dtype: Any, *, on_cpu: bool) -> str:
     """The rule. Milliseconds are those of two cores (AVX2), float32, of the way picked and of the next best.
 
-    Face "x" comes here only with a stride that does not divide the window: the others are another face's by then.
+    Face "x" comes here only with a stride that blocks could not take up: the others are another face's by then.
     """
     taps, ins, outs = math.prod(g.window), sizes["in"], sizes["out"]
     stride_1 = all(s == 1 for s in g.stride)

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Geometry
-from jaxcnn._padding import zero_pad
-from jaxcnn._ways.way import Way, way
+from jaxcnn._padding import crop, zero_pad
+from jaxcnn._ways.way import Way
 from jaxcnn._windows import fold_taps, tap_slices, taps
 
 
@@ -44,7 +44,7 @@ def _lay_down(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, preci
     """Each cell of y lays its kernels down, and what overlaps is summed."""
     rows = jnp.moveaxis(kernel, (0, 1), (-1, -2))
     laid = lax.dot_general(rows, y.swapaxes(0, 1), (((g.n + 1,), (0,)), ((), ())), precision, dtype)
-    return zero_pad(fold_taps(laid, g).swapaxes(0, 1), [(-low, -high) for low, high in g.padding])
+    return crop(fold_taps(laid, g).swapaxes(0, 1), g.padding)
 
 
 def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
@@ -68,7 +68,7 @@ def _cells(face: str, g: Geometry, ins: int, outs: int, *, left: int) -> int:
 def _way(left: int) -> Way:
     """Columns of all axes but the last `left`."""
     correlate, cells = partial(_correlate, left=left), partial(_cells, left=left)
-    return way(correlate, _lay_down, _gather, cells=cells, in_blocks=left > 0)
+    return Way(correlate, _lay_down, _gather, cells, in_blocks=left > 0)
 
 
 windows, rows = _way(left=0), _way(left=1)

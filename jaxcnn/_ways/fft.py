@@ -1,6 +1,7 @@
 """The Fourier transform: one product a frequency, whatever the size of the kernel.
 
-A NaN or an infinity in one cell spreads over all windows of its map, and rounding is relative to the largest output.
+A NaN or an infinity in one cell spreads over all windows of its map, and rounding is a part of the largest output that
+there could be.
 """
 
 from typing import Any
@@ -10,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Geometry
-from jaxcnn._padding import zero_pad
+from jaxcnn._padding import crop, zero_pad
 from jaxcnn._ways.way import Way
 
 
@@ -22,8 +23,7 @@ def _correlate(x: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, prec
 
 def _lay_down(y: jax.Array, kernel: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:
     waves = jnp.einsum("so...,oc...->sc...", _outputs(y, g, dtype), _kernel(kernel, g, dtype))
-    padded = _cells(waves, g, dtype)[(..., *(slice(0, a.padded) for a in g.axes))]
-    return zero_pad(padded, [(-low, -high) for low, high in g.padding])
+    return crop(_cells(waves, g, dtype)[(..., *(slice(0, a.padded) for a in g.axes))], g.padding)
 
 
 def _gather(x: jax.Array, y: jax.Array, g: Geometry, *, dtype: Any, precision: Any) -> jax.Array:

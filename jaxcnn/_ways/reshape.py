@@ -14,7 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Geometry
-from jaxcnn._padding import zero_pad
+from jaxcnn._padding import crop, zero_pad
 
 Contract = Callable[[str, jax.Array, jax.Array, Geometry], jax.Array]
 
@@ -99,8 +99,7 @@ def by_blocks_of_the_stride(contract: Contract) -> Contract:
             return contract("y", _split(zero_pad(a, around), sides), _split(b, sides), in_blocks)
         if face == "kernel":
             return _join(contract("kernel", _split(zero_pad(a, around), sides), b, in_blocks), sides)
-        x = _join(contract("x", a, _split(b, sides), in_blocks), sides)
-        return zero_pad(x, [(-low, -high) for low, high in around])
+        return crop(_join(contract("x", a, _split(b, sides), in_blocks), sides), around)
 
     return blocked
 
