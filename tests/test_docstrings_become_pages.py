@@ -41,7 +41,8 @@ def plain(rst):
 def test_no_word_is_lost(docstrings, name):
     said = docstring_of(name)
     shown = plain(docstrings.to_rst(said, LINKS))
-    assert re.findall(r"\w+", shown) == re.findall(r"\w+", "\n".join(said))
+    words = lambda text: re.findall(r"\w+", text.replace("\\", ""))
+    assert words(shown) == words("\n".join(said))
 
 
 @pytest.mark.parametrize("name", sorted(public()))
