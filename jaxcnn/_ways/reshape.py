@@ -175,12 +175,14 @@ def by_strips(contract: Contract, cells: Callable[[str, Geometry], int]) -> Cont
     """A large map cut across its first axis into overlapping strips, which are samples from then on."""
 
     def stripped(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
-        strips = -(-cells(face, g) // CELLS) if g.n and face != "x" and isinstance(a.shape[0], int) else 1
-        first = g.axes[0] if g.n else None
-        if first is None or strips <= 1 or first.out < 2:
+        if not g.n or face == "x" or not isinstance(a.shape[0], int) or cells(face, g) <= CELLS:
             return contract(face, a, b, g)
-        out = -(-first.out // min(strips, first.out))
+        first = g.axes[0]
+        fit = max(first.out * CELLS // cells(face, g), 1)
+        out = -(-first.out // -(-first.out // fit))
         strips = -(-first.out // out)
+        if strips == 1:
+            return contract(face, a, b, g)
         strip = first._replace(size=(out - 1) * first.stride + first.span, low=0, high=0)
         of_a_strip = Geometry((strip, *g.axes[1:]))
         rows = strip.size + (strips - 1) * out * first.stride
