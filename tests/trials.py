@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import oracles
 from cases import TRANSFORMS as SPREADING
+from gathered import CALLABLES
 from judging import FLOATS, HALVES, INTEGERS
 from operations import OPERATIONS, Door, Transposed
 from spoilt import spoil
@@ -103,8 +104,8 @@ def draw(seed, index):
 
 def _stretched(rng, name, row):
     """Now and then a side of 1, no samples, more samples, or more cells than the table of cases has."""
-    if name in ("adaptive_pool", "fold") or row.x == ():
-        return row
+    if name in ("adaptive_pool", "fold") or row.x == () or (row.fill is None and getattr(row, "mode", "") in CALLABLES):
+        return row  # (a callable without a fill can't have the overhang that more cells may bring)
     lead = len(row.x) - window_of(row)
     x = list(row.x)
     what = rng.random()
@@ -114,7 +115,8 @@ def _stretched(rng, name, row):
         x[0] = rng.randint(3, 9)
     elif what < 0.25 and name != "conv_transpose":
         x[lead:] = [side + rng.randint(0, {1: 40, 2: 9, 3: 4, 4: 2}[len(x) - lead]) for side in x[lead:]]
-    return replace(row, x=tuple(x))
+    stretched = replace(row, x=tuple(x))
+    return stretched if name != "indices" or stretched.every_window_meets_the_map else row
 
 
 SHRINKING = ("windows", "correlate", "convolve", "conv")
@@ -213,8 +215,9 @@ def _laws(trial, operation):
         if set(operation.shapes) & {"fill", "bias"} or trial.dtype not in FLOATS:
             return laws
         laws.append("linearity")
+        # No transposed layer gives a side of 0.
         if getattr(trial.row, "padding_mode", "constant") == "constant" and trial.operation != "convolve":
-            laws.append("adjoint")
+            laws += ["adjoint"] if 0 not in _sides(operation) else []
     return laws
 
 

@@ -44,7 +44,7 @@ k = jnp.array([[0.0, 1.0], [2.0, 3.0]])
 
 # %% tags=["hide-input"]
 y = jc.corr2d(x, k)
-picture, axes = drawing.canvas(15.6, 17.6)
+picture, axes = drawing.canvas(16.6, 17.6)
 for n, (i, j) in enumerate(np.ndindex(y.shape)):
     row, seen = 4.1 * n, jc.windows(x, k.shape)[i, j]
     drawing.feature_map(axes, x, (row + 1, 0), title="X" if n == 0 else "")
