@@ -156,7 +156,7 @@ def test_operations_grow_slower_than_taps(name):
 def test_no_way_that_goes_through_the_taps_is_chosen(stride, dtype):
     g = geometry("test", (4096,), (1024,), stride=stride)
     channels = (1, 2, 8, 16)
-    sizes = ({"in": ins, "out": outs} for ins in channels for outs in channels)
+    sizes = ({"group": 1, "in": ins, "out": outs} for ins in channels for outs in channels)
     with jax.enable_x64(True):
         ways = {choose(face, g, each, jnp.dtype(dtype), on_cpu=True) for face in ("y", "kernel") for each in sizes}
     assert not ways & {"rows", "shifts"}
