@@ -413,13 +413,13 @@ for batch in (ten, hundred):
 # 现在就朝那个方向只走一步，看看步长不同，损失各是多少：
 
 # %%
-lengths = np.geomspace(1e-4, 0.3, 25)
+lengths = np.geomspace(1e-4, 0.3, 25).tolist()
 
 
 def after_one_step(batch):
-    return np.array(
-        [loss(step(theta_0, batch, length)[0], batch) for length in lengths]
-    )
+    """The loss that the next step finds, after a first one of each length."""
+    moved = [step(theta_0, batch, length)[0] for length in lengths]
+    return np.array([step(theta, batch, 0.0)[1] for theta in moved])
 
 
 picture, axes = drawing.plots(width=7, height=2.8)
@@ -431,9 +431,8 @@ for batch, colour in ((ten, drawing.BLUE), (hundred, drawing.ORANGE)):
         color=colour,
         label=f"{samples} samples",
     )
-    axes.axhline(
-        loss(theta_0, batch) / samples, color=colour, linestyle=":", linewidth=1
-    )
+    start = step(theta_0, batch, 0.0)[1] / samples
+    axes.axhline(start, color=colour, linestyle=":", linewidth=1)
 for rate in (0.003, 0.03):
     axes.axvline(rate, color=drawing.PALE, linewidth=0.8)
 axes.set(
