@@ -112,9 +112,9 @@ FAULTS = (
     ),
     Fault(
         "evaluation drops the last partial batch",
-        "train/evaluate.py",
-        "for batch in batches(split, batch_size, order)])",
-        "for batch in batches(split, batch_size, order[: max(count - count % batch_size, batch_size)])])",
+        "train/batches.py",
+        "order = np.arange(len(split.targets), dtype=np.int32)",
+        "order = np.arange(max(len(split.targets) // size, 1) * size, dtype=np.int32)[: len(split.targets)]",
     ),
     Fault(
         "training drops the last partial batch",
