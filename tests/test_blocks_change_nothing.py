@@ -20,6 +20,8 @@ SAMPLES = 5  # blocks of two, three and four of them leave a remainder
 
 # Ranks come in turns of four, and CELLS in turns of three: every rank meets each of them.
 ROWS = [(row, CELLS[i % 3]) for i, row in enumerate(cases.FEW_CONVS[-12:])]
+# Six cells a sample, in blocks of two: the gradient for the kernel has one sample left over.
+ROWS += [(cases.Conv(x=(1, 1, 4), kernel=(1, 1, 2)), 12)]
 
 
 def of_a_batch(row, dtype):
