@@ -1,43 +1,7 @@
 """Correlation and pooling for JAX, built from one primitive: the sliding window."""
 
-from jaxcnn import lenet
-from jaxcnn._adaptive import adaptive_max_pool_with_indices, adaptive_pool
-from jaxcnn._conv import conv, conv1d, conv2d, conv3d
-from jaxcnn._conv_transpose import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d
-from jaxcnn._correlate import convolve, corr1d, corr2d, corr3d, correlate
-from jaxcnn._geometry import output_size
-from jaxcnn._lax_door import conv_general_dilated
-from jaxcnn._pool import pool, pool1d, pool2d, pool3d
-from jaxcnn._pool_indices import max_pool_with_indices, max_unpool
-from jaxcnn._windows import fold, windows
+from jaxcnn._lazy import names_of_stub
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "adaptive_max_pool_with_indices",
-    "adaptive_pool",
-    "conv",
-    "conv1d",
-    "conv2d",
-    "conv3d",
-    "conv_general_dilated",
-    "conv_transpose",
-    "conv_transpose1d",
-    "conv_transpose2d",
-    "conv_transpose3d",
-    "convolve",
-    "corr1d",
-    "corr2d",
-    "corr3d",
-    "correlate",
-    "fold",
-    "lenet",
-    "max_pool_with_indices",
-    "max_unpool",
-    "output_size",
-    "pool",
-    "pool1d",
-    "pool2d",
-    "pool3d",
-    "windows",
-]
+__all__, __getattr__ = names_of_stub(__name__)

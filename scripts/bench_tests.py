@@ -1,4 +1,4 @@
-"""CPU seconds of each test file: in the file's own process, of that tracing and compiling, and in programs that it starts.
+"""What each test file costs in CPU seconds: in its own process, of that tracing and compiling, in programs it starts.
 
 Arguments go to pytest: `scripts/bench_tests.py tests/core -n 1`. Workers write a line a test, the parent adds them up.
 """

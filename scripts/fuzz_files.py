@@ -1,7 +1,8 @@
 """Fuzz what reads files, guided by coverage (needs the extra `fuzz`): any bytes give a result or an `InputError`.
 
-Each reader runs in a process of its own under libFuzzer, from the seeds, the doors and the law of `tests/bad_files.py`.
-An input that breaks the law is kept, named and counted once for each place where it does; the exit code is then 1.
+Each reader runs in a process of its own under libFuzzer, from the seeds, the doors and the law of
+`tests/train/bad_files.py`. An input that breaks the law is kept, named and counted once for each place where it does; the
+exit code is then 1.
 """
 
 import argparse
@@ -15,7 +16,7 @@ import tempfile
 import traceback
 from pathlib import Path
 
-TESTS = Path(__file__).parent.parent / "tests"
+TESTS = Path(__file__).parent.parent / "tests" / "train"
 INSTRUMENTED = ["jaxcnn.train", "PIL", "gzip", "json", "numpy.lib", "orbax.checkpoint", "zipfile"]
 NAMES = ("idx", "picture", "npz", "config", "metrics", "params", "checkpoint")
 LONGEST = 4096
@@ -36,7 +37,7 @@ def work(name: str, seconds: int, seed: int, corpus: Path, faults: Path) -> None
     """Fuzz one reader; libFuzzer ends the process."""
     import atheris
 
-    sys.path.insert(0, str(TESTS))
+    sys.path[:0] = [str(TESTS), str(TESTS.parent)]
     with atheris.instrument_imports(include=INSTRUMENTED):
         import bad_files
     folder = Path(tempfile.mkdtemp(prefix="fuzz_files_"))

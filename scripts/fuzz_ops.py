@@ -3,8 +3,8 @@
     scripts/fuzz_ops.py --trials 10000 --seed 7 --processes 2
     scripts/fuzz_ops.py --seed 7 --only 4321
 
-A trial is its seed and its index, and nothing else (tests/trials.py). Trials run in processes of their own, so that one
-that aborts in XLA, or hangs, is reported and the campaign goes on. Exit code 1 if there is a fault.
+A trial is its seed and its index, and nothing else (tests/fuzz/trials.py). Trials run in processes of their own, so
+that one that aborts in XLA, or hangs, is reported and the campaign goes on. Exit code 1 if there is a fault.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from collections import Counter
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
-sys.path[:0] = [str(TESTS), str(TESTS.parent)]
+sys.path[:0] = [str(TESTS.parent), *(str(TESTS / folder) for folder in ("", "core", "fuzz"))]
 
 BLOCK = 200  # trials of a process: what JAX keeps of them goes with it
 PATIENCE = 240  # seconds without a word after which a trial is said to hang

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from _timing import headline, machine, table_head, table_row
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "core"))
 import rounding
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxcnn.train.config import Config
+from jaxcnn.train.config import Config, learning
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.step import State
 
@@ -22,10 +22,6 @@ ROOM = 3
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What orbax raises where its files are not as it wrote them."""
-
-PLACE = ("platform", "devices", "coordinator", "processes", "process")
-WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
-"""Settings that don't change what is learnt, but where that is done and what is seen of it."""
 
 
 def import_orbax() -> tuple[Any, Any]:
@@ -207,16 +203,6 @@ class Checkpoints:
     def _unwritable(self, error: Exception) -> InputError:
         reason = getattr(error, "strerror", None) or str(error).splitlines()[0]
         return InputError(f"{self.path} can't be written ({reason}): make room for it, or choose another --run-dir")
-
-
-def learning(config: Config) -> dict[str, Any]:
-    """The settings that decide what is learnt, as JSON has them.
-
-    >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
-    (None, 3)
-    """
-    settings = {name: value for name, value in vars(config).items() if name not in WHERE}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
 
 
 def _are_facts(found: Any, steps: int) -> bool:

@@ -3,12 +3,12 @@
 import json
 import math
 import os
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.files import parse_json
+from jaxcnn.train.files import parse_json, read_text
 
 MOST = 2**31
 """Steps, samples and pixels are counted in int32."""
@@ -305,3 +305,35 @@ def preset(data: str) -> Config:
     """
     _known("data", data, tuple(PRESETS))
     return PRESETS[data]
+
+
+PLACE = ("platform", "devices", "coordinator", "processes", "process")
+WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
+"""Settings that may differ when a run is resumed."""
+
+
+def learning(config: Config) -> dict[str, Any]:
+    """The settings that decide what is learnt, as JSON has them.
+
+    >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
+    (None, 3)
+    """
+    settings = {name: value for name, value in vars(config).items() if name not in WHERE}
+    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+
+
+def read_config(run_dir: Path) -> Config:
+    """The config of a run, with its directory as it is called now.
+
+    Raises:
+      InputError: no run directory, a damaged config.json.
+    """
+    path = run_dir / "config.json"
+    try:
+        config = replace(Config.from_json(read_text(path)), run_dir=run_dir)
+        config.check()
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{run_dir} is no run directory: it has no config.json") from error
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
+    return config

@@ -6,7 +6,6 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import jax
 import numpy as np
 
 from jaxcnn.train.arrays import read_npz
-from jaxcnn.train.config import MOST, Config
+from jaxcnn.train.config import MOST, Config, read_config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.files import beside, parse_json, read_text
@@ -217,23 +216,6 @@ def _is_record(found: Any) -> bool:
 
 def _is_finite(value: Any) -> bool:
     return type(value) in (int, float) and abs(value) <= sys.float_info.max
-
-
-def read_config(run_dir: Path) -> Config:
-    """The config of a run, with its directory as it is called now.
-
-    Raises:
-      InputError: no run directory, a damaged config.json.
-    """
-    path = run_dir / "config.json"
-    try:
-        config = replace(Config.from_json(read_text(path)), run_dir=run_dir)
-        config.check()
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise InputError(f"{run_dir} is no run directory: it has no config.json") from error
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} can't be read ({error}): it is damaged, or of another version") from error
-    return config
 
 
 def _folder(config: Config) -> tuple[Path, Lock]:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jaxcnn.train.commands import parse, refuse
+from jaxcnn.train.commands import of_a_run, refuse
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
-from jaxcnn.train.record import open_run
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,10 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, or 2 after an error that the user can mend.
     """
     try:
-        command = parse(Export, "export", arguments)
+        command = of_a_run(Export, "export", arguments)
+        from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
+        from jaxcnn.train.record import open_run
+
         run = open_run(command.run_dir)
         path = command.out or run.path / f"model.{command.format}"
         difference, greatest = export(run, path, command.format)

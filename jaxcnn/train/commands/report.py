@@ -5,10 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import INTERRUPTED, parse, refuse
+from jaxcnn.train.commands import INTERRUPTED, of_a_run, refuse
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.record import open_run
-from jaxcnn.train.report import write_report
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,10 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, 2 after an error that the user can mend, 130 after Ctrl-C.
     """
     try:
-        command = parse(Report, "report", arguments)
+        command = of_a_run(Report, "report", arguments)
+        from jaxcnn.train.record import open_run
+        from jaxcnn.train.report import write_report
+
         written = write_report(open_run(command.run_dir), command.out or command.run_dir / "report.html")
     except InputError as error:
         return refuse(error)

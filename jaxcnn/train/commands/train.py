@@ -7,14 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from jaxcnn.train.checkpoint import PLACE, learning
 from jaxcnn.train.commands import INTERRUPTED, refuse, started_as
-from jaxcnn.train.commands.terminal import Terminal
-from jaxcnn.train.config import Config, option, preset
+from jaxcnn.train.config import PLACE, Config, learning, option, preset, read_config
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import read_text
-from jaxcnn.train.record import read_config
-from jaxcnn.train.training import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -29,6 +25,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         line = parse(sys.argv[1:] if arguments is None else arguments)
+        line.config.check()
+        from jaxcnn.train.commands.terminal import Terminal
+        from jaxcnn.train.training import run
+
         with Terminal(quiet=line.config.process > 0) as terminal:
             resume = line.resume is not None
             terminal.end(run(line.config, terminal, resume=resume, from_step=line.from_step))

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_train_data import contents, write
+from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, load
 from jaxcnn.train.data import mnist
 
 pytest.importorskip("pooch")
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 FILES = {f"{name}.gz": gzip.compress(content, mtime=0) for name, content in contents().items()}
 IMAGES = "train-images-idx3-ubyte.gz"
 

@@ -11,7 +11,7 @@ import pytest
 
 from jaxcnn.train.commands import door
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def program(*arguments, cwd, before=""):

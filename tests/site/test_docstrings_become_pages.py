@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from test_site_shows_every_public_name import public
+from public_names import public
 
 import jaxcnn.train
 
-SOURCE = Path(__file__).parent.parent / "docs" / "extensions" / "docstrings.py"
+SOURCE = Path(__file__).parents[2] / "docs" / "extensions" / "docstrings.py"
 LINKS = {name: f"jaxcnn.{name}" for name in ("conv", "correlate", "pool", "pool2d", "windows")}
 
 

@@ -13,12 +13,12 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from test_train_data import contents, write
+from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, load_params, run
 from jaxcnn.train.commands.train import main, parse
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 TIMES = {"seconds", "images_per_second"}
 
 

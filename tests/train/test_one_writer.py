@@ -11,14 +11,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from test_train_data import contents, write
+from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, run
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.lock import NAME, Lock
 from jaxcnn.train.record import RunDirectory
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 HOLD = """
 import pathlib, sys
 from jaxcnn.train.lock import Lock

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_train_data import contents, write
+from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, run
 
-SCRIPT = Path(__file__).parent.parent / "scripts" / "train_lenet.py"
+SCRIPT = Path(__file__).parents[2] / "scripts" / "train_lenet.py"
 BOUND = 60  # seconds after which the others must have seen that a process is lost
 
 

@@ -8,8 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from idx_files import contents, write
 from scipy import ndimage
-from test_train_data import contents, write
 
 from jaxcnn.train import Config, InputError, load, run
 from jaxcnn.train.augment import make_augment

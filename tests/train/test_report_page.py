@@ -18,7 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_train_data import NAMES, idx, write
+from idx_files import NAMES, idx, write
 
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
@@ -31,7 +31,7 @@ from jaxcnn.train.report import facts_of, page, write_report
 from jaxcnn.train.report.facts import curves
 from jaxcnn.train.report.layer_table import layer_table
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(

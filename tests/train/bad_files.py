@@ -24,16 +24,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from idx_files import contents, idx, write
 from PIL import Image
-from test_evaluate_counts import write_run
-from test_train_data import contents, idx, write
+from runs import write_run
 
 from jaxcnn.train import Config, InputError, load, new_state, open_run, picture, preset
 from jaxcnn.train.checkpoint import Checkpoints
-from jaxcnn.train.config import PRESETS
+from jaxcnn.train.config import PRESETS, read_config
 from jaxcnn.train.loop import make_plan
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import METRICS, RunDirectory, read_config, read_metrics
+from jaxcnn.train.record import METRICS, RunDirectory, read_metrics
 from jaxcnn.train.report.facts import curves
 
 LONGEST = 1000

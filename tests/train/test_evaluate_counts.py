@@ -8,30 +8,15 @@ import jax
 import numpy as np
 import pytest
 from checks import quick_jit
+from idx_files import contents, idx, write
+from runs import DIGITS, write_run
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
-from test_train_data import contents, idx, write
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, load, preset
 from jaxcnn.train.commands.evaluate import main
 from jaxcnn.train.data import Split
-from jaxcnn.train.model import initial_params
 from jaxcnn.train.scores import confusion, predictions, scores
-
-DIGITS = tuple("0123456789")
-
-
-def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
-    """A run directory as if training had ended at random parameters, and these."""
-    shapes = jax.eval_shape(lambda: initial_params(config, image, len(classes)))
-    random = np.random.default_rng(0)
-    params = jax.tree.map(lambda leaf: random.standard_normal(leaf.shape, np.float32) / leaf.shape[0] ** 0.5, shapes)
-    leaves = {f"{layer}/{name}": leaf for layer, arrays in params.items() for name, leaf in arrays.items()}
-    path.mkdir(exist_ok=True)
-    (path / "config.json").write_text(config.to_json())
-    (path / "data.json").write_text(json.dumps({"image": image, "classes": classes}))
-    np.savez(path / "params.npz", **leaves)
-    return path, params
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ pytest.importorskip("ipykernel", reason="the extra `docs` is not installed")
 
 import nbformat
 
-_spec = importlib.util.spec_from_file_location("_lessons", Path(__file__).parent.parent / "docs" / "_lessons.py")
+_spec = importlib.util.spec_from_file_location("_lessons", Path(__file__).parents[2] / "docs" / "_lessons.py")
 lessons = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(lessons)
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from test_train_data import DAMAGE, contents, write
+from idx_files import DAMAGE, contents, write
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, load, load_params, make_evaluate
 from jaxcnn.train.commands.train import main
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "train_lenet.py"
 FILES = ["checkpoints", "config.json", "data.json", "metrics.jsonl", "params.npz"]
 
@@ -237,7 +237,7 @@ def test_ctrl_c_before_the_first_step(monkeypatch, capsys):
     def interrupt(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("jaxcnn.train.commands.train.run", interrupt)
+    monkeypatch.setattr("jaxcnn.train.training.run", interrupt)
     assert main([]) == 130
     assert capsys.readouterr().err == "interrupted: no parameters were saved\n"
 
