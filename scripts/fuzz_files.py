@@ -1,8 +1,8 @@
 """Fuzz what reads files, guided by coverage (needs the extra `fuzz`): any bytes give a result or an `InputError`.
 
 Each reader runs in a process of its own under libFuzzer, from the seeds, the doors and the law of
-`tests/train/bad_files.py`. An input that breaks the law is kept, named and counted once for each place where it does; the
-exit code is then 1.
+`tests/train/bad_files.py`. An input that breaks the law is kept, named and counted once for each place where it does;
+the exit code is then 1.
 """
 
 import argparse

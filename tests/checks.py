@@ -1,5 +1,6 @@
-"""How results are compared, and compiled for comparing."""
+"""How results are compared, and how much XLA does for them."""
 
+import os
 from functools import partial
 
 import chex
@@ -39,29 +40,26 @@ def assert_same_product(a, b, c, d):
     assert abs(difference) <= BOUND[str(terms[0].dtype)] * largest
 
 
-def _known(options):
-    """Those of XLA's options that this jaxlib still has."""
-    known = {}
-    for name, value in options.items():
-        try:
-            jax.jit(jnp.negative, compiler_options={name: value})(1.0)
-            known[name] = value
-        except jax.errors.JaxRuntimeError:
-            continue
-    return known
+# A case is compiled once and run once on a handful of numbers: most of XLA's work is worth nothing here. Options of
+# XLA, each with its value in haste and with the one that users have.
+XLA = {
+    "xla_cpu_use_fusion_emitters": (False, True),
+    "xla_cpu_parallel_codegen_split_count": (1, 32),
+    "xla_llvm_disable_expensive_passes": (True, False),
+    "xla_backend_optimization_level": (0, 3),
+}
+AS_USERS = {option: value for option, (_, value) in XLA.items()}
 
 
-# A case is compiled once and run once on a handful of numbers: XLA's hard work costs nine times what it is worth here.
-_QUICK = _known({"xla_backend_optimization_level": 0, "xla_cpu_use_fusion_emitters": False})
-
-
-def quick_jit(f, **options):
-    return jax.jit(f, compiler_options=_QUICK, **options)
+def compile_in_haste():
+    """In this process, whose backend is not there yet, and in programs that it starts."""
+    flags = [f"--{option}={str(value).lower()}" for option, (value, _) in XLA.items()]
+    os.environ["XLA_FLAGS"] = " ".join([*flags, os.environ.get("XLA_FLAGS", "")])
 
 
 def run(f, *arrays, **options):
     """f(*arrays, **options), compiled once as a whole; what is called eagerly is compiled for each operation in it."""
-    return quick_jit(partial(f, **options))(*arrays)
+    return jax.jit(partial(f, **options))(*arrays)
 
 
 def value_and_gradients(f, args, cotangent):

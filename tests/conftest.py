@@ -1,10 +1,11 @@
-"""Strictness for every test: nothing is broadcast, promoted or warned about in silence."""
+"""Strictness for every test: nothing is broadcast, promoted or warned about in silence. And haste in compiling."""
 
 import os
 import random
 
 import jax
 import pytest
+from checks import compile_in_haste
 from hypothesis import HealthCheck, settings
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
@@ -18,7 +19,10 @@ settings.register_profile(
 )
 settings.load_profile("compiled")
 
-WORTH_KEEPING = "0.3"  # seconds of compilation
+WORTH_KEEPING = "0.1"  # seconds of compilation
+
+
+compile_in_haste()
 
 
 @pytest.fixture(scope="session", autouse=True)

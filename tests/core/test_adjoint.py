@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 import cases
+import jax
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, quick_jit
+from checks import assert_close, assert_same_product
 
 import jaxcnn as jc
 
@@ -19,9 +20,9 @@ def with_zeros(row):
 def test_fold_of_windows(row):
     row = with_zeros(row)
     x, spatial = row.random("float32", row.x), row.x[len(row.x) - len(row.size) :]
-    windows = quick_jit(lambda x: jc.windows(x, **row.options))(x)
+    windows = jax.jit(lambda x: jc.windows(x, **row.options))(x)
     w = row.random("float32", windows.shape, "w")
-    assert_same_product(windows, w, x, quick_jit(lambda w: jc.fold(w, spatial, **row.common))(w))
+    assert_same_product(windows, w, x, jax.jit(lambda w: jc.fold(w, spatial, **row.common))(w))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
@@ -29,9 +30,9 @@ def test_correlate_in_x_is_full_convolution(row):
     row = replace(with_zeros(row), stride=1, padding=0)
     spatial = [(k - 1) * d + 3 for k, d in zip(row.size, oracles.per_axis(row.dilation, len(row.size)), strict=True)]
     x, kernel = row.random("float32", spatial, "x"), row.random("float32", row.size, "kernel")
-    y = quick_jit(lambda x, kernel: jc.correlate(x, kernel, **row.common))(x, kernel)
+    y = jax.jit(lambda x, kernel: jc.correlate(x, kernel, **row.common))(x, kernel)
     ct = row.random("float32", y.shape, "ct")
-    full = quick_jit(lambda y, kernel: jc.convolve(y, kernel, **row.common | {"padding": "FULL"}))(ct, kernel)
+    full = jax.jit(lambda y, kernel: jc.convolve(y, kernel, **row.common | {"padding": "FULL"}))(ct, kernel)
     assert_same_product(y, ct, x, full)
 
 
@@ -43,9 +44,9 @@ def test_correlate_in_kernel_is_correlation_with_stride_and_dilation_exchanged(r
     # Three windows on an axis, and no cell left over, so that the exchange gives as many taps as the kernel has.
     spatial = [(k - 1) * d + 1 + 2 * s for k, d, s in zip(row.size, dilation, stride, strict=True)]
     x, kernel = row.random("float32", spatial, "x"), row.random("float32", row.size, "kernel")
-    y = quick_jit(lambda x, kernel: jc.correlate(x, kernel, **row.common))(x, kernel)
+    y = jax.jit(lambda x, kernel: jc.correlate(x, kernel, **row.common))(x, kernel)
     ct = row.random("float32", y.shape, "ct")
-    exchanged = quick_jit(lambda x, y: jc.correlate(x, y, stride=dilation, dilation=stride))(x, ct)
+    exchanged = jax.jit(lambda x, y: jc.correlate(x, y, stride=dilation, dilation=stride))(x, ct)
     assert_same_product(y, ct, kernel, exchanged)
 
 

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 from jax import export
 
 import jaxcnn as jc
@@ -35,9 +35,9 @@ def assert_blocks_change_nothing(f, args, cotangent, cells, monkeypatch):
     def each(args, cotangent, methods):
         return [value_and_gradients(partial(f, method=method), args, cotangent) for method in methods]
 
-    (oracle,) = quick_jit(partial(each, methods=["definition"]))(args, cotangent)
+    (oracle,) = jax.jit(partial(each, methods=["definition"]))(args, cotangent)
     monkeypatch.setattr(reshape, "CELLS", cells)
-    for result in quick_jit(partial(each, methods=["auto", *cases.CONTRACTIONS]))(args, cotangent):
+    for result in jax.jit(partial(each, methods=["auto", *cases.CONTRACTIONS]))(args, cotangent):
         assert_close(result, oracle)
 
 
@@ -87,7 +87,7 @@ def test_the_gradient_for_the_kernel_adds_blocks_in_float32(method, monkeypatch)
     monkeypatch.setattr(reshape, "CELLS", 1)
     x = jnp.ones((300, 1, 4, 1), jnp.bfloat16)
     loss = lambda kernel: jc.conv(x, kernel, method=method).sum(dtype=jnp.float32)
-    assert quick_jit(jax.grad(loss))(jnp.ones((1, 1, 4, 1), jnp.bfloat16)).tolist() == [[[[300]] * 4]]
+    assert jax.jit(jax.grad(loss))(jnp.ones((1, 1, 4, 1), jnp.bfloat16)).tolist() == [[[[300]] * 4]]
 
 
 @pytest.mark.parametrize("samples", [0, 1])
@@ -95,7 +95,7 @@ def test_a_batch_without_blocks(samples, monkeypatch):
     monkeypatch.setattr(reshape, "CELLS", 1)
     x, kernel = np.ones((samples, 2, 4, 3), np.float32), np.ones((3, 2, 2, 2), np.float32)
     f = lambda args: jc.conv(*args, padding=1, method="windows")
-    value, (in_x, in_kernel) = quick_jit(lambda args, ct: value_and_gradients(f, args, ct))(
+    value, (in_x, in_kernel) = jax.jit(lambda args, ct: value_and_gradients(f, args, ct))(
         (x, kernel), np.ones((samples, 3, 5, 4), np.float32)
     )
     assert_close(in_x, np.full(x.shape, 12, np.float32))

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, quick_jit, value_and_gradients
+from checks import assert_close, assert_same_product, value_and_gradients
 
 import jaxcnn as jc
 
@@ -65,7 +65,7 @@ def test_equals_loops(name, method):
     x_shape, kernel_shape, options = ROWS[name]
     bias = kernel_shape[1] * options.get("groups", 1)
     args = arrays([x_shape, kernel_shape, (bias,)])
-    y = quick_jit(lambda *args: jc.conv_transpose(*args, **options, method=method))(*args)
+    y = jax.jit(lambda *args: jc.conv_transpose(*args, **options, method=method))(*args)
     assert_close(y, loops(*(a.astype(np.float64) for a in args), **options))
 
 
@@ -89,7 +89,7 @@ def test_gradients_of_the_definition(name):
     f = lambda args, method: jc.conv_transpose(*args, **options, method=method)
     (cotangent,) = arrays([jax.eval_shape(partial(f, method="auto"), args).shape])
 
-    @quick_jit
+    @jax.jit
     def every(args, ct):
         methods = ("auto", *cases.CONTRACTIONS)
         return {method: value_and_gradients(partial(f, method=method), args, ct) for method in methods}
@@ -110,7 +110,7 @@ def test_gradients(method):
 
     ours = lambda args: jc.conv_transpose(*args, stride=2, padding=(1, 0), method=method)
     cotangent = arrays([(2, 2, 7, 6)])[0]
-    results = [quick_jit(value_and_gradients, static_argnums=0)(f, (x, kernel), cotangent) for f in (ours, on_lax)]
+    results = [jax.jit(value_and_gradients, static_argnums=0)(f, (x, kernel), cotangent) for f in (ours, on_lax)]
     assert_close(*results)
 
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, quick_jit
+from checks import assert_close
 
 import jaxcnn as jc
 
@@ -89,7 +89,7 @@ def test_maps_of_the_value_and_of_the_gradients(name, over):
 def assert_as_lax(name, made, *arrays):
     ours, theirs, _ = OPERATIONS[name]
     with jax.enable_x64(True):
-        assert_close(*quick_jit(lambda *arrays: [made(f, *arrays) for f in (ours, theirs)])(*arrays))
+        assert_close(*jax.jit(lambda *arrays: [made(f, *arrays) for f in (ours, theirs)])(*arrays))
 
 
 # What the program is made of ------------------------------------------------------------------------------------------
@@ -175,8 +175,8 @@ def test_each_gradient_has_the_dtype_of_its_operand(method):
     """Where the result is wider than the operands, so is the cotangent that meets one of them."""
     x, kernel = jnp.array(numbers(2, 4, 5, 4), jnp.bfloat16), jnp.array(numbers(4, 2, 3, 2), jnp.bfloat16)
     f = lambda x, kernel: jc.conv(x, kernel, **CONV, method=method, preferred_element_type=jnp.float32)
-    actual = quick_jit(gradients(f))(x, kernel)
-    exact = quick_jit(gradients(OPERATIONS["conv"][0]))(x.astype(jnp.float32), kernel.astype(jnp.float32))
+    actual = jax.jit(gradients(f))(x, kernel)
+    exact = jax.jit(gradients(OPERATIONS["conv"][0]))(x.astype(jnp.float32), kernel.astype(jnp.float32))
     for ours, wide in zip(actual, exact, strict=True):
         assert ours.dtype == jnp.bfloat16
         largest = float(abs(wide).max()) * 2**-8

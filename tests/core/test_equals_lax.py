@@ -4,7 +4,7 @@ import cases
 import jax
 import oracles
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 
 import jaxcnn as jc
 
@@ -18,7 +18,7 @@ def in_both_precisions(rows):
 def assert_equal_to_lax(ours, theirs, row, args, dtype):
     cotangent = row.random(dtype, jax.eval_shape(theirs, args).shape, "cotangent")
 
-    @quick_jit
+    @jax.jit
     def each(args, ct):
         return [value_and_gradients(f, args, ct) for f in (ours, theirs)], terms_of_fill(theirs, args, ct)
 
@@ -51,7 +51,7 @@ def test_pool(row, dtype):
         if row.lax_has_gradient:
             assert_equal_to_lax(ours, lax, row, row.arguments(dtype), dtype)
         else:  # there the loops of test_first_winner judge the gradient
-            assert_close(*quick_jit(lambda args: [ours(args), lax(args)])(row.arguments(dtype)))
+            assert_close(*jax.jit(lambda args: [ours(args), lax(args)])(row.arguments(dtype)))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS, ids=str)

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, assert_same_product, quick_jit, value_and_gradients
+from checks import assert_close, assert_same_product, value_and_gradients
 
 import jaxcnn as jc
 
@@ -19,7 +19,7 @@ def assert_derivatives(f, row, args, step):
     cotangent = row.random("float64", jax.eval_shape(f, args).shape, "cotangent")
     gradient = jax.grad(lambda args: jnp.sum(cotangent * f(args) ** 2))
 
-    @quick_jit
+    @jax.jit
     def ahead(args, step):
         """The value and the square's gradient one step ahead, and as their derivatives tell from one step back."""
         move = lambda factor: jax.tree.map(lambda a, v: a + factor * v, args, step)
@@ -30,7 +30,7 @@ def assert_derivatives(f, row, args, step):
     for name in args:
         assert_close(*ahead(args, {other: step[other] * (other == name) for other in args}))
 
-    @quick_jit
+    @jax.jit
     def forward_and_reverse(args, step, cotangent):
         return jax.jvp(f, (args,), (step,))[1], value_and_gradients(f, args, cotangent)[1]
 

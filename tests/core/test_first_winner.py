@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 
 import jaxcnn as jc
 
@@ -22,7 +22,7 @@ def test_ties_and_nan(row):
         tied = rng.integers(0, 3, args["x"].shape) / 2  # 0, 0.5 and 1, which tie with each other and with some fills
         broken = np.where(rng.random(tied.shape) < 0.2, np.nan, tied)
 
-        @quick_jit
+        @jax.jit
         def gradients(args, cotangent):
             pooled = lambda method: lambda args: jc.pool(**args, **row.options, method=method)
             return {method: value_and_gradients(pooled(method), args, cotangent)[1] for method in cases.REDUCTIONS}

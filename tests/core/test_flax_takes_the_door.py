@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, quick_jit
+from checks import assert_close
 
 import jaxcnn as jc
 
@@ -38,7 +38,7 @@ def _flax_promotes():
 def test_linen(name):
     params = linen.Conv(**LAYERS[name]).init(jax.random.key(0), X)
 
-    @quick_jit
+    @jax.jit
     def outputs_and_gradients(params, x):
         results = []
         for door in ({}, {"conv_general_dilated": jc.conv_general_dilated}):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
@@ -66,7 +66,7 @@ def test_equals_lax(shapes, options):
     shape = jax.eval_shape(lambda args: lax.conv_general_dilated(*args, **options), args)
     cotangent = rng.normal(size=shape.shape).astype("float32")
 
-    @quick_jit
+    @jax.jit
     def both(args, cotangent):
         doors = (jc.conv_general_dilated, on_lax)
         return [value_and_gradients(lambda args, f=f: f(*args, **options), args, cotangent) for f in doors]

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import cases
+import jax
 import numpy as np
 import oracles
-from checks import BOUND, quick_jit
+from checks import BOUND
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +21,7 @@ def assert_linear(f, shape, weights):
     weighted = lambda pair: sum(
         np.float32(weight) * np.asarray(each) for weight, each in zip(weights, pair, strict=True)
     )
-    f = quick_jit(f)
+    f = jax.jit(f)
     results = [f(each) for each in maps]
     # The sum may cancel: rounding is a part of what was summed.
     largest = max(np.abs(result).max() for result in results) * max(1, *map(abs, weights))

@@ -3,10 +3,10 @@
 import math
 import warnings
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import quick_jit
 
 import jaxcnn as jc
 
@@ -119,6 +119,6 @@ def test_onnx_case(case):
     attributes = {key: value.decode() if isinstance(value, bytes) else value for key, value in attributes.items()}
     inputs, outputs = case.data_sets[0]
     attributes["outputs"] = len(outputs)
-    y = quick_jit(lambda: OPERATORS[node.op_type](attributes, *inputs))()
+    y = jax.jit(lambda: OPERATORS[node.op_type](attributes, *inputs))()
     for ours, theirs in zip(y if isinstance(y, tuple) else (y,), outputs, strict=True):
         np.testing.assert_allclose(np.asarray(ours), theirs, rtol=case.rtol, atol=1e-6)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 
 import jaxcnn as jc
 
@@ -39,7 +39,7 @@ def flat_windows(x, **options):
 @pytest.mark.parametrize("p", [1, 2, 3, 2.5])
 def test_lp(p, name, method):
     x = X.astype(np.float64)
-    y = quick_jit(partial(jc.pool, window=WINDOW, mode="lp", p=p, method=method, **OPTIONS[name]))(X)
+    y = jax.jit(partial(jc.pool, window=WINDOW, mode="lp", p=p, method=method, **OPTIONS[name]))(X)
     assert_close(y, (np.abs(flat_windows(x, **OPTIONS[name])) ** p).sum(-1) ** (1 / p))
 
 
@@ -62,7 +62,7 @@ def test_lp_has_no_gradient_at_zeros(p):
 @pytest.mark.parametrize("reducer", REDUCERS)
 def test_callable(reducer, name, method):
     ours, loops = REDUCERS[reducer]
-    y = quick_jit(lambda x: jc.pool(x, WINDOW, ours, method=method, **OPTIONS[name]))(X)
+    y = jax.jit(lambda x: jc.pool(x, WINDOW, ours, method=method, **OPTIONS[name]))(X)
     assert_close(y, loops(flat_windows(X.astype(np.float64), **OPTIONS[name]), axis=-1))
 
 
@@ -74,7 +74,7 @@ def test_callable_has_a_gradient(reducer):
     gathered = lambda x: ours(x[:, rows[:, None, :, None], columns[None, :, None, :]].reshape(2, 5, 5, 6), axis=-1)
     pooled = lambda x: jc.pool(x, WINDOW, ours, stride=1)
     cotangent = np.random.default_rng(1).normal(size=(2, 5, 5)).astype("float32")
-    assert_close(*(quick_jit(value_and_gradients, static_argnums=0)(f, X, cotangent) for f in (pooled, gathered)))
+    assert_close(*(jax.jit(value_and_gradients, static_argnums=0)(f, X, cotangent) for f in (pooled, gathered)))
 
 
 def test_callable_fills_the_overhang():

@@ -3,15 +3,15 @@
 from dataclasses import replace
 
 import cases
+import jax
 import numpy as np
 import pytest
-from checks import quick_jit
 
 import jaxcnn as jc
 
 
 def assert_equivariant(f, x, stride, n):
-    f = quick_jit(f)
+    f = jax.jit(f)
     spatial = range(x.ndim - n, x.ndim)
     shifted = np.roll(x, stride, spatial)
     np.testing.assert_array_equal(f(shifted), np.roll(f(x), (1,) * n, spatial))

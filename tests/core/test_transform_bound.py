@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, quick_jit, run, value_and_gradients
+from checks import assert_close, run, value_and_gradients
 
 import jaxcnn as jc
 from jaxcnn._geometry import geometry
@@ -52,7 +52,7 @@ def assert_within_bound(f, method, args, dtype, groups=1, summed=2):
         cotangent = random_numbers(jax.eval_shape(definition, args).shape, double)
         doubled = {name: np.asarray(value, double) for name, value in args.items()}
 
-        @quick_jit
+        @jax.jit
         def both(args, ct, doubled, cotangent):
             actual = value_and_gradients(partial(f, method=method), args, ct)
             return actual, value_and_gradients(definition, doubled, cotangent)

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, quick_jit
+from checks import assert_close
 from jax import export
 
 import jaxcnn as jc
@@ -63,8 +63,8 @@ def test_export_with_a_symbolic_batch(name):
     exported = export.export(jax.jit(OPERATIONS[name]))(shape)
     gradient = export.export(jax.jit(jax.grad(loss_of(name))))(shape)
     for size in (1, 3):
-        assert_close(exported.call(X[:size]), quick_jit(OPERATIONS[name])(X[:size]))
-        assert_close(gradient.call(X[:size]), quick_jit(jax.grad(loss_of(name)))(X[:size]))
+        assert_close(exported.call(X[:size]), jax.jit(OPERATIONS[name])(X[:size]))
+        assert_close(gradient.call(X[:size]), jax.jit(jax.grad(loss_of(name)))(X[:size]))
 
 
 @EACH
@@ -72,7 +72,7 @@ def test_checkpoint_and_modes_of_differentiation(name):
     """Reverse, forward, reverse of a checkpoint, and the second order in both orders give one answer."""
     f, along = loss_of(name), np.random.default_rng(2).normal(size=X.shape).astype("float32")
 
-    @quick_jit
+    @jax.jit
     def every(x, along):
         slope = lambda f: lambda x: jax.jvp(f, (x,), (along,))[1]
         first = [slope(f)(x), jnp.vdot(jax.grad(f)(x), along), jnp.vdot(jax.grad(jax.checkpoint(f))(x), along)]
@@ -90,7 +90,7 @@ def test_first_derivative_is_the_difference(name):
     f = lambda t, along: loss_of(name)(X.astype(float) + t * along)
     with jax.enable_x64(True):
         along = np.random.default_rng(3).normal(size=X.shape)
-        g = quick_jit(lambda t: (f(t, along), jax.jvp(lambda t: f(t, along), (t,), (jnp.ones_like(t),))[1]))
+        g = jax.jit(lambda t: (f(t, along), jax.jvp(lambda t: f(t, along), (t,), (jnp.ones_like(t),))[1]))
         step = 1e-6
         (high, _), (low, _), (_, slope) = g(jnp.array(step)), g(jnp.array(-step)), g(jnp.array(0.0))
     np.testing.assert_allclose((float(high) - float(low)) / (2 * step), slope, rtol=1e-5, atol=1e-6)
@@ -112,8 +112,8 @@ OF_ARGUMENTS = {
 def test_one_gradient_alone_is_that_beside_the_others(name):
     loss = lambda *args: jnp.sum(jnp.sin(OF_ARGUMENTS[name](*args)))
     args = X, K, np.array([0.5, -1], np.float32), np.array(0.25, np.float32)
-    alone = quick_jit(lambda *args: [jax.grad(loss, i)(*args) for i in range(len(args))])(*args)
-    assert_close(alone, list(quick_jit(jax.grad(loss, range(len(args))))(*args)))
+    alone = jax.jit(lambda *args: [jax.grad(loss, i)(*args) for i in range(len(args))])(*args)
+    assert_close(alone, list(jax.jit(jax.grad(loss, range(len(args))))(*args)))
 
 
 def dense(x, kernel):
@@ -132,7 +132,7 @@ def test_export_for_two_platforms():
     for f, convolutions in (dense, 1), (jax.grad(loss, (0, 1)), 3):
         exported = export.export(jax.jit(f), platforms=("cpu", "cuda"))(*shapes)
         assert exported.mlir_module().count("stablehlo.convolution") == convolutions
-        assert_close(exported.call(x, kernel), quick_jit(f)(x, kernel))
+        assert_close(exported.call(x, kernel), jax.jit(f)(x, kernel))
         on_cpu = export.export(jax.jit(f), platforms=("cpu",))(*shapes)
         assert "stablehlo.convolution" not in on_cpu.mlir_module()
 
@@ -172,7 +172,7 @@ def gradients(f):
 def test_shard_map_over_the_samples(name):
     f = partial(LAYERS[name], method="auto")
 
-    @quick_jit
+    @jax.jit
     def every(x, kernel):
         inside = spread(f, SPLIT)(x, kernel), spread(gradients(f), (SPLIT, WHOLE))(x, kernel)
         outside = inside[0], gradients(spread(f, SPLIT))(x, kernel)

@@ -4,7 +4,7 @@ import cases
 import jax
 import numpy as np
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 
 import jaxcnn as jc
 
@@ -14,14 +14,14 @@ def assert_vmap_is_stack(f, row, args):
     cotangents = [row.random("float32", jax.eval_shape(f, args).shape, name) for name in ("one", "two")]
     call = lambda args, cotangent: value_and_gradients(f, args, cotangent)
 
-    @quick_jit
+    @jax.jit
     def mapped(args, cotangents):
         first = {name: values[0] for name, values in args.items()}
         over_one = lambda name: jax.vmap(lambda value: f(first | {name: value}))(args[name])
         return {name: over_one(name) for name in args}, jax.vmap(call)(args, cotangents)
 
     over_one, over_all = mapped(stack(args, others), stack(*cotangents))
-    call = quick_jit(call)
+    call = jax.jit(call)
     for name, other in others.items():
         assert_close(over_one[name], stack(*(call(a, cotangents[0])[0] for a in (args, args | {name: other}))))
     assert_close(over_all, stack(call(args, cotangents[0]), call(others, cotangents[1])))

@@ -5,7 +5,7 @@ from functools import partial
 import cases
 import jax
 import pytest
-from checks import assert_close, quick_jit, value_and_gradients
+from checks import assert_close, value_and_gradients
 
 import jaxcnn as jc
 
@@ -13,7 +13,7 @@ import jaxcnn as jc
 def assert_ways_agree(f, methods, row, args):
     cotangent = row.random("float32", jax.eval_shape(partial(f, method="auto"), args).shape, "cotangent")
 
-    @quick_jit
+    @jax.jit
     def every(args, cotangent):
         return {method: value_and_gradients(partial(f, method=method), args, cotangent) for method in methods}
 

@@ -7,7 +7,6 @@ from functools import partial
 import jax
 import numpy as np
 import pytest
-from checks import quick_jit
 from idx_files import contents, idx, write
 from runs import DIGITS, write_run
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support
@@ -28,7 +27,7 @@ def evaluated(tmp_path_factory):
     config = Config(data="mnist", data_dir=write(path, files), activation="tanh", pool_mode="mean")
     path, params = write_run(path / "run", config)
     test = load(config).test
-    apply = quick_jit(partial(lenet.apply, params, activation=jax.numpy.tanh))
+    apply = jax.jit(partial(lenet.apply, params, activation=jax.numpy.tanh))
     predicted = np.argmax([apply(image) for image in test.images], axis=-1)
     assert len(set(predicted)) > 3
     return path, test, predicted

@@ -7,9 +7,9 @@ import subprocess
 import sys
 from functools import partial
 
+import jax
 import numpy as np
 import pytest
-from checks import quick_jit
 from runs import write_run
 
 from jaxcnn import lenet
@@ -42,7 +42,7 @@ def images_of(shape, samples):
 
 def float32_logits(config, params, images):
     options = {"activation": ACTIVATIONS[config.activation], "pool_mode": config.pool_mode}
-    return np.asarray(quick_jit(partial(lenet.apply, params, **options))(images))
+    return np.asarray(jax.jit(partial(lenet.apply, params, **options))(images))
 
 
 def said(out):
