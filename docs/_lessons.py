@@ -12,10 +12,12 @@ import argparse
 import hashlib
 import importlib.metadata
 import importlib.util
+import json
 import os
 import re
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import jupytext
@@ -33,6 +35,13 @@ SECONDS_A_CELL = 120
 _CHINESE = r"[\u2018-\u201d\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
 _STOP, _WORD = r"[\u201d\u3001\u3002\uff01\uff09\uff0c\uff1a\uff1b\uff1f]", "[A-Za-z`$*]"
 LINE_END_IN_CHINESE = re.compile(rf"(?<={_CHINESE})\n *(?={_CHINESE})|(?<={_STOP})\n *(?={_WORD})")
+
+
+# Executed behind the lesson's last cell.
+WHAT_WAS_IMPORTED = """\
+import json, sys
+print(json.dumps([file for module in [*sys.modules.values()] if (file := getattr(module, "__file__", None))]))
+"""
 
 
 class LessonError(Exception):
@@ -63,20 +72,23 @@ def lessons_of(source: Path) -> list[Path]:
 
 
 def is_built(lesson: Path, target: Path) -> bool:
-    """Whether both languages stand there, made from the sources as they are now."""
+    """Whether both languages stand there, made from the lesson, and from what it imports, as they are now."""
     written = _written(lesson, target)
     if not all(path.exists() for path in written):
         return False
-    now = _digest(lesson)
-    return all(nbformat.read(path, as_version=4).metadata.get("digest") == now for path in written)
+    metadata = [nbformat.read(path, as_version=4).metadata for path in written]
+    return all(each.get("digest") == _digest(lesson, each.get("imports", ())) for each in metadata)
 
 
 def build_one(lesson: Path, target: Path) -> None:
     """Execute one lesson and write it in each language."""
     notebook = jupytext.read(lesson)
     _check_partners(lesson, notebook)
-    notebook.metadata |= {"digest": _digest(lesson), "kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook.metadata |= {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook.cells.append(nbformat.v4.new_code_cell(WHAT_WAS_IMPORTED))
     _execute(lesson, notebook)
+    imports = _ours(json.loads(notebook.cells.pop().outputs[0]["text"]))
+    notebook.metadata |= {"imports": imports, "digest": _digest(lesson, imports)}
     for language, path in zip(LANGUAGES, _written(lesson, target), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(_in_language(notebook, language), path)
@@ -86,13 +98,28 @@ def _written(lesson: Path, target: Path) -> list[Path]:
     return [target / language / f"{lesson.stem}.ipynb" for language in LANGUAGES]
 
 
-def _digest(lesson: Path) -> str:
-    """Of all that the outputs follow from: the lesson, how it is built and drawn, jaxcnn and JAX."""
-    package = Path(importlib.util.find_spec("jaxcnn").origin).parent
+def _ours(imported: list[str]) -> list[str]:
+    """Those of the files that a change of this project can change, as paths within the package or the docs."""
+    return sorted(
+        f"{name}/{Path(file).relative_to(root)}"
+        for file in imported
+        for name, root in _roots().items()
+        if Path(file).is_relative_to(root)
+    )
+
+
+def _digest(lesson: Path, imports: Sequence[str]) -> str:
+    """Of all that the outputs follow from: the lesson, how it is built, what it imports of ours, and JAX."""
     digest = hashlib.sha256(importlib.metadata.version("jax").encode())
-    for path in (lesson, Path(__file__), DOCS / "drawing.py", *sorted(package.rglob("*.py"))):
-        digest.update(path.name.encode() + path.read_bytes())
+    folders = _roots()
+    files = [folders[root] / path for root, _, path in (name.partition("/") for name in imports)]
+    for path in (lesson, Path(__file__), *files):
+        digest.update(path.name.encode() + (path.read_bytes() if path.exists() else b""))
     return digest.hexdigest()
+
+
+def _roots() -> dict[str, Path]:
+    return {"jaxcnn": Path(importlib.util.find_spec("jaxcnn").origin).parent, "docs": DOCS}
 
 
 def _check_partners(lesson: Path, notebook: NotebookNode) -> None:

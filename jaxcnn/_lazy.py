@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 
-def names_of_stub(package: str) -> tuple[list[str], Callable[[str], Any]]:
-    """A package's `__all__` and `__getattr__`, from the imports of its stub `__init__.pyi`.
+def names_of_stub(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
+    """A package's `__all__`, `__getattr__` and `__dir__`, from the imports of its stub `__init__.pyi`.
 
     The stub is what editors and type checkers read too, so the names stand in one place.
 
@@ -16,7 +16,8 @@ def names_of_stub(package: str) -> tuple[list[str], Callable[[str], Any]]:
       package: its full name.
 
     Returns:
-      The names in alphabetical order, and what Python calls for a name that the package does not have yet.
+      The names in alphabetical order, what Python calls for a name that the package does not have yet, and what it
+      calls to list all of them.
     """
     with open(f"{sys.modules[package].__file__}i") as stub:
         imports = [node for node in ast.parse(stub.read()).body if isinstance(node, ast.ImportFrom)]
@@ -32,4 +33,4 @@ def names_of_stub(package: str) -> tuple[list[str], Callable[[str], Any]]:
         setattr(sys.modules[package], name, found)
         return found
 
-    return sorted(home_of), load
+    return sorted(home_of), load, lambda: sorted({*vars(sys.modules[package]), *home_of})

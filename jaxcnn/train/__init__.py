@@ -2,4 +2,4 @@
 
 from jaxcnn._lazy import names_of_stub
 
-__all__, __getattr__ = names_of_stub(__name__)
+__all__, __getattr__, __dir__ = names_of_stub(__name__)

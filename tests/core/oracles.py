@@ -64,13 +64,15 @@ def pad(x, pads, padding_mode="constant", fill=0):
     n = len(pads)
     for i, ((low, high), mode) in enumerate(zip(pads, per_axis(padding_mode, n), strict=True)):
         x = np.moveaxis(x, i - n, 0)
-        x = x[max(-low, 0) : len(x) - max(-high, 0)]
+        kept = range(max(-low, 0), len(x) - max(-high, 0))
         cells = []
-        for p in range(-max(low, 0), len(x) + max(high, 0)):
-            if mode == "constant":
-                cells.append(x[p] if 0 <= p < len(x) else np.full_like(x[0], fill))
+        for p in range(-low, len(x) + high):
+            if p in kept:
+                cells.append(x[p])
+            elif mode == "constant":
+                cells.append(np.full(x.shape[1:], fill, x.dtype))
             else:
-                cells.append(x[cell_of(p, len(x), mode)])
+                cells.append(x[kept[cell_of(p - kept.start, len(kept), mode)]])
         x = np.moveaxis(np.stack(cells), 0, i - n)
     return x
 

@@ -10,8 +10,8 @@ import jaxcnn as jc
 
 
 def in_both_precisions(rows):
-    """Every row in float32, and every third of them, which has every rank, in float64 as well."""
-    pairs = [(row, "float32") for row in rows] + [(row, "float64") for row in rows[::3]]
+    """Every third row in float32, and every ninth in float64: of either there are all ranks."""
+    pairs = [(row, "float32") for row in rows[::3]] + [(row, "float64") for row in rows[1::9]]
     return pytest.mark.parametrize(("row", "dtype"), pairs, ids=str)
 
 
@@ -54,7 +54,7 @@ def test_pool(row, dtype):
             assert_close(*jax.jit(lambda args: [ours(args), lax(args)])(row.arguments(dtype)))
 
 
-@pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
+@pytest.mark.parametrize("row", cases.a_fifth(cases.WINDOWS), ids=str)
 def test_correlate(row):
     ours = lambda args: jc.correlate(**args, **row.common)
     lax = lambda args: oracles.lax_correlate(**args, **row.common)

@@ -173,7 +173,7 @@ LENET_ERRORS = [
 
 
 def called(code, arrays):
-    return eval(code, {**vars(jc), "jax": jax, "jnp": jnp, **arrays})
+    return eval(code, {**{name: getattr(jc, name) for name in jc.__all__}, "jax": jax, "jnp": jnp, **arrays})
 
 
 def assert_traced_refused(code, arrays, error, message):

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 import jaxcnn
+import jaxcnn.train
 
 ROOT = Path(jaxcnn.__file__).parent
-FILES = sorted(ROOT.rglob("*.py"))
+FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names stand in its stub
 
 FLOORS = [
-    {"jaxcnn._geometry"},
+    {"jaxcnn._lazy", "jaxcnn._geometry"},
     {"jaxcnn._padding", "jaxcnn._primitives"},
     {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
     {"jaxcnn._winner"},
@@ -69,16 +70,30 @@ def test_imports_go_down(module):
         assert floor(imported) < floor(module) or within_train, f"{module} imports {imported}"
 
 
-def test_import_loads_only_jax():
+def loaded(code):
+    """What is imported after some statements, in a process of its own."""
+    command = [sys.executable, "-c", f"import sys; {code}; print(*sys.modules)"]
+    return set(subprocess.run(command, capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_import_loads_nothing_and_its_names_only_jax():
     """No package that `import jax` alone doesn't load, and no program."""
-    command = [sys.executable, "-c", "import sys; __import__(sys.argv[1]); print(*sys.modules)"]
-    jax, ours = (
-        set(subprocess.run([*command, module], capture_output=True, text=True, check=True).stdout.split())
-        for module in ("jax", "jaxcnn")
-    )
-    packages = {name.partition(".")[0] for name in ours - jax} - sys.stdlib_module_names
+    names, jax = loaded("import jaxcnn; [getattr(jaxcnn, name) for name in jaxcnn.__all__]"), loaded("import jax")
+    packages = {name.partition(".")[0] for name in names - jax} - sys.stdlib_module_names
     assert packages <= {"jaxcnn"} | {name.partition(".")[0] for name in jax}
-    assert "jaxcnn.train" not in ours
+    assert "jaxcnn.train" not in names
+    assert not {"jax", "numpy", "jaxcnn._windows"} & loaded("import jaxcnn, jaxcnn.train")
+
+
+@pytest.mark.parametrize("package", [jaxcnn, jaxcnn.train], ids=lambda package: package.__name__)
+def test_a_package_lists_and_has_the_names_of_its_stub(package):
+    stub = ast.parse(Path(f"{package.__file__}i").read_text())
+    (said,) = (node.value for node in stub.body if isinstance(node, ast.Assign) and node.targets[0].id == "__all__")
+    assert package.__all__ == ast.literal_eval(said)
+    assert set(package.__all__) <= set(dir(package))
+    assert all(getattr(package, name) is getattr(package, name) for name in package.__all__)
+    with pytest.raises(AttributeError, match=f"module '{package.__name__}' has no attribute 'nothing'"):
+        package.nothing  # noqa: B018
 
 
 @pytest.mark.parametrize("module", [module for module in MODULES if module != "jaxcnn._primitives"])

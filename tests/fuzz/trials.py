@@ -59,7 +59,10 @@ class Trial:
 
 @np.errstate(all="ignore")
 def draw(seed, index):
-    """Trial `index` of a campaign: it depends on nothing else."""
+    """Trial `index` of a campaign: it depends on nothing else.
+
+    hypothesis could draw and shrink them too, but of 300 trials it draws 148 different ones, and this 300.
+    """
     rng = random.Random(f"{seed}:{index}")
     name = rng.choice(("conv", "conv", "pool", "pool", "conv_transpose", *OPERATIONS))
     make, a_row = OPERATIONS[name]

@@ -79,6 +79,23 @@ def test_only_what_changed_runs_again(tmp_path):
     assert log.read_text() == "run run run "
 
 
+def test_what_a_lesson_imports_and_no_more_makes_it_run_again(tmp_path, monkeypatch):
+    log, package, docs = tmp_path / "log", tmp_path / "jaxcnn", tmp_path / "docs"
+    for name in (package / "used.py", package / "unused.py", docs / "drawn.py"):
+        name.parent.mkdir(exist_ok=True)
+        name.write_text("")
+    monkeypatch.setattr(lessons, "_roots", lambda: {"jaxcnn": package, "docs": docs})
+    paths = f"import sys\nsys.path[:0] = {[str(package), str(docs)]}\nimport used, drawn"
+    write(tmp_path, f"{COUNTED.format(log=str(log))}\n{CODE}{paths}\n")
+    runs = 1
+    for changed, again in (("unused.py", 0), ("used.py", 1), ("../docs/drawn.py", 1)):
+        build(tmp_path)
+        (package / changed).write_text("1")
+        build(tmp_path)
+        runs += again
+        assert log.read_text() == "run " * runs
+
+
 def test_chinese_has_no_spaces_where_lines_end():
     lines = "一个窗口，\n四个和。\n$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用\n   手算\n2. 循环"  # noqa: RUF001
     joined = "一个窗口，四个和。$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用手算\n2. 循环"  # noqa: RUF001
