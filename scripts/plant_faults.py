@@ -1,37 +1,39 @@
-"""Plant faults in a copy of the checkout, one at a time, and see which test finds each, and how soon.
+"""Plant faults in a copy of the checkout, one at a time, and see which tests find each, and how soon.
 
-Every fault is held against the same tests, in the same order, stopped at the first failure.
+    scripts/plant_faults.py                      each fault, by the test file that is about it
+    scripts/plant_faults.py --suite              each fault, by the whole suite
+    scripts/plant_faults.py --each tests/core    which of these files find it, each by itself, and after how long
+    scripts/plant_faults.py tests/core/test_x.py --only words   by these tests, the faults in whose description they are
+
+But for `--each`, a run ends at the first failure. Exit code 1 where a fault is not found.
 """
 
 import argparse
+import json
 import os
-import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).resolve().parent.parent
-# The laws that tell the most in the least time, in this order.
-LAWS = (
-    "train_cross_entropy", "train_data", "evaluate_counts", "train_every_image_counts", "same_is_ceil", "first_winner",
-    "dtypes", "nan_stays", "transform_bound", "blocks_change_nothing", "transforms", "vmap_is_stack", "equals_loops",
-    "equals_lax", "resume_changes_nothing", "devices_share_a_batch",
-)  # fmt: skip
-FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+FOUND = "JAXCNN_FOUND"  # the folder in which pytest's workers tell of failures
 
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong, and the edit that makes it so."""
+    """What goes wrong, the edit that makes it so, and the law that it breaks."""
 
     what: str
     file: str
     old: str
     new: str
+    law: str
 
     def plant(self, root: Path) -> None:
         path = root / "jaxcnn" / self.file
@@ -47,104 +49,140 @@ FAULTS = (
         "_padding.py",
         '"symmetric": "symmetric"',
         '"symmetric": "reflect"',
+        "core/test_equals_loops",
     ),
     Fault(
         "SAME puts the odd cell first",
         "_geometry.py",
         '(less, more) if name == "SAME"',
         '(more, less) if name == "SAME"',
+        "core/test_equals_loops",
     ),
     Fault(
         "ceil mode starts a window in the high padding",
         "_geometry.py",
         "return out - 1 if (out - 1) * self.stride >= self.size + self.low else out",
         "return out",
+        "core/test_equals_loops",
     ),
-    Fault("a tie goes to the last winner", "_reduce.py", "_keep((a[0] >= b[0])", "_keep((a[0] > b[0])"),
+    Fault(
+        "a tie goes to the last winner",
+        "_reduce.py",
+        "_keep((a[0] >= b[0])",
+        "_keep((a[0] > b[0])",
+        "core/test_first_winner",
+    ),
     Fault(
         "a tie is split",
         "_reduce.py",
         "return (first_winner(cells[0], axis, laid, combine),)",
         "return functools.reduce(BEST[combine], zip(tap_slices(cells[0], axis, laid), strict=True))",
+        "core/test_first_winner",
     ),
-    Fault("a NaN loses", "_reduce.py", "_keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)", "_keep(a[0] >= b[0], a, b)"),
     Fault(
-        "a mean counts ceil mode's overhang", "_pool_modes.py", "[(0, a.padded) if", "[(0, a.padded + a.overhang) if"
+        "a NaN loses",
+        "_reduce.py",
+        "_keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)",
+        "_keep(a[0] >= b[0], a, b)",
+        "core/test_first_winner",
+    ),
+    Fault(
+        "a mean counts ceil mode's overhang",
+        "_pool_modes.py",
+        "[(0, a.padded) if",
+        "[(0, a.padded + a.overhang) if",
+        "core/test_equals_loops",
     ),
     Fault(
         "half precisions are summed as they are",
         "_padding.py",
         "jnp.float32 if dtype in (jnp.bfloat16, jnp.float16) else dtype",
         "dtype",
+        "core/test_dtypes",
     ),
     Fault(
         "the mirrored kernel keeps its last axis",
         "_ways/reshape.py",
         "jnp.flip(b, range(3, b.ndim))",
         "jnp.flip(b, range(3, max(b.ndim - 1, 4)))",
+        "core/test_conv_transpose_is_adjoint",
     ),
     Fault(
         "samples left over by the blocks are dropped",
         "_ways/reshape.py",
         "return total if whole == samples else total + contract(face, a[whole:], b[whole:], g)",
         "return total",
+        "core/test_blocks_change_nothing",
     ),
     Fault(
-        "the transform is one cell short", "_ways/fft.py", "return [_smooth(a.padded)", "return [_smooth(a.padded - 1)"
+        "the transform is one cell short",
+        "_ways/fft.py",
+        "return [_smooth(a.padded)",
+        "return [_smooth(a.padded - 1)",
+        "core/test_transform_bound",
     ),
     Fault(
         "a dilated kernel's gradient is read undilated",
         "_ways/fft.py",
         "slice(0, a.span, a.dilation)",
         "slice(0, a.window)",
+        "core/test_transform_bound",
     ),
     Fault(
         "vmap over kernels mixes them with the groups",
         "_contract.py",
         "made.reshape(*made.shape[:at], size, side, *made.shape[at + 1 :]), at",
         "made.reshape(*made.shape[:at], side, size, *made.shape[at + 1 :]).swapaxes(at, at + 1), at",
+        "core/test_vmap_is_stack",
     ),
     Fault(
         "a fill has no gradient",
         "_padding.py",
         "jnp.where(jnp.broadcast_to(on_map, padded.shape), padded, fill)",
         "jnp.where(jnp.broadcast_to(on_map, padded.shape), padded, jax.lax.stop_gradient(fill))",
+        "core/test_ways_agree",
     ),
     Fault(
         "evaluation drops the last partial batch",
         "train/batches.py",
         "order = np.arange(len(split.targets), dtype=np.int32)",
         "order = np.arange(max(len(split.targets) // size, 1) * size, dtype=np.int32)[: len(split.targets)]",
+        "train/test_evaluate_counts",
     ),
     Fault(
         "training drops the last partial batch",
         "train/loop.py",
         "for batch in batches(split, plan.batch_size, order):",
         "for batch in batches(split, plan.batch_size, order[: len(order) - len(order) % plan.batch_size]):",
+        "train/test_train_every_image_counts",
     ),
     Fault(
         "filled-up samples count",
         "train/devices.py",
         "jnp.asarray(filled < samples, jnp.float32)",
         "jnp.ones(len(filled), jnp.float32)",
+        "train/test_devices_share_a_batch",
     ),
     Fault(
         "a resumed run begins its epoch anew",
         "train/loop.py",
         "epoch_order(seed, epoch, plan.samples)[steps * plan.batch_size :]",
         "epoch_order(seed, epoch, plan.samples)",
+        "train/test_resume_changes_nothing",
     ),
     Fault(
         "cross-entropy overflows",
         "train/loss.py",
         "jax.nn.log_softmax(logits.astype(jnp.float32) if narrow else logits)",
         "jnp.log(jnp.exp(logits) / jnp.exp(logits).sum(-1, keepdims=True))",
+        "train/test_train_cross_entropy",
     ),
     Fault(
         "an IDX file may go on after its last value",
         "train/data/idx.py",
         "if len(body) != count:",
         "if len(body) < count:",
+        "train/test_train_data",
     ),
     # Ten and one, planted before the suite was thinned out, in files that none of the faults above is in.
     Fault(
@@ -152,103 +190,155 @@ FAULTS = (
         "_windows.py",
         "_slices(x, at, coarse, fine * a.dilation, last",
         "_slices(x, at, coarse, fine, last",
+        "core/test_long_windows",
     ),
     Fault(
         "strides and pads count the spatial axes in the data's order, not the kernel's",
         "_layout.py",
         'for letter in dimension_numbers[1] if letter not in "OI"',
         'for letter in dimension_numbers[0] if letter not in "NC"',
+        "core/test_layouts",
     ),
     Fault(
         "a transposed SAME cuts the odd cell off the other end",
         "_conv_transpose.py",
         "tuple((low, full - low - out) for",
         "tuple((full - low - out, low) for",
+        "core/test_conv_transpose_is_adjoint",
     ),
     Fault(
         "groups of samples are interleaved",
         "_lax_door.py",
         "x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)",
         "x.reshape(x.shape[0] // batch_group_count, batch_group_count, *x.shape[1:])",
+        "core/test_lax_door",
     ),
     Fault(
         "under jit a negative index counts from the end",
         "_pool_indices.py",
         "jnp.where((index < 0) | (index >= cells), cells, index)",
         "jnp.where(index >= cells, cells, index)",
+        "core/test_indices_name_winners",
     ),
     Fault(
         "an adaptive mean of integers is an integer",
         "_adaptive.py",
         'jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype',
         "x.dtype",
+        "core/test_adaptive_windows",
     ),
     Fault(
         "of more taps than run in one loop the last ones get the first ones' gradient",
         "_ways/shifts.py",
         "products[first : first + SUMS]",
         "products[:SUMS][: len(products) - first]",
+        "core/test_transform_bound",
     ),
-    Fault("of two checkpoints one is kept", "train/checkpoint.py", "policies.LatestN(2)", "policies.LatestN(1)"),
+    Fault(
+        "of two checkpoints one is kept",
+        "train/checkpoint.py",
+        "policies.LatestN(2)",
+        "policies.LatestN(1)",
+        "train/test_resume_changes_nothing",
+    ),
     Fault(
         "what is transparent is black",
         "train/picture.py",
         'Image.new("RGBA", image.size, "white")',
         'Image.new("RGBA", image.size, "black")',
+        "train/test_predict_as_mnist",
     ),
     Fault(
         "precision and recall change places",
         "train/scores.py",
         "_share(hit, predicted), _share(hit, count)",
         "_share(hit, count), _share(hit, predicted)",
+        "train/test_evaluate_counts",
     ),
     Fault(
         "samples left over by the step's blocks teach nothing",
         "train/step.py",
         "sums, rest = add(sums, jax.tree.map(lambda a: a[whole:], (batch, weights)))",
         "_, rest = add(sums, jax.tree.map(lambda a: a[whole:], (batch, weights)))",
+        "train/test_train_step_is_optax",
     ),
 )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tests", nargs="*", default=[f"tests/test_{law}.py" for law in LAWS], help="given to pytest")
-    parser.add_argument("--only", default="", help="faults in whose description this stands")
-    parser.add_argument("--seconds", type=float, default=60, help="after which a fault counts as not found")
-    arguments = parser.parse_args()
-    faults = [fault for fault in FAULTS if arguments.only in fault.what]
-    print("| fault | found by | seconds |\n|---|---|---|", flush=True)
-    found = sum(_try(fault, arguments.tests, arguments.seconds) for fault in faults)
-    print(f"\n{found} of {len(faults)} found within {arguments.seconds:.0f} s each")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tests", nargs="*", help="given to pytest in place of the law's own file")
+    parser.add_argument("--suite", action="store_true", help="the whole suite")
+    parser.add_argument("--each", action="store_true", help="go on in every file up to its first failure")
+    parser.add_argument("--only", default="", help="faults in whose description, or in whose file, this stands")
+    parser.add_argument("--seconds", type=float, default=600, help="after which a fault counts as not found")
+    args = parser.parse_args()
+    faults = [fault for fault in FAULTS if args.only in fault.what or args.only in fault.file]
+    print("| fault | found by, after seconds of CPU |\n|---|---|", flush=True)
+    found = 0
+    for fault in faults:
+        tests = args.tests or ([] if args.suite else [f"tests/{fault.law}.py"])
+        by = _files_that_find(fault, tests, args.seconds, each=args.each)
+        told = ", ".join(f"{name} {seconds:.0f}" for name, seconds in sorted(by.items(), key=lambda one: one[1]))
+        print(f"| {fault.what} | {told or 'nothing'} |", flush=True)
+        found += bool(by)
+    print(f"\n{found} of {len(faults)} found")
     sys.exit(found < len(faults))
 
 
-def _try(fault: Fault, tests: list[str], seconds: float) -> bool:
-    """Whether the tests find the fault in time; the row of the table is printed."""
-    with tempfile.TemporaryDirectory() as folder:
+def _files_that_find(fault: Fault, tests: list[str], seconds: float, *, each: bool) -> dict[str, float]:
+    """The test files that fail, and the CPU seconds from their first test to their first failure."""
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as notes:
         root = Path(folder) / "checkout"
         shutil.copytree(ROOT, root, ignore=shutil.ignore_patterns(".git", ".venv*", "runs", "_built", "__pycache__"))
         fault.plant(root)
-        start = time.perf_counter()
-        output = _first_failure(root, tests, seconds)
-        took, names = time.perf_counter() - start, FAILED.findall(output)
-    print(f"| {fault.what} | {f'`{names[0]}`' if names else 'nothing'} | {took:.0f} |", flush=True)
-    return bool(names)
+        ends = [] if each else ["-x"]
+        command = [sys.executable, "-m", "pytest", "-p", "plant_faults", *ends, "--no-header", "--tb=no", *tests]
+        environment = os.environ | {"PYTHONPATH": f"{root}{os.pathsep}{root / 'scripts'}", FOUND: notes}
+        with subprocess.Popen(
+            command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
+        ) as run:
+            try:
+                run.communicate(timeout=seconds)
+            except subprocess.TimeoutExpired:
+                os.killpg(run.pid, signal.SIGKILL)
+        lines = [line for path in Path(notes).iterdir() for line in path.read_text().splitlines()]
+    return dict(map(json.loads, lines))
 
 
-def _first_failure(root: Path, tests: list[str], seconds: float) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "--no-header", "--tb=no", *tests]
-    environment = os.environ | {"PYTHONPATH": str(root)}
-    with subprocess.Popen(
-        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-        start_new_session=True,
-    ) as run:  # fmt: skip
-        try:
-            return run.communicate(timeout=seconds)[0]
-        except subprocess.TimeoutExpired:
-            os.killpg(run.pid, 9)
-            return ""
+# In pytest's workers, which load this file as a plugin ----------------------------------------------------------------
+
+
+class FirstFailures:
+    """Notes the first failure of each file, and leaves out what comes after it there."""
+
+    def __init__(self) -> None:
+        self.began: dict[str, float] = {}
+        self.failed: set[str] = set()
+
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        self.began.setdefault(item.location[0], self._now())
+        if item.location[0] in self.failed:
+            pytest.skip("this file has found the fault")
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item):
+        report = yield
+        file = item.location[0]
+        if report.failed and file not in self.failed:
+            self.failed.add(file)
+            with (Path(os.environ[FOUND]) / str(os.getpid())).open("a") as notes:
+                notes.write(json.dumps([file, self._now() - self.began.get(file, self._now())]) + "\n")
+        return report
+
+    def _now(self) -> float:
+        times = os.times()
+        return times.user + times.system + times.children_user + times.children_system
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if FOUND in os.environ:
+        config.pluginmanager.register(FirstFailures(), "first failures")
 
 
 if __name__ == "__main__":

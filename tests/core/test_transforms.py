@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close
+from checks import assert_close, run
 from jax import export
 
 import jaxcnn as jc
@@ -21,7 +21,7 @@ def k(x):
     return K.astype(x.dtype)
 
 
-INDICES = jc.max_pool_with_indices(X, (2, 2))[1]
+INDICES = run(jc.max_pool_with_indices, X, window=(2, 2))[1]
 
 # Functions of one batch, every option of the surface among them.
 OPERATIONS = {
@@ -55,18 +55,23 @@ def loss_of(name):
     return lambda x: jnp.sum(jnp.sin(OPERATIONS[name](x)))
 
 
+def with_gradients(f):
+    """The value of f, and the gradients in its arguments of a sum of its cells."""
+
+    def both(*args):
+        y, pull = jax.vjp(f, *args)
+        return y, pull(jnp.sin(y))
+
+    return both
+
+
 @EACH
 def test_export_with_a_symbolic_batch(name):
     """One exported program, of an operation and its gradient, serves every batch size."""
-
-    @jax.jit
-    def both(x):
-        y, pull = jax.vjp(OPERATIONS[name], x)
-        return y, pull(jnp.sin(y))
-
     (batch,) = export.symbolic_shape("batch")
-    exported = export.export(both)(jax.ShapeDtypeStruct((batch, *X.shape[1:]), X.dtype))
-    oracle, of_three, of_one = jax.jit(lambda x: (both(x), exported.call(x), exported.call(x[:1])))(X)
+    f = jax.jit(with_gradients(OPERATIONS[name]))
+    exported = export.export(f)(jax.ShapeDtypeStruct((batch, *X.shape[1:]), X.dtype))
+    oracle, of_three, of_one = jax.jit(lambda x: (f(x), exported.call(x), exported.call(x[:1])))(X)
     assert_close(of_three, oracle)
     assert_close(of_one, jax.tree.map(lambda leaf: leaf[:1], oracle))
 
@@ -111,8 +116,8 @@ OF_ARGUMENTS = {
 def test_one_gradient_alone_is_that_beside_the_others(name):
     loss = lambda *args: jnp.sum(jnp.sin(OF_ARGUMENTS[name](*args)))
     args = X, K, np.array([0.5, -1], np.float32), np.array(0.25, np.float32)
-    alone = jax.jit(lambda *args: [jax.grad(loss, i)(*args) for i in range(len(args))])(*args)
-    assert_close(alone, list(jax.jit(jax.grad(loss, range(len(args))))(*args)))
+    every = range(len(args))
+    assert_close(*jax.jit(lambda *args: (tuple(jax.grad(loss, i)(*args) for i in every), jax.grad(loss, every)(*args)))(*args))
 
 
 def dense(x, kernel):
@@ -127,21 +132,18 @@ def test_export_for_two_platforms():
         np.random.default_rng(i).normal(size=s).astype("float32") for i, s in [(0, (3, 8, 9, 9)), (1, (8, 8, 3, 3))]
     )
     shapes = jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype), jax.ShapeDtypeStruct(kernel.shape, kernel.dtype)
-    loss = lambda x, kernel: jnp.sum(jnp.sin(dense(x, kernel)))
-    for f, convolutions in (dense, 1), (jax.grad(loss, (0, 1)), 3):
-        exported = export.export(jax.jit(f), platforms=("cpu", "cuda"))(*shapes)
-        assert exported.mlir_module().count("stablehlo.convolution") == convolutions
-        assert_close(exported.call(x, kernel), jax.jit(f)(x, kernel))
-        on_cpu = export.export(jax.jit(f), platforms=("cpu",))(*shapes)
-        assert "stablehlo.convolution" not in on_cpu.mlir_module()
+    f = jax.jit(with_gradients(dense))
+    exported = export.export(f, platforms=("cpu", "cuda"))(*shapes)
+    assert exported.mlir_module().count("stablehlo.convolution") == 3
+    assert_close(*jax.jit(lambda *args: (exported.call(*args), f(*args)))(x, kernel))
+    assert "stablehlo.convolution" not in export.export(f, platforms=("cpu",))(*shapes).mlir_module()
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "complex64"])
 def test_gradients_of_any_dtype_are_lowered_for_a_gpu(dtype):
     with jax.enable_x64(True):
         shapes = [jax.ShapeDtypeStruct(shape, dtype) for shape in [(2, 8, 9, 9), (8, 8, 3, 3)]]
-        gradients = jax.jit(lambda x, kernel: jax.vjp(dense, x, kernel)[1](dense(x, kernel)))
-        lowered = export.export(gradients, platforms=("cuda",))(*shapes)
+        lowered = export.export(jax.jit(with_gradients(dense)), platforms=("cuda",))(*shapes)
         assert {aval.dtype for aval in lowered.out_avals} == {jnp.dtype(dtype)}
 
 
@@ -155,7 +157,6 @@ LAYERS = {
     "conv_transpose": lambda x, kernel, method: jc.conv_transpose(x, kernel, stride=2, method=method),
     "max": lambda x, kernel, method: jc.pool(jc.conv(x, kernel, method=method), (2, 2), "max", stride=1),
 }
-EACH_LAYER = pytest.mark.parametrize("name", LAYERS)
 
 
 def spread(f, out):
@@ -163,37 +164,32 @@ def spread(f, out):
     return jax.shard_map(f, mesh=MESH, in_specs=(SPLIT, WHOLE), out_specs=out)
 
 
-def gradients(f):
-    return jax.grad(lambda *args: jnp.sum(jnp.sin(f(*args))), (0, 1))
-
-
-@EACH_LAYER
+@pytest.mark.parametrize("name", LAYERS)
 def test_shard_map_over_the_samples(name):
     f = partial(LAYERS[name], method="auto")
 
     @jax.jit
     def every(x, kernel):
-        inside = spread(f, SPLIT)(x, kernel), spread(gradients(f), (SPLIT, WHOLE))(x, kernel)
-        outside = inside[0], gradients(spread(f, SPLIT))(x, kernel)
-        return inside, outside, (f(x, kernel), gradients(f)(x, kernel))
+        inside = spread(with_gradients(f), (SPLIT, (SPLIT, WHOLE)))(x, kernel)
+        return inside, with_gradients(spread(f, SPLIT))(x, kernel), with_gradients(f)(x, kernel)
 
     inside, outside, oracle = every(X, K)
     assert_close(inside, oracle)
     assert_close(outside, oracle)
 
 
-@EACH_LAYER
-@pytest.mark.parametrize("method", ["auto", *WAYS])
+@pytest.mark.parametrize(
+    ("name", "method"), [*(("conv", method) for method in WAYS), *((name, "auto") for name in LAYERS)]
+)
 def test_shard_map_knows_what_varies(name, method):
     """A result is another one on each device; of the gradients that in the kernel is summed over them, and once."""
     f = partial(LAYERS[name], method=method)
     with pytest.raises(ValueError, match="out_specs"):
         jax.eval_shape(spread(f, WHOLE), X, K)
-    program = jax.jit(spread(gradients(f), (SPLIT, WHOLE))).lower(X, K).as_text()
+    program = jax.jit(spread(with_gradients(f), (SPLIT, (SPLIT, WHOLE)))).lower(X, K).as_text()
     assert program.count("stablehlo.all_reduce") == 1
 
 
 def test_vmap_of_unpooling():
     unpool = lambda x, index: jc.max_unpool(x, index, (5, 4))
-    values = jc.max_pool_with_indices(X, (2, 2))[0]
-    assert_close(jax.vmap(unpool)(values, INDICES), unpool(values, INDICES))
+    assert_close(*jax.jit(lambda *args: (jax.vmap(unpool)(*args), unpool(*args)))(X[..., :2, :2], INDICES))
