@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jaxcnn._contract import contract
+from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry, integer, refuse
 from jaxcnn._layout import add_bias, layer
 from jaxcnn._ranked import kernel_rank, ranked

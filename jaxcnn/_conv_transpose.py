@@ -4,7 +4,7 @@ from typing import Any
 
 import jax
 
-from jaxcnn._contract import contract_transposed
+from jaxcnn._engine.primitive import contract_transposed
 from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse
 from jaxcnn._layout import add_bias, layer
 from jaxcnn._ranked import kernel_rank, ranked

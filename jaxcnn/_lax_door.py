@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._contract import contract, contract_transposed, result_dtype
+from jaxcnn._engine.primitive import contract, contract_transposed, result_dtype
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
 from jaxcnn._layout import layout
 from jaxcnn._padding import as_array

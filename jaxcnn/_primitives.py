@@ -1,7 +1,8 @@
 """How a primitive of ours is made: the only home of JAX's interpreters."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ else:
 Rule = Callable[..., Any]
 
 
-def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) -> Primitive:
+def primitive(
+    name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = ()
+) -> Primitive:
     """A primitive of two arrays and static parameters.
 
-    `shape(a, b, **params)` is that of the result with its dtype, `compute(a, b, on_cpu=, **params)` what a platform
-    runs, and `batch(arrays, dims, **params)` the result of mapped operands and where its mapped axis is; without it the
+    `shape(a, b, **params)` is that of the result with its dtype, `compute(a, b, platform=, **params)` what is run on
+    one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and where its mapped axis is; without it the
     arrays may have any leading axes.
     """
     made = Primitive(name)
@@ -39,8 +42,8 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
     made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
     made.def_abstract_eval(abstract)
 
-    def lower(on_cpu: bool) -> Rule:
-        rule = mlir.lower_fun(partial(compute, on_cpu=on_cpu), multiple_results=False)
+    def lower(platform: str) -> Rule:
+        rule = mlir.lower_fun(partial(compute, platform=platform), multiple_results=False)
 
         def on_one_device(ctx: Any, *operands: Any, **params: Any) -> Any:
             """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
@@ -49,8 +52,10 @@ def primitive(name: str, shape: Rule, compute: Rule, batch: Rule | None = None) 
 
         return on_one_device
 
-    mlir.register_lowering(made, lower(on_cpu=False))
-    mlir.register_lowering(made, lower(on_cpu=True), "cpu")
+    mlir.register_lowering(made, lower("other"))
+    for platform in platforms:
+        with suppress(NotImplementedError):  # a platform that this JAX does not know
+            mlir.register_lowering(made, lower(platform), platform)
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
 

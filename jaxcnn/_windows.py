@@ -39,8 +39,13 @@ LONG = 32
 
 def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
     """What each tap of the windows along one spatial axis of the padded x sees: one slice a tap."""
-    a, at = g.axes[axis], x.ndim - g.n + axis
-    return _slices(x, at, a.window, a.dilation, (a.out - 1) * a.stride + 1, a.stride)
+    return [tap_slice(x, axis, tap, g) for tap in range(g.axes[axis].window)]
+
+
+def tap_slice(x: jax.Array, axis: int, tap: int, g: Geometry) -> jax.Array:
+    """What one tap sees."""
+    a, first = g.axes[axis], tap * g.axes[axis].dilation
+    return lax.slice_in_dim(x, first, first + (a.out - 1) * a.stride + 1, a.stride, x.ndim - g.n + axis)
 
 
 def taps(x: jax.Array, g: Geometry, axes: Sequence[int] | None = None) -> jax.Array:

@@ -34,12 +34,12 @@ def _(axis: int, g: Geometry, combine: Callable[..., Any], primals: Any, tangent
 # padding for each tap, which XLA computes cell by cell: for windows of 5x5 the gradient takes 25 ms so, 5 by shifts.
 
 
-def _pick(x: jax.Array, tap: jax.Array, *, axis: int, laid: Geometry, on_cpu: bool) -> jax.Array:
+def _pick(x: jax.Array, tap: jax.Array, *, axis: int, laid: Geometry, platform: str) -> jax.Array:
     seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(tap_slices(x, axis, laid)))
     return functools.reduce(operator.add, seen)
 
 
-def _drop(y: jax.Array, tap: jax.Array, *, axis: int, laid: Geometry, on_cpu: bool) -> jax.Array:
+def _drop(y: jax.Array, tap: jax.Array, *, axis: int, laid: Geometry, platform: str) -> jax.Array:
     a, at = laid.axes[axis], y.ndim - laid.n + axis
     around = overlap_padding(a, at, y.ndim)
     y, tap = lax.pad(y, jnp.zeros((), y.dtype), around), lax.pad(tap, jnp.int8(-1), around)

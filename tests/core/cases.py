@@ -14,13 +14,13 @@ import oracles
 from hypothesis import strategies as st
 
 from jaxcnn._pool import METHODS
-from jaxcnn._ways.choose import WAYS
+from jaxcnn._engine.platforms import methods
 
 Shape = tuple[int, ...]
 # Every way of computing one thing ("auto" takes one of them): a new one is tested from the day of its registration.
 # A transform spreads its rounding, and a NaN, over a whole map: test_transform_bound.py.
 TRANSFORMS = ("fft",)
-CONTRACTIONS = tuple(name for name in WAYS if name not in TRANSFORMS)
+CONTRACTIONS = tuple(name for name in methods() if name not in TRANSFORMS)
 REDUCTIONS = tuple(name for name in METHODS if name != "auto")
 
 NAMED = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")

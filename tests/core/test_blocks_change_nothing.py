@@ -11,8 +11,8 @@ from checks import assert_close, value_and_gradients
 from jax import export
 
 import jaxcnn as jc
-from jaxcnn._ways import reshape
-from jaxcnn._ways.choose import WAYS
+from jaxcnn._engine.rewrites import sample_blocks
+from jaxcnn._engine.platforms import methods
 
 # How many cells may be laid out at a time: one row of one sample, and two numbers that leave samples and rows over.
 CELLS = (1, 40, 300)
@@ -36,7 +36,7 @@ def assert_blocks_change_nothing(f, args, cotangent, cells, monkeypatch):
         return [value_and_gradients(partial(f, method=method), args, cotangent) for method in methods]
 
     (oracle,) = jax.jit(partial(each, methods=["definition"]))(args, cotangent)
-    monkeypatch.setattr(reshape, "CELLS", cells)
+    monkeypatch.setattr(sample_blocks, "CELLS", cells)
     for result in jax.jit(partial(each, methods=["auto", *cases.CONTRACTIONS]))(args, cotangent):
         assert_close(result, oracle)
 
@@ -74,7 +74,7 @@ def test_no_more_is_laid_out_at_a_time(row, cells, method, monkeypatch):
         return call
 
     monkeypatch.setitem(WAYS, method, way._replace(**{face: watched(face) for face in ("y", "x", "kernel")}))
-    monkeypatch.setattr(reshape, "CELLS", cells)
+    monkeypatch.setattr(sample_blocks, "CELLS", cells)
     f, *arrays = of_a_batch(row, "float32")
     jax.jit(lambda args, ct: value_and_gradients(partial(f, method=method), args, ct)).lower(*arrays)
     assert most
@@ -84,7 +84,7 @@ def test_no_more_is_laid_out_at_a_time(row, cells, method, monkeypatch):
 @pytest.mark.parametrize("method", ["windows", "rows", "auto"])
 def test_the_gradient_for_the_kernel_adds_blocks_in_float32(method, monkeypatch):
     """Added up in bfloat16, ones stop at 256."""
-    monkeypatch.setattr(reshape, "CELLS", 1)
+    monkeypatch.setattr(sample_blocks, "CELLS", 1)
     x = jnp.ones((300, 1, 4, 1), jnp.bfloat16)
     loss = lambda kernel: jc.conv(x, kernel, method=method).sum(dtype=jnp.float32)
     assert jax.jit(jax.grad(loss))(jnp.ones((1, 1, 4, 1), jnp.bfloat16)).tolist() == [[[[300]] * 4]]
@@ -92,7 +92,7 @@ def test_the_gradient_for_the_kernel_adds_blocks_in_float32(method, monkeypatch)
 
 @pytest.mark.parametrize("samples", [0, 1])
 def test_a_batch_without_blocks(samples, monkeypatch):
-    monkeypatch.setattr(reshape, "CELLS", 1)
+    monkeypatch.setattr(sample_blocks, "CELLS", 1)
     x, kernel = np.ones((samples, 2, 4, 3), np.float32), np.ones((3, 2, 2, 2), np.float32)
     f = lambda args: jc.conv(*args, padding=1, method="windows")
     value, (in_x, in_kernel) = jax.jit(lambda args, ct: value_and_gradients(f, args, ct))(
@@ -105,7 +105,7 @@ def test_a_batch_without_blocks(samples, monkeypatch):
 
 @pytest.mark.parametrize("method", ["windows", "auto"])
 def test_a_symbolic_batch_is_not_split(method, monkeypatch):
-    monkeypatch.setattr(reshape, "CELLS", 1)
+    monkeypatch.setattr(sample_blocks, "CELLS", 1)
     kernel = np.random.default_rng(0).normal(size=(3, 2, 2, 2)).astype("float32")
     f = jax.jit(lambda x: jc.conv(x, kernel, stride=2, padding=1, method=method))
     (batch,) = export.symbolic_shape("batch")

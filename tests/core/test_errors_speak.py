@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import pytest
 
 import jaxcnn as jc
-from jaxcnn._ways.choose import WAYS
+from jaxcnn._engine.platforms import methods
 
 ARRAYS = {
     "line": jnp.ones(9),
@@ -198,7 +198,7 @@ def test_lenet_refuses(code, message):
     assert_traced_refused(code, {"params": params}, ValueError, message)
 
 
-@pytest.mark.parametrize("method", ["auto", *WAYS])
+@pytest.mark.parametrize("method", ["auto", *methods()])
 def test_an_unknown_method_is_answered_with_every_name(method):
     with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of .*'{method}'"):
         called("conv(batch, kernel, method='best')", ARRAYS)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 from cases import TRANSFORMS as SPREADING
 
-from jaxcnn._ways.choose import MANY_TAPS
+from jaxcnn._engine.platforms.cpu import MANY_TAPS
 
 FLOATS, HALVES = ("float32", "float64", "complex64"), ("bfloat16", "float16")
 INTEGERS = ("int32", "int8", "uint8")

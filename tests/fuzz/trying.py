@@ -19,14 +19,14 @@ from spoilt import check_refused
 from trials import inputs_of, laid_by_numbers
 
 import jaxcnn as jc
-from jaxcnn._ways import reshape
+from jaxcnn._engine.rewrites import sample_blocks
 
 
 @np.errstate(all="ignore")
 def check(trial):
     """Raise an AssertionError where jaxcnn and the oracle differ, and whatever comes up."""
-    cells = reshape.CELLS if trial.cells is None else trial.cells
-    with warnings.catch_warnings(), jax.enable_x64(trial.x64), mock.patch.object(reshape, "CELLS", cells):
+    cells = sample_blocks.CELLS if trial.cells is None else trial.cells
+    with warnings.catch_warnings(), jax.enable_x64(trial.x64), mock.patch.object(sample_blocks, "CELLS", cells):
         warnings.simplefilter("error")
         operation = None if trial.law == "refused" else OPERATIONS[trial.operation][0](trial.row, trial.dtype)
         if operation:

@@ -1,25 +1,20 @@
-"""Windows contracted with kernels: one primitive with three faces, which are each other's derivatives.
+"""What JAX has to know of a contraction: one primitive, whose three faces are each other's derivatives.
 
-The sum of y * conv(x, kernel) is linear in each of three arrays. Given two of them, its derivative in the third is the
-correlation (face "y"), its adjoint in x (face "x") or its adjoint in the kernel (face "kernel"). So the gradient of a
-face is another face: reverse, forward and second order all stay within the three, each with a way of its own.
+The gradient of a face is another face: reverse, forward and second order all stay within the three, and each of them is
+planned by itself, for the platform that the program is lowered for.
 """
 
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._engine.plan import carry_out, check_method, plan
+from jaxcnn._engine.platforms import names
+from jaxcnn._engine.problem import AXES, MADE_OF, Problem
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import accumulator, none_if_zero, pad
+from jaxcnn._padding import none_if_zero, pad
 from jaxcnn._primitives import alike, bilinear, primitive
-from jaxcnn._ways.choose import WAYS, check_method, choose
-from jaxcnn._ways.reshape import alone, by_blocks_of_samples, by_blocks_of_the_stride, by_mirror, by_strips
-
-# What each face is made of, in order, and the axes of each array before the spatial ones.
-MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
-AXES = {"x": ("samples", "group", "in"), "kernel": ("group", "out", "in"), "y": ("samples", "group", "out")}
 
 
 def contract(
@@ -29,7 +24,7 @@ def contract(
     """(samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
     (samples, out_channels, *out)."""
     fill = none_if_zero(fill)
-    if padding_mode != "constant" or fill is not None:  # zeros are left to the ways, which may have them for nothing
+    if padding_mode != "constant" or fill is not None:  # zeros are left to the algorithms, which may have them for nothing
         x, g = pad(function, x, g.padding, padding_mode, fill), g.unpadded()
     return _of_groups("y", function, x, kernel, g, groups, method, precision, preferred_element_type)
 
@@ -81,50 +76,17 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 
 
 def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
-    sizes = _sizes(face, a, b)
-    spatial = {"x": geometry.size, "y": geometry.out, "kernel": geometry.window}[face]
-    return (*(sizes[name] for name in AXES[face]), *spatial), dtype
+    return Problem.of(face, geometry, a, b, dtype).shape(face), dtype
 
 
 def _lower(
-    a: jax.Array, b: jax.Array, *, on_cpu: bool, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
+    a: jax.Array, b: jax.Array, *, platform: str, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
 ) -> jax.Array:
-    """What a platform computes: the contraction made easier, by the way named or chosen, each group by itself."""
-    sides, _ = _shape(a, b, face=face, geometry=geometry, dtype=dtype)
-    if 0 in (*a.shape, *b.shape, *sides):
-        return jnp.zeros(sides, dtype)
-
-    def by_a_way(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
-        sizes = _sizes(face, a, b)
-        way = WAYS[choose(face, g, sizes, dtype, on_cpu=on_cpu) if method == "auto" else method]
-
-        def cells(face: str, g: Geometry) -> int:
-            return sizes["group"] * way.cells(face, g, sizes["in"], sizes["out"])
-
-        def by_groups(face: str, a: jax.Array, b: jax.Array, g: Geometry) -> jax.Array:
-            one_group = partial(getattr(way, face), g=g, dtype=accumulator(dtype), precision=precision)
-            (at_a, at_b), at = [AXES[role].index("group") for role in MADE_OF[face]], AXES[face].index("group")
-            if sizes["group"] == 1:
-                return jnp.expand_dims(one_group(a.squeeze(at_a), b.squeeze(at_b)), at)
-            each: jax.Array = jax.vmap(one_group, (at_a, at_b), at)(a, b)
-            return each
-
-        in_pieces = by_strips(by_blocks_of_samples(by_groups, cells), cells)
-        return (alone(in_pieces) if way.alone and on_cpu else in_pieces)(face, a, b, g)
-
-    easier = by_mirror(by_a_way)
-    if on_cpu if method == "auto" else WAYS[method].in_blocks:
-        easier = by_blocks_of_the_stride(easier)
-    made: jax.Array = easier(face, a, b, geometry).astype(dtype)
-    return made
-
-
-def _sizes(face: str, a: Any, b: Any) -> dict[str, int]:
-    """How many samples, groups, in_channels and out_channels there are."""
-    sizes: dict[str, int] = {}
-    for role, array in zip(MADE_OF[face], (a, b), strict=True):
-        sizes |= zip(AXES[role], array.shape[:3], strict=True)
-    return sizes
+    problem = Problem.of(face, geometry, a, b, dtype, precision=precision, platform=platform)
+    made = problem.shape(face)
+    if 0 in (*a.shape, *b.shape, *made):
+        return jnp.zeros(made, dtype)
+    return carry_out(plan(problem, method), a, b)
 
 
 def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any, **params: Any) -> Any:
@@ -140,7 +102,7 @@ def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
     """A mapped axis becomes part of the groups if both operands have it, else of the one axis that the other lacks."""
     roles = MADE_OF[face]
     if None not in dims:
-        name = "group"
+        name = "groups"
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
         (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
@@ -162,5 +124,5 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-contraction = primitive("jaxcnn_contraction", _shape, _lower, _batch)
+contraction = primitive("jaxcnn_contraction", _shape, _lower, _batch, platforms=names())
 bilinear(contraction, _transpose)

@@ -1,0 +1,1 @@
+"""Contracting windows with kernels: a problem, a plan, an algorithm."""

@@ -1,0 +1,1 @@
+"""Algorithms, a file each: they contract the windows of all groups at once."""

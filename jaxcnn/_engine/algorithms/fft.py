@@ -1,0 +1,93 @@
+"""The Fourier transform: one product a frequency, whatever the size of the kernel.
+
+A NaN or an infinity in one cell spreads over all windows of its map, and rounding is a part of the largest output that
+there could be.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.problem import Problem
+from jaxcnn._padding import crop, zero_pad
+
+
+def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    waves = jnp.einsum("sgi...,goi...->sgo...", _map(problem, x), _mirrored(_kernel, problem, kernel))
+    y = _cells(problem, waves)
+    return y[(..., *(slice(0, (a.out - 1) * a.stride + 1, a.stride) for a in problem.geometry.axes))]
+
+
+def _lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
+    waves = jnp.einsum("sgo...,goi...->sgi...", _outputs(problem, y), _kernel(problem, kernel))
+    laid = _cells(problem, waves)[(..., *(slice(0, a.padded) for a in problem.geometry.axes))]
+    return crop(laid, problem.geometry.padding)
+
+
+def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
+    waves = jnp.einsum("sgi...,sgo...->goi...", _map(problem, x), _mirrored(_outputs, problem, y))
+    return _cells(problem, waves)[(..., *(slice(0, a.span, a.dilation) for a in problem.geometry.axes))]
+
+
+def _map(problem: Problem, x: jax.Array) -> jax.Array:
+    return _waves(problem, zero_pad(x, problem.geometry.padding), (1,) * problem.geometry.n)
+
+
+def _kernel(problem: Problem, kernel: jax.Array) -> jax.Array:
+    return _waves(problem, kernel, problem.geometry.dilation)
+
+
+def _outputs(problem: Problem, y: jax.Array) -> jax.Array:
+    return _waves(problem, y, problem.geometry.stride)
+
+
+def _mirrored(transform: Callable[[Problem, jax.Array], jax.Array], problem: Problem, array: jax.Array) -> jax.Array:
+    """The waves of an array whose spatial axes run backwards: correlation, where a plain product is convolution."""
+    return transform(problem, array.conj()).conj()
+
+
+def _waves(problem: Problem, array: jax.Array, apart: Sequence[int]) -> jax.Array:
+    """The transform of cells that lie `apart`, over a length on which no window wraps around."""
+    zero = jnp.zeros((), problem.summed)
+    spread = lax.pad(array.astype(problem.summed), zero, [(0, 0, 0)] * 3 + [(0, 0, step - 1) for step in apart])
+    *lengths, last = _lengths(problem)
+    waves = jnp.fft.fft(spread, last) if _is_complex(problem) else jnp.fft.rfft(spread, last)
+    return jnp.fft.fftn(waves, lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
+
+
+def _cells(problem: Problem, waves: jax.Array) -> jax.Array:
+    *lengths, last = _lengths(problem)
+    waves = jnp.fft.ifftn(waves, lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
+    return jnp.fft.ifft(waves, last) if _is_complex(problem) else jnp.fft.irfft(waves, last)
+
+
+def _lengths(problem: Problem) -> list[int]:
+    return [_smooth(a.padded) for a in problem.geometry.axes]
+
+
+def _smooth(least: Any) -> Any:
+    """The next length that has no prime factor above 5, for which the transform is fast."""
+
+    def rest(length: int) -> int:
+        for prime in (2, 3, 5):
+            while length % prime == 0:
+                length //= prime
+        return length
+
+    return next(length for length in range(least, 2 * least + 1) if rest(length) == 1)
+
+
+def _is_complex(problem: Problem) -> bool:
+    return bool(jnp.issubdtype(problem.summed, jnp.complexfloating))
+
+
+def _can(problem: Problem) -> bool:
+    """Neither integers, which it would round, nor a map without axes."""
+    return not problem.exact and problem.geometry.n > 0
+
+
+fft = Algorithm("fft", _correlate, _lay_down, _gather, can=_can)

@@ -1,0 +1,85 @@
+"""A problem to a plan: the rewrites in the order in which they are carried out, the algorithm behind them, and why.
+
+A plan is made from a problem alone, so that any platform's can be printed, tested and run on any other: an algorithm is
+plain JAX.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.platforms import methods, platform_of
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.rewrite import Rewrite
+from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
+from jaxcnn._geometry import refuse
+
+
+@dataclass(frozen=True)
+class Plan:
+    problem: Problem
+    rewrites: tuple[Rewrite, ...]
+    algorithm: Algorithm
+    left: Problem  # what the rewrites leave to the algorithm
+    why: str
+
+
+def plan(problem: Problem, method: str = "auto") -> Plan:
+    """How a problem is solved: by the algorithm that the platform's rules choose, or by the one that is named."""
+    platform, named = platform_of(problem.platform), methods().get(method)
+    easier = platform.EASIER
+    if named is not None:
+        others = [rewrite for rewrite in easier if rewrite is not stride_as_blocks]
+        easier = (stride_as_blocks, *others) if named.in_blocks else others
+    rewrites, left = _applying(easier, problem, None)
+    algorithm, why = _choice(left) if named is None else (named, f"method={method!r}")
+    if not algorithm.can(left):
+        algorithm, why = _choice(left)
+        why = f"method={method!r} does not compute this exactly on {problem.platform}; {why}"
+    pieces, left = _applying(platform.PIECES, left, algorithm)
+    return Plan(problem, (*rewrites, *pieces), algorithm, left, why)
+
+
+def _applying(
+    rewrites: Sequence[Rewrite], problem: Problem, algorithm: Algorithm | None
+) -> tuple[list[Rewrite], Problem]:
+    """Those that apply, each to what the one before it leaves, and what they leave together."""
+    taken = []
+    for rewrite in rewrites:
+        if rewrite.applies(problem, algorithm):
+            taken.append(rewrite)
+            problem = rewrite.leaves(problem, algorithm)
+    return taken, problem
+
+
+def _choice(problem: Problem) -> tuple[Algorithm, str]:
+    """By the first of the platform's rules that applies."""
+    rule = next(rule for rule in platform_of(problem.platform).RULES if rule.applies(problem))
+    return rule.algorithm, rule.why
+
+
+def carry_out(plan: Plan, a: jax.Array, b: jax.Array) -> jax.Array:
+    """The third array of a problem, made of its two operands."""
+
+    def go_on(rewrites: Sequence[Rewrite], problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
+        if not rewrites:
+            return plan.algorithm(problem, a, b)
+        first, *others = rewrites
+        return first.carry_out(problem, a, b, partial(go_on, others), plan.algorithm)
+
+    return go_on(plan.rewrites, plan.problem, a, b).astype(plan.problem.dtype)
+
+
+def check_method(function: str, method: str, dtype: Any) -> None:
+    """Refuse an unknown algorithm, and a transform of numbers that it would round."""
+    if method != "auto" and method not in methods():
+        names = ", ".join(map(repr, ("auto", *methods())))
+        raise ValueError(refuse(function, "method", f"{method!r} is unknown", f"use one of {names}"))
+    if method == "fft" and not jnp.issubdtype(dtype, jnp.inexact):
+        problem = f"'fft' would round {jnp.dtype(dtype)}, which is exact otherwise"
+        raise ValueError(refuse(function, "method", problem, "use another method, or convert to float32"))

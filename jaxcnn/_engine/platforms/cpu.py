@@ -1,0 +1,80 @@
+"""CPUs. Milliseconds are those of two cores (AVX2) in float32: of the algorithm taken, and of the next best."""
+
+import jax.numpy as jnp
+
+from jaxcnn._engine.algorithms.columns import rows, windows
+from jaxcnn._engine.algorithms.fft import fft
+from jaxcnn._engine.algorithms.shifts import shifts
+from jaxcnn._engine.algorithms.xla import xla
+from jaxcnn._engine.platforms.rule import Rule, always, depthwise, stride_1, terms
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.isolate import isolate
+from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._engine.rewrites.sample_blocks import sample_blocks
+from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
+from jaxcnn._engine.rewrites.strips import strips
+from jaxcnn._windows import LONG
+
+NAMES = ("cpu",)
+EASIER = (stride_as_blocks, mirror)
+PIECES = (isolate, strips, sample_blocks)
+
+# From this many taps on, the transform is cheaper than visiting every tap.
+MANY_TAPS = 100
+# One loop is faster than columns and a product while a cell sums at most this many products, and one position needs at
+# most this many over all output channels.
+FEW_TERMS, FEW_PRODUCTS = 72, 600
+
+
+def _large_kernel(p: Problem) -> bool:
+    return p.taps > MANY_TAPS and stride_1(p) and p.dtype == jnp.float32 and p.ins * p.outs <= 1024
+
+
+def _one_channel(p: Problem) -> bool:
+    """Face "x" comes here only with a stride that no rewrite could take up: the others are another face's by then."""
+    return depthwise(p) and p.taps <= MANY_TAPS and p.face != "x"
+
+
+def _few_channels(p: Problem) -> bool:
+    few = terms(p) <= FEW_TERMS and terms(p) * p.outs <= FEW_PRODUCTS
+    return few and p.face == "y" and stride_1(p)
+
+
+def _keeps_nan(p: Problem) -> bool:
+    """XLA makes one kernel of groups that are not float32, with zeros between them, which spread a NaN."""
+    return p.groups == 1 or p.dtype == jnp.float32
+
+
+def _very_large_kernel(p: Problem) -> bool:
+    return _keeps_nan(p) and p.taps > MANY_TAPS and stride_1(p) and p.geometry.n <= 2 and p.ins * p.outs > 1024
+
+
+def _one_axis(p: Problem) -> bool:
+    return _keeps_nan(p) and p.geometry.n == 1 and p.ins * p.outs >= 1024 and p.taps > 1
+
+
+def _wide(p: Problem) -> bool:
+    return _keeps_nan(p) and min(p.ins, p.outs) >= 256 and p.geometry.n == 2 and p.taps > 1
+
+
+def _dilated(p: Problem) -> bool:
+    wide = p.geometry.n == 2 and p.ins * p.outs >= 1024
+    return _keeps_nan(p) and p.face != "x" and wide and any(a.dilation > 1 for a in p.geometry.axes)
+
+
+def _fewer_cells(p: Problem) -> bool:
+    long = p.geometry.n > 0 and p.geometry.axes[-1].window > LONG
+    return long or windows.cells(p) <= rows.cells(p)
+
+
+RULES = (
+    Rule(fft, _large_kernel, "depthwise 31x31: 3.0 ms; the next best takes 45 ms"),
+    Rule(shifts, _one_channel, "depthwise 3x3: 0.5 ms, the gradient in the kernel 0.9 ms; the next best 5.8 and 8.8 ms"),
+    Rule(shifts, _few_channels, "LeNet's first layer: 0.6 ms; the next best takes 0.9 ms"),
+    Rule(xla, _very_large_kernel, "64 channels of 11x11: 33 ms; the transform takes 172 ms"),
+    Rule(xla, _one_axis, "64 channels of 9: 17 ms; the next best takes 42 ms"),
+    Rule(xla, _wide, "256 channels of 3x3: 11 ms, as the next best, and nothing is laid out in memory"),
+    Rule(xla, _dilated, "64 channels of 3x3, dilation 4: 3.7 ms; the next best takes 3.9 ms"),
+    Rule(windows, _fewer_cells, "fewer cells are laid out in memory than for rows, or a long last axis compiles sooner"),
+    Rule(rows, always, "64 channels of 3x3: only a third of the columns are laid out in memory"),
+)

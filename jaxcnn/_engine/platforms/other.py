@@ -1,0 +1,21 @@
+"""Platforms that nobody has measured (TPU, Metal): XLA's convolution where it has one."""
+
+from jaxcnn._engine.algorithms.columns import rows
+from jaxcnn._engine.algorithms.xla import xla
+from jaxcnn._engine.platforms.rule import Rule, always
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.mirror import mirror
+
+NAMES = ()
+EASIER = (mirror,)
+PIECES = ()
+
+
+def _convolved(p: Problem) -> bool:
+    return 1 <= p.geometry.n <= 3 and not p.exact
+
+
+RULES = (
+    Rule(xla, _convolved, "not measured: XLA's convolution of floats in one to three axes"),
+    Rule(rows, always, "not measured: a matrix product serves integers and other numbers of axes"),
+)

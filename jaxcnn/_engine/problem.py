@@ -1,0 +1,81 @@
+"""What is asked: one face of a contraction, in integers and names. There is no array in a problem.
+
+The sum of y * conv(x, kernel) is linear in each of three arrays. Given two of them, its derivative in the third is the
+correlation (face "y"), its adjoint in x (face "x") or its adjoint in the kernel (face "kernel").
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import accumulator
+
+# What each face is made of, in order, and the axes of each array before the spatial ones.
+MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
+AXES = {"x": ("samples", "groups", "ins"), "kernel": ("groups", "outs", "ins"), "y": ("samples", "groups", "outs")}
+
+
+GPUS = ("cuda", "rocm", "gpu")
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One face, made of two arrays; hashable, and without an array."""
+
+    face: str
+    geometry: Geometry
+    samples: Any  # an int, or a symbolic size
+    groups: int
+    ins: int  # channels of x in a group
+    outs: int  # channels of y in a group
+    dtypes: tuple[Any, Any]  # of the two operands
+    dtype: Any  # of the result
+    precision: Any = None
+    platform: str = "other"
+
+    @classmethod
+    def of(cls, face: str, geometry: Geometry, a: Any, b: Any, dtype: Any, **facts: Any) -> Self:
+        """The problem that two operands pose."""
+        sizes: dict[str, Any] = {}
+        for role, array in zip(MADE_OF[face], (a, b), strict=True):
+            sizes |= zip(AXES[role], array.shape[:3], strict=True)
+        return cls(face, geometry, **sizes, dtypes=(a.dtype, b.dtype), dtype=dtype, **facts)
+
+    def shape(self, role: str) -> tuple[Any, ...]:
+        """The shape of one of the three arrays."""
+        g = self.geometry
+        spatial = {"x": g.size, "y": g.out, "kernel": g.window}[role]
+        return (*(getattr(self, name) for name in AXES[role]), *spatial)
+
+    def but(self, **changes: Any) -> Self:
+        """The same problem with some of its facts changed."""
+        return replace(self, **changes)
+
+    @property
+    def summed(self) -> Any:
+        """The dtype in which sums are kept."""
+        return accumulator(self.dtype)
+
+    @property
+    def on_gpu(self) -> bool:
+        return self.platform in GPUS
+
+    @property
+    def default_precision(self) -> bool:
+        """Whether nobody asks for more than JAX's default, which is a licence to be faster and less exact."""
+        asked = jax.config.jax_default_matmul_precision if self.precision is None else self.precision
+        return asked in (None, "default", lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2)
+
+    @property
+    def taps(self) -> int:
+        return math.prod(self.geometry.window)
+
+    @property
+    def exact(self) -> bool:
+        """Whether the numbers are integers, which nothing may round."""
+        return not jnp.issubdtype(self.dtype, jnp.inexact)

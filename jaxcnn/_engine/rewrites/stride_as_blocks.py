@@ -1,0 +1,68 @@
+"""A stride taken as a reshape into blocks: the cells of a block are channels, and so are their taps.
+
+A window of k taps then has k / stride of them, and the stride is 1. An axis on which k is no such multiple, or that has a
+dilation as well, is left as it is: zeros in place of the missing taps would carry a NaN out of its windows.
+"""
+
+import math
+
+import jax
+from jax import lax
+
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import crop, zero_pad
+
+
+def _sides(problem: Problem) -> tuple[int, ...]:
+    """Of a block, on each axis."""
+    return tuple(a.stride if a.dilation == 1 and a.window % a.stride == 0 else 1 for a in problem.geometry.axes)
+
+
+def _applies(problem: Problem, _: Algorithm | None) -> bool:
+    return math.prod(_sides(problem)) > 1
+
+
+def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
+    axes, sides = [], _sides(problem)
+    for axis, side in zip(problem.geometry.axes, sides, strict=True):
+        window, stride = axis.window // side, axis.stride // side
+        size = (axis.out - 1) * stride + (window - 1) * axis.dilation + 1
+        axes.append(axis._replace(size=size, window=window, stride=stride, low=0, high=0))
+    return problem.but(geometry=Geometry(tuple(axes)), ins=problem.ins * math.prod(sides))
+
+
+def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
+    sides, left = _sides(problem), _leaves(problem, algorithm)
+    whole = [size * side for size, side in zip(left.geometry.size, sides, strict=True)]
+    around = [(axis.low, cells - axis.size - axis.low) for axis, cells in zip(problem.geometry.axes, whole, strict=True)]
+    if problem.face == "y":
+        return then(left, _split(zero_pad(a, around), sides), _split(b, sides))
+    if problem.face == "kernel":
+        return _join(then(left, _split(zero_pad(a, around), sides), b), sides)
+    return crop(_join(then(left, a, _split(b, sides)), sides), around)
+
+
+def _split(array: jax.Array, sides: tuple[int, ...]) -> jax.Array:
+    """(_, _, channels, *spatial) to (_, _, channels * cells of a block, *blocks)."""
+    first, second, channels, *spatial = array.shape
+    n = len(sides)
+    blocks = [m // side for m, side in zip(spatial, sides, strict=True)]
+    apart = [number for pair in zip(blocks, sides, strict=True) for number in pair]
+    split = array.reshape(first, second, channels, *apart)
+    split = lax.transpose(split, (0, 1, 2, *range(4, 4 + 2 * n, 2), *range(3, 3 + 2 * n, 2)))
+    return split.reshape(first, second, channels * math.prod(sides), *blocks)
+
+
+def _join(array: jax.Array, sides: tuple[int, ...]) -> jax.Array:
+    """The inverse of `_split`."""
+    first, second, channels, *blocks = array.shape
+    n, channels = len(sides), channels // math.prod(sides)
+    order = (0, 1, 2, *(axis for i in range(n) for axis in (3 + n + i, 3 + i)))
+    joined = lax.transpose(array.reshape(first, second, channels, *sides, *blocks), order)
+    return joined.reshape(first, second, channels, *(b * side for b, side in zip(blocks, sides, strict=True)))
+
+
+stride_as_blocks = Rewrite("take the stride as a reshape into blocks", _applies, _leaves, _carry_out)
