@@ -23,10 +23,12 @@ from jaxcnn._reduce import (
     refuse_bool_sum,
     refuse_complex,
 )
+from jaxcnn._remember import remembered
 
 MODES: dict[str, Combine] = {"max": first_max, "min": first_min, "mean": add, "sum": add}
 
 
+@remembered("x")
 def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) -> jax.Array:
     """Pool the last n axes of x to `output_size`, where n = len(output_size).
 
@@ -66,6 +68,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     return total.astype(out_dtype)
 
 
+@remembered("x")
 def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
     """`adaptive_pool` by max, and for each window the flat index of its winner in the map.
 

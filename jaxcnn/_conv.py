@@ -8,8 +8,10 @@ from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry, integer, refuse
 from jaxcnn._layout import add_bias, layer
 from jaxcnn._ranked import kernel_rank, ranked
+from jaxcnn._remember import remembered
 
 
+@remembered("x", "kernel", "bias")
 def conv(
     x: jax.Array,
     kernel: jax.Array,

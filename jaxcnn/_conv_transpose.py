@@ -8,8 +8,10 @@ from jaxcnn._engine.primitive import contract_transposed
 from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse
 from jaxcnn._layout import add_bias, layer
 from jaxcnn._ranked import kernel_rank, ranked
+from jaxcnn._remember import remembered
 
 
+@remembered("x", "kernel", "bias")
 def conv_transpose(
     x: jax.Array,
     kernel: jax.Array,

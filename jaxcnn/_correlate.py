@@ -10,8 +10,10 @@ from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._ranked import kernel_rank, ranked
+from jaxcnn._remember import remembered
 
 
+@remembered("x", "kernel")
 def correlate(
     x: jax.Array,
     kernel: jax.Array,
@@ -53,6 +55,7 @@ def correlate(
     return _correlate("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
 
 
+@remembered("x", "kernel")
 def convolve(
     x: jax.Array,
     kernel: jax.Array,

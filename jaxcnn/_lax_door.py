@@ -11,10 +11,12 @@ from jaxcnn._engine.primitive import contract, contract_transposed, result_dtype
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
 from jaxcnn._layout import layout
 from jaxcnn._padding import as_array
+from jaxcnn._remember import remembered
 
 _NAME = "conv_general_dilated"
 
 
+@remembered("lhs", "rhs")
 def conv_general_dilated(
     lhs: jax.Array,
     rhs: jax.Array,

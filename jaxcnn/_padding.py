@@ -25,6 +25,8 @@ _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
 
 def as_array(function: str, argument: str, value: Any) -> jax.Array:
     """`value` as a JAX array, or a TypeError in our voice for what is none."""
+    if isinstance(value, jax.Array):
+        return value
     if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
         raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
     return jnp.asarray(value)

@@ -12,6 +12,7 @@ from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import pool_ordered, pool_sums, pool_with
 from jaxcnn._ranked import ranked
 from jaxcnn._reduce import refuse_bool_sum, refuse_complex
+from jaxcnn._remember import remembered
 
 Mode = str | Callable[..., jax.Array]
 
@@ -19,6 +20,7 @@ MODES = ("max", "min", "mean", "sum", "lp")
 METHODS = ("auto", "windows", "definition")
 
 
+@remembered("x")
 def pool(
     x: jax.Array,
     window: Sequence[int],

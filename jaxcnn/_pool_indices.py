@@ -14,8 +14,10 @@ from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import surround
 from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
+from jaxcnn._remember import remembered
 
 
+@remembered("x")
 def max_pool_with_indices(
     x: jax.Array,
     window: Sequence[int],

@@ -24,8 +24,8 @@ def primitive(
     """A primitive of two arrays and static parameters.
 
     `shape(a, b, **params)` is that of the result with its dtype, `compute(a, b, platform=, **params)` what is run on
-    one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and where its mapped axis is; without it the
-    arrays may have any leading axes.
+    one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
+    where its mapped axis is; without it the arrays may have any leading axes.
     """
     made = Primitive(name)
 

@@ -21,6 +21,8 @@ def ranked(
 
     @functools.wraps(operation)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        if len(args) >= 2:
+            return operation(args[0], read(name, args[1], n), *args[2:], **kwargs)
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:

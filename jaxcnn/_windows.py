@@ -13,6 +13,7 @@ from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse
 from jaxcnn._padding import accumulator, as_array, crop, none_if_zero, pad, spatial_shape
+from jaxcnn._remember import remembered
 
 # The definition ----------------------------------------------------------------------------------------------------
 
@@ -79,6 +80,7 @@ def _slices(x: jax.Array, at: int, count: int, step: int, length: int, stride: i
     return [lax.slice_in_dim(x, i * step, i * step + length, stride, at) for i in range(count)]
 
 
+@remembered("x")
 def windows(
     x: jax.Array,
     size: Sequence[int],
@@ -134,6 +136,7 @@ def windows(
     return jnp.moveaxis(seen, range(g.n), range(-g.n, 0))
 
 
+@remembered("w")
 def fold(
     w: jax.Array,
     spatial: Sequence[int],

@@ -24,7 +24,9 @@ def contract(
     """(samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
     (samples, out_channels, *out)."""
     fill = none_if_zero(fill)
-    if padding_mode != "constant" or fill is not None:  # zeros are left to the algorithms, which may have them for nothing
+    if (
+        padding_mode != "constant" or fill is not None
+    ):  # zeros are left to the algorithms, which may have them for nothing
         x, g = pad(function, x, g.padding, padding_mode, fill), g.unpadded()
     return _of_groups("y", function, x, kernel, g, groups, method, precision, preferred_element_type)
 

@@ -69,12 +69,16 @@ def _fewer_cells(p: Problem) -> bool:
 
 RULES = (
     Rule(fft, _large_kernel, "depthwise 31x31: 3.0 ms; the next best takes 45 ms"),
-    Rule(shifts, _one_channel, "depthwise 3x3: 0.5 ms, the gradient in the kernel 0.9 ms; the next best 5.8 and 8.8 ms"),
+    Rule(
+        shifts, _one_channel, "depthwise 3x3: 0.5 ms, the gradient in the kernel 0.9 ms; the next best 5.8 and 8.8 ms"
+    ),
     Rule(shifts, _few_channels, "LeNet's first layer: 0.6 ms; the next best takes 0.9 ms"),
     Rule(xla, _very_large_kernel, "64 channels of 11x11: 33 ms; the transform takes 172 ms"),
     Rule(xla, _one_axis, "64 channels of 9: 17 ms; the next best takes 42 ms"),
     Rule(xla, _wide, "256 channels of 3x3: 11 ms, as the next best, and nothing is laid out in memory"),
     Rule(xla, _dilated, "64 channels of 3x3, dilation 4: 3.7 ms; the next best takes 3.9 ms"),
-    Rule(windows, _fewer_cells, "fewer cells are laid out in memory than for rows, or a long last axis compiles sooner"),
+    Rule(
+        windows, _fewer_cells, "fewer cells are laid out in memory than for rows, or a long last axis compiles sooner"
+    ),
     Rule(rows, always, "64 channels of 3x3: only a third of the columns are laid out in memory"),
 )

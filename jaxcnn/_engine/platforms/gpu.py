@@ -18,8 +18,8 @@ NAMES = ("cuda", "rocm")
 EASIER = (mirror,)
 PIECES = ()
 
-# A tap costs shifts 0.007 to 0.009 ms, and the transform takes 0.75 ms whatever the window: from this many taps on it is
-# three times as fast.
+# A tap costs shifts 0.007 to 0.009 ms, and the transform takes 0.75 ms whatever the window: from this many taps on it
+# is three times as fast.
 MANY_TAPS = 250
 # The kernel's gradient by the transform takes 0.53 ms, by shifts 0.055 ms a tap (7x7: 2.7 ms).
 MANY_TAPS_OF_A_GRADIENT = 25
@@ -67,7 +67,11 @@ def _convolved(p: Problem) -> bool:
 
 RULES = (
     Rule(fft, _large_kernel, "depthwise 31x31 (32,64,56,56): 0.51 ms; lax takes 3.8 ms"),
-    Rule(fft, _gradient_of_a_large_kernel, "depthwise 7x7, the gradient in the kernel: 0.53 ms; shifts take 2.7 ms, lax 7.5 ms"),
+    Rule(
+        fft,
+        _gradient_of_a_large_kernel,
+        "depthwise 7x7, the gradient in the kernel: 0.53 ms; shifts take 2.7 ms, lax 7.5 ms",
+    ),
     Rule(xla, _has_kernels_of_cudnn, "depthwise 7x7 in bfloat16: 0.20 ms; shifts take 0.36 ms"),
     Rule(shifts, _few_taps, "depthwise 3x3: 0.081 ms; lax takes 0.136 ms"),
     Rule(shifts, _few_channels, "LeNet's first layer, batch 1024: 0.044 ms; lax takes 0.100 ms"),

@@ -1,7 +1,7 @@
 """At stride 1 the adjoint in x is a correlation of y with the flipped kernel whose channels are swapped.
 
-For integers it is so at any stride, with zeros between the cells of y: they have no NaN that zeros would spread, and JAX
-transposes no function of theirs.
+For integers it is so at any stride, with zeros between the cells of y: they have no NaN that zeros would spread, and
+JAX transposes no function of theirs.
 """
 
 import jax

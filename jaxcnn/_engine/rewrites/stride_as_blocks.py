@@ -1,7 +1,7 @@
 """A stride taken as a reshape into blocks: the cells of a block are channels, and so are their taps.
 
-A window of k taps then has k / stride of them, and the stride is 1. An axis on which k is no such multiple, or that has a
-dilation as well, is left as it is: zeros in place of the missing taps would carry a NaN out of its windows.
+A window of k taps then has k / stride of them, and the stride is 1. An axis on which k is no such multiple, or that has
+a dilation as well, is left as it is: zeros in place of the missing taps would carry a NaN out of its windows.
 """
 
 import math
@@ -37,7 +37,9 @@ def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
 def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
     sides, left = _sides(problem), _leaves(problem, algorithm)
     whole = [size * side for size, side in zip(left.geometry.size, sides, strict=True)]
-    around = [(axis.low, cells - axis.size - axis.low) for axis, cells in zip(problem.geometry.axes, whole, strict=True)]
+    around = [
+        (axis.low, cells - axis.size - axis.low) for axis, cells in zip(problem.geometry.axes, whole, strict=True)
+    ]
     if problem.face == "y":
         return then(left, _split(zero_pad(a, around), sides), _split(b, sides))
     if problem.face == "kernel":

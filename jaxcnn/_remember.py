@@ -1,0 +1,73 @@
+"""A call is checked and compiled once for its shapes and options, and remembered."""
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import jax
+
+from jaxcnn._padding import as_array
+
+P = ParamSpec("P")
+R = TypeVar("R")
+KEPT = 4096  # functions with their options
+
+
+def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """A decorator for a function of the arrays that are named here, and of options.
+
+    Called eagerly, the function is compiled as a whole, once for its shapes and options. Called under a transformation,
+    the compiled function is inlined, as if there was nothing between.
+    """
+
+    def decorate(operation: Callable[P, R]) -> Callable[P, R]:
+        name, parameters = operation.__name__, tuple(inspect.signature(operation).parameters)
+
+        @functools.wraps(operation)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            options = dict(zip(parameters, args, strict=False)) | kwargs
+            operands = {
+                argument: as_array(name, argument, options.pop(argument))
+                for argument in arrays
+                if options.get(argument) is not None
+            }
+            try:
+                compiled: Callable[..., R] = _compiled(operation, _Options(options))
+            except (
+                TypeError
+            ):  # an option that can't be remembered, such as an array; or it is wrong, and is told of here
+                return operation(*args, **kwargs)
+            return compiled(**operands)
+
+        return call
+
+    return decorate
+
+
+@functools.lru_cache(KEPT)
+def _compiled(operation: Callable[..., Any], options: "_Options") -> Callable[..., Any]:
+    return jax.jit(functools.partial(operation, **options.given), inline=True)
+
+
+class _Options:
+    """Options with a hash, in which True is no 1: numbers of two types are two options."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        self.given = given
+        self.key = tuple((name, _typed(option)) for name, option in given.items())
+        self.hashed = hash(self.key)
+
+    def __hash__(self) -> int:
+        return self.hashed
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Options) and self.key == other.key
+
+
+def _typed(option: Any) -> Any:
+    if isinstance(option, tuple | list):
+        return (type(option), *map(_typed, option))
+    if callable(option):
+        raise TypeError("a function that is made anew for each call would be compiled anew")
+    return type(option), option
