@@ -22,7 +22,8 @@ def ranked(
     @functools.wraps(operation)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         if len(args) >= 2:
-            return operation(args[0], read(name, args[1], n), *args[2:], **kwargs)
+            first, given, *others = args
+            return operation(first, read(name, given, n), *others, **kwargs)  # type: ignore[arg-type]
         try:
             bound = signature.bind(*args, **kwargs)
         except TypeError as error:

@@ -68,7 +68,8 @@ class Problem:
     @property
     def default_precision(self) -> bool:
         """Whether nobody asks for more than JAX's default, which is a licence to be faster and less exact."""
-        asked = jax.config.jax_default_matmul_precision if self.precision is None else self.precision
+        configured = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (its stub lacks the name)
+        asked = configured if self.precision is None else self.precision
         return asked in (None, "default", lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2)
 
     @property

@@ -44,7 +44,7 @@ def batches(split: Split, size: int, order: NDArray[np.int32]) -> Iterator[Split
     [[4, 3], [2, 1], [0]]
     """
     for start in range(0, len(order), size):
-        yield _gather(split, order[start : start + size])
+        yield gather(split, order[start : start + size])
 
 
 def over_batches(f: Callable[[Split], Any], split: Split, size: int) -> list[Any]:
@@ -59,6 +59,7 @@ def over_batches(f: Callable[[Split], Any], split: Split, size: int) -> list[Any
 
 
 @jax.jit
-def _gather(split: Split, indices: jax.Array) -> Split:
+def gather(split: Split, indices: Any) -> Split:
+    """The samples of a split that are named, in this order."""
     # One program a batch size; slicing outside jit would dispatch several for each batch.
     return Split(*(jnp.take(array, indices, axis=0, mode="clip") for array in split))

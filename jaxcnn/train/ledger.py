@@ -14,7 +14,7 @@ from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.step import Metrics
 
 IN_FLIGHT = 8
-"""Steps given to the device before the first of them is waited for: it never idles, and Ctrl-C is never far."""
+"""Calls given to the device before the first of them is waited for: it never idles, and Ctrl-C is never far."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,15 @@ class Watcher(Protocol):
 
 class _Pending(NamedTuple):
     step: int
+    """The first of the call."""
+
+    steps: int | None
+    """How many steps the metrics have as their first axis; None is one step, whose metrics have no such axis."""
+
     epoch: int
     samples: int
+    """Of each step."""
+
     metrics: Metrics
 
 
@@ -127,11 +134,11 @@ class Ledger:
         """Whether steps were done since the last epoch was closed."""
         return self._samples > 0
 
-    def add(self, epoch: int, samples: int, metrics: Metrics) -> None:
-        """Enter a step that the device was given, and settle one that is older."""
-        self._pending.append(_Pending(self.steps, epoch, samples, metrics))
-        self.steps += 1
-        self._samples += samples
+    def add(self, epoch: int, samples: int, metrics: Metrics, steps: int | None = None) -> None:
+        """Enter a call that the device was given, of one step or several, and settle one that is older."""
+        self._pending.append(_Pending(self.steps, steps, epoch, samples, metrics))
+        self.steps += steps or 1
+        self._samples += samples * (steps or 1)
         self.settle(leave=IN_FLIGHT)
 
     def settle(self, leave: int = 0) -> None:
@@ -141,16 +148,23 @@ class Ledger:
           InputError: a loss that isn't finite.
         """
         while len(self._pending) > leave:
-            step, epoch, samples, metrics = self._pending.popleft()
-            metrics = jax.device_get(metrics)
-            loss = float(metrics.pop("loss"))
-            self._check_finite(loss, step)
-            self._enter(loss, samples)
-            self._epoch, self._settled = epoch, time.perf_counter()
-            report = StepReport(step, epoch, loss, metrics, self.seconds, self._images_per_second())
-            for watcher in self._watchers:
-                watcher.step(report)
+            call = self._pending.popleft()
+            metrics = jax.device_get(call.metrics)
+            each = [metrics] if call.steps is None else [
+                {name: values[i] for name, values in metrics.items()} for i in range(call.steps)
+            ]  # fmt: skip
+            for step, measured in enumerate(each, start=call.step):
+                self._settle_step(step, call, measured)
         self._settled = time.perf_counter()
+
+    def _settle_step(self, step: int, call: _Pending, metrics: dict[str, Any]) -> None:
+        loss = float(metrics.pop("loss"))
+        self._check_finite(loss, step)
+        self._enter(loss, call.samples)
+        self._epoch, self._settled = call.epoch, time.perf_counter()
+        report = StepReport(step, call.epoch, loss, metrics, self.seconds, self._images_per_second())
+        for watcher in self._watchers:
+            watcher.step(report)
 
     def close_epoch(self, test: Evaluation, validation: Evaluation | None = None) -> None:
         """Tell of an epoch, all of whose steps are settled, and open the next.

@@ -1,12 +1,14 @@
 """The loop: batches into steps, until the last one or until it is told to stop."""
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import count, islice, takewhile
+from itertools import takewhile
 from typing import Any
 
-from jaxcnn.train.batches import batches, epoch_order
+import jax
+
+from jaxcnn.train.calls import calls, make_call, most_steps
 from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.errors import InputError
@@ -102,10 +104,11 @@ def fit(
     def ended() -> bool:
         return stop() or (config.patience is not None and since_best(judged) >= config.patience)
 
-    stream = islice(_stream(data.train, plan, config.seed, start.steps), plan.steps - start.steps)
-    for epoch, batch in takewhile(lambda _: not ended(), stream):
-        state, metrics = step(state, batch)
-        ledger.add(epoch, len(batch.targets), metrics)
+    take, most = make_call(step), most_steps(_platform(data.train))
+    planned = calls(plan, config.seed, start.steps, most, config.save_steps)
+    for call in takewhile(lambda _: not ended(), planned):
+        state, metrics = take(state, data.train, call)
+        ledger.add(call.epoch, call.samples, metrics, call.steps)
         if data.test is not None and ledger.steps % plan.steps_per_epoch == 0:
             ledger.settle()
             test, validation = _measure(evaluate, state, data)
@@ -133,6 +136,13 @@ def _measure(evaluate: Callable[[Any, Split], Evaluation], state: State, data: D
     return evaluate(state.params, data.test), validation  # type: ignore[arg-type]
 
 
+def _platform(split: Split) -> str:
+    """Where a split lies; NumPy's arrays will lie where JAX puts them."""
+    if isinstance(split.targets, jax.Array):
+        return str(next(iter(split.targets.devices())).platform)
+    return jax.default_backend()
+
+
 def since_best(losses: Sequence[float]) -> int:
     """How many came after the least.
 
@@ -140,16 +150,3 @@ def since_best(losses: Sequence[float]) -> int:
     (2, 0)
     """
     return len(losses) - 1 - losses.index(min(losses)) if losses else 0
-
-
-def _stream(split: Split, plan: Plan, seed: int, done: int) -> Iterator[tuple[int, Split]]:
-    """The batches of one epoch after another, each beside its epoch's number, but for the first so many."""
-    epochs, steps = divmod(done, plan.steps_per_epoch)
-    for epoch in count(1 + epochs):
-        if plan.batch_size == plan.samples:
-            yield epoch, split
-            continue
-        order = epoch_order(seed, epoch, plan.samples)[steps * plan.batch_size :]
-        for batch in batches(split, plan.batch_size, order):
-            yield epoch, batch
-        steps = 0

@@ -1,6 +1,7 @@
 """The definition: one window at a time, multiplied by its kernel and summed; `vmap` runs it over everything else."""
 
 from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +29,7 @@ def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     return kernel.swapaxes(1, 2)
 
 
-def _one_group(x: jax.Array, kernel: jax.Array, g: Geometry, precision: object) -> jax.Array:
+def _one_group(x: jax.Array, kernel: jax.Array, g: Geometry, precision: Any) -> jax.Array:
     """The padded x (samples, ins, *padded) with (outs, ins, *window) to (samples, outs, *out)."""
 
     def one_window(window: jax.Array, k: jax.Array) -> jax.Array:

@@ -6,12 +6,11 @@ On a CPU it makes of groups in float64 one kernel with zeros between them, which
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.algorithms.algorithm import algorithm
 from jaxcnn._engine.problem import Problem
-from jaxcnn._padding import zero_pad
+from jaxcnn._padding import accumulator, zero_pad
 
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -47,7 +46,8 @@ def _sums(problem: Problem, operands: Any) -> Any:
     A GPU sums half precisions in float32 anyway, and asked for float32 results it leaves its fast kernels: depthwise
     7x7 in bfloat16 takes 0.46 ms so, and 0.20 ms where the result is asked for in bfloat16 (H200).
     """
-    return operands if problem.on_gpu and jnp.finfo(operands).bits == 16 else problem.summed
+    own = problem.on_gpu and operands != accumulator(operands)
+    return operands if own else problem.summed
 
 
 def _can(problem: Problem) -> bool:

@@ -28,11 +28,11 @@ FEW_TAPS = 25
 
 
 def _float32(p: Problem) -> bool:
-    return p.summed == jnp.float32 == p.dtype
+    return bool(p.dtype == jnp.float32)
 
 
 def _half(p: Problem) -> bool:
-    return p.summed != p.dtype and not p.exact
+    return bool(p.summed != p.dtype)
 
 
 def _large_kernel(p: Problem) -> bool:

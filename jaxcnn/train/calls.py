@@ -1,0 +1,103 @@
+"""How many steps one call of the device takes, and which: the one place that knows platforms differ here."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax import lax
+from numpy.typing import NDArray
+
+from jaxcnn.train.batches import epoch_order, gather
+from jaxcnn.train.data import Split
+from jaxcnn.train.step import Metrics, State
+
+Step = Callable[[State, Split], tuple[State, Metrics]]
+MANY = 256
+"""Steps of a call on an accelerator, at most. Each call waits 1.5 ms for its dispatch there, ten times what a step of
+LeNet computes (H200: 1.6 ms a step, and 0.15 ms where 125 of them are one call)."""
+
+
+def most_steps(platform: str) -> int:
+    """Steps that a call may take: many on an accelerator, one on a CPU, where a scan loses XLA's threads.
+
+    >>> most_steps("cpu"), most_steps("gpu")
+    (1, 256)
+    """
+    return 1 if platform == "cpu" else MANY
+
+
+class Call(NamedTuple):
+    """Steps that follow each other in one epoch, with equally many samples each."""
+
+    epoch: int
+    """From 1."""
+
+    steps: int | None
+    """None is one step, taken by itself."""
+
+    samples: int
+    """Of each step."""
+
+    indices: NDArray[np.int32] | None
+    """Which samples: (samples,), or (steps, samples); None is all of them."""
+
+
+def calls(plan: Any, seed: int, done: int, most: int, save_steps: int | None) -> Iterator[Call]:
+    """The calls from step `done` to the last step of a plan.
+
+    Where one ends depends on the number of a step alone, so that a run that goes on makes the same calls: at the end of
+    an epoch, and of what `save_steps` counts; a call of fewer than the usual number of steps is taken a step at a time.
+
+    Args:
+      plan: of the run.
+      seed: of the order of the samples.
+      done: steps that were done before.
+      most: steps of a call.
+      save_steps: steps from one checkpoint to the next, if they are counted.
+    """
+    whole = plan.samples // plan.batch_size  # steps of an epoch whose batch is full
+    usual = min(most, whole, save_steps or most)
+    while done < plan.steps:
+        epoch, first = divmod(done, plan.steps_per_epoch)
+        order = epoch_order(seed, 1 + epoch, plan.samples) if plan.batch_size < plan.samples else None
+        ends = [plan.steps_per_epoch, plan.steps - epoch * plan.steps_per_epoch]
+        while first < min(ends):
+            to_save = [save_steps - done % save_steps] if save_steps else []
+            room = min(usual - first % usual, *to_save, whole - first, min(ends) - first)
+            steps = usual if room == usual > 1 else None
+            count = steps or 1
+            batch = plan.batch_size if first < whole else plan.samples - whole * plan.batch_size
+            indices = None
+            if order is not None:
+                indices = order[first * plan.batch_size :][: count * batch]
+                indices = indices.reshape(count, batch) if steps else indices
+            yield Call(1 + epoch, steps, batch, indices)
+            first, done = first + count, done + count
+
+
+def make_call(step: Step) -> Callable[[State, Split, Call], tuple[State, Metrics]]:
+    """What carries a call out: `(state, split, call) -> (state, metrics)`; the state is donated.
+
+    Args:
+      step: what `make_step` returns.
+
+    Returns:
+      A function whose metrics have an axis for the steps of a call, unless it is one step by itself.
+    """
+
+    @partial(jax.jit, donate_argnums=0, static_argnames="steps")
+    def many(state: State, split: Split, indices: Any, *, steps: int) -> tuple[State, Metrics]:
+        def one(state: State, some: Any) -> tuple[State, Metrics]:
+            return step(state, split if some is None else gather(split, some))
+
+        made: tuple[State, Metrics] = lax.scan(one, state, indices, length=steps)
+        return made
+
+    def call(state: State, split: Split, call: Call) -> tuple[State, Metrics]:
+        if call.steps is None:
+            return step(state, split if call.indices is None else gather(split, call.indices))
+        return many(state, split, call.indices, steps=call.steps)
+
+    return call

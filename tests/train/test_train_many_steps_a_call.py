@@ -1,0 +1,97 @@
+"""A run that takes many steps a call, as on an accelerator, has the losses, records and checkpoints of single steps."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from idx_files import contents, write
+
+from jaxcnn.train import Config, run
+from jaxcnn.train.calls import calls, most_steps
+from jaxcnn.train.loop import make_plan
+
+TIMES = {"seconds", "images_per_second"}
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    """Three full batches an epoch, and a last one of a single sample."""
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(70, 15)))
+    return Config(data="mnist", data_dir=folder, epochs=3, batch_size=20, validation=9, shift=1, devices=1)
+
+
+def records(run_dir):
+    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
+    return [{name: record[name] for name in record.keys() - TIMES} for record in lines]
+
+
+def take(monkeypatch, most):
+    monkeypatch.setattr("jaxcnn.train.loop.most_steps", lambda platform: most)
+
+
+@pytest.fixture(scope="module")
+def one_by_one(config, tmp_path_factory):
+    return records(run(replace(config, run_dir=tmp_path_factory.mktemp("single") / "run")).directory)
+
+
+@pytest.mark.parametrize(("most", "save_steps"), [(256, None), (2, 3)])
+def test_the_record_is_that_of_single_steps(config, one_by_one, most, save_steps, tmp_path, monkeypatch):
+    take(monkeypatch, most)
+    found = records(run(replace(config, save_steps=save_steps, run_dir=tmp_path / "run")).directory)
+    assert [record.keys() for record in found] == [record.keys() for record in one_by_one]
+    for record, single in zip(found, one_by_one, strict=True):
+        for name in record:
+            np.testing.assert_allclose(record[name], single[name], rtol=1e-5, err_msg=name)
+
+
+class StoppedError(Exception):
+    pass
+
+
+class StopAfter:
+    """An audience that ends a run as an error would, once this many steps are reported."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def start(self, start): ...
+
+    def step(self, report):
+        if report.step + 1 == self.steps:
+            raise StoppedError
+
+    def epoch(self, report): ...
+
+
+def test_a_resumed_run_makes_the_same_calls_to_the_last_bit(config, tmp_path, monkeypatch):
+    take(monkeypatch, 2)
+    config = replace(config, save_steps=3)
+    whole, cut = (replace(config, run_dir=tmp_path / name) for name in ("whole", "cut"))
+    run(whole)
+    with pytest.raises(StoppedError):
+        run(cut, StopAfter(7))
+    run(cut, resume=True)
+    assert (cut.run_dir / "params.npz").read_bytes() == (whole.run_dir / "params.npz").read_bytes()
+    assert records(cut.run_dir) == records(whole.run_dir)
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 100])
+@pytest.mark.parametrize("save_steps", [None, 1, 5])
+@pytest.mark.parametrize("samples", [6, 7, 20])
+def test_every_call_begins_where_the_one_before_ends(most, save_steps, samples):
+    plan = make_plan(Config(epochs=3, batch_size=2), samples)
+    every, step = list(calls(plan, 0, 0, most, save_steps)), 0
+    for number, call in enumerate(every):
+        again = list(calls(plan, 0, step, most, save_steps))
+        assert [one._replace(indices=None) for one in again] == [one._replace(indices=None) for one in every[number:]]
+        step += call.steps or 1
+        assert save_steps is None or (call.steps or 1) <= save_steps
+    assert step == plan.steps
+    seen = np.concatenate([call.indices.ravel() for call in every])
+    np.testing.assert_array_equal(np.bincount(seen), [3] * samples)
+
+
+def test_a_cpu_takes_one_step_a_call():
+    assert most_steps("cpu") == 1
+    assert most_steps("gpu") == most_steps("tpu") > 100
