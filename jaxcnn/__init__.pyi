@@ -3,6 +3,7 @@ from jaxcnn._adaptive import adaptive_max_pool_with_indices, adaptive_pool
 from jaxcnn._conv import conv, conv1d, conv2d, conv3d
 from jaxcnn._conv_transpose import conv_transpose, conv_transpose1d, conv_transpose2d, conv_transpose3d
 from jaxcnn._correlate import convolve, corr1d, corr2d, corr3d, correlate
+from jaxcnn._explain import explain
 from jaxcnn._geometry import output_size
 from jaxcnn._lax_door import conv_general_dilated
 from jaxcnn._pool import pool, pool1d, pool2d, pool3d
@@ -28,6 +29,7 @@ __all__ = [
     "corr2d",
     "corr3d",
     "correlate",
+    "explain",
     "fold",
     "lenet",
     "max_pool_with_indices",

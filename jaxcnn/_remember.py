@@ -3,7 +3,8 @@
 import functools
 import inspect
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from contextvars import ContextVar
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 
@@ -32,6 +33,8 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 for argument in arrays
                 if options.get(argument) is not None
             }
+            if (made := _MADE.get()) is not None:
+                made.append(Call(operation, operands, options))
             try:
                 compiled: Callable[..., R] = _compiled(operation, _Options(options))
             except (
@@ -43,6 +46,31 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         return call
 
     return decorate
+
+
+class Call(NamedTuple):
+    """A call of one of the functions above, as `explain` sees it."""
+
+    operation: Callable[..., Any]
+    operands: dict[str, Any]
+    options: dict[str, Any]
+
+
+_MADE: ContextVar[list[Call] | None] = ContextVar("calls made", default=None)
+
+
+def calls_made_by(f: Callable[[], Any]) -> list[Call]:
+    """The calls that f makes, in order."""
+    made: list[Call] = []
+    token = _MADE.set(made)
+    try:
+        f()
+    finally:
+        _MADE.reset(token)
+    return [
+        call._replace(operands={name: jax.ShapeDtypeStruct(a.shape, a.dtype) for name, a in call.operands.items()})
+        for call in made
+    ]
 
 
 @functools.lru_cache(KEPT)

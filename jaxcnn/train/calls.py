@@ -92,12 +92,12 @@ def make_call(step: Step) -> Callable[[State, Split, Call], tuple[State, Metrics
         def one(state: State, some: Any) -> tuple[State, Metrics]:
             return step(state, split if some is None else gather(split, some))
 
-        made: tuple[State, Metrics] = lax.scan(one, state, indices, length=steps)
-        return made
+        return lax.scan(one, state, indices, length=steps)
 
     def call(state: State, split: Split, call: Call) -> tuple[State, Metrics]:
         if call.steps is None:
             return step(state, split if call.indices is None else gather(split, call.indices))
-        return many(state, split, call.indices, steps=call.steps)
+        made: tuple[State, Metrics] = many(state, split, call.indices, steps=call.steps)
+        return made
 
     return call

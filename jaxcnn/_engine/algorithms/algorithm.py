@@ -26,6 +26,7 @@ class Algorithm(NamedTuple):
     in_blocks: bool = False
     # Whether it is one loop, which XLA on the CPU would repeat in everything that reads its result.
     one_loop: bool = False
+    caution: str = ""  # what a user has to know of its results
 
     def __call__(self, problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
         face: Face = getattr(self, problem.face)

@@ -90,4 +90,7 @@ def _can(problem: Problem) -> bool:
     return not problem.exact and problem.geometry.n > 0
 
 
-fft = Algorithm("fft", _correlate, _lay_down, _gather, can=_can)
+fft = Algorithm(
+    "fft", _correlate, _lay_down, _gather, can=_can,
+    caution="rounds by a part of the largest result there could be; a NaN spreads over its map",
+)  # fmt: skip

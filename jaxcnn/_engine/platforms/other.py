@@ -11,6 +11,13 @@ EASIER = (mirror,)
 PIECES = ()
 
 
+POOLING = {
+    "value": ("slices, one axis at a time", "not measured"),
+    "definition": ("definition", "one window at a time, for reading"),
+    "gradient": ("the tap that won, or each window's sum, by shifts", "not measured"),
+}
+
+
 def _convolved(p: Problem) -> bool:
     return 1 <= p.geometry.n <= 3 and not p.exact
 
