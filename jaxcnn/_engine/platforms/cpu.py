@@ -29,10 +29,7 @@ FEW_TERMS, FEW_PRODUCTS = 72, 600
 POOLING = {
     "value": ("slices, one axis at a time", "max 5x5 (4,64,56,56): 1.1 ms; lax takes 7.7 ms"),
     "definition": ("definition", "one window at a time, for reading"),
-    "gradient": (
-        "the tap that won, or each window's sum, by shifts",
-        "max 5x5: 5.6 ms with the value; lax takes 61 ms",
-    ),
+    "gradient": ("to the tap that won, or to all taps, by shifts", "max 5x5: 5.6 ms with the value; lax takes 61 ms"),
 }
 
 

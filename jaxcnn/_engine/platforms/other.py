@@ -14,7 +14,7 @@ PIECES = ()
 POOLING = {
     "value": ("slices, one axis at a time", "not measured"),
     "definition": ("definition", "one window at a time, for reading"),
-    "gradient": ("the tap that won, or each window's sum, by shifts", "not measured"),
+    "gradient": ("to the tap that won, or to all taps, by shifts", "not measured"),
 }
 
 
