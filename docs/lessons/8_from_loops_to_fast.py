@@ -404,7 +404,7 @@ picture
 # Each row is a layer, each mark a way; the circle is what `auto` took. Reading along the rows: the dense layer
 # belongs to the matrix products, the depthwise one to `shifts`, the large window to `fft`, and among 256 channels the
 # ways that end in one big matrix product lie close together. The rules by which `auto` chooses, each with the
-# measurement behind it, stand in `jaxcnn/_ways/choose.py`; the benchmarks that they come from are in the README.
+# measurement behind it, stand in `jaxcnn/_engine/platforms/cpu.py`; the benchmarks behind them are in the README.
 #
 # ## Exercises
 #
@@ -419,7 +419,7 @@ picture
 # %% [markdown] lang="zh"
 # 每一行是一种层，每个记号是一种办法，圆圈是 `auto` 的选择。逐行看：普通的层归矩阵乘法，逐通道的层归 `shifts`，
 # 大窗口归 `fft`；到了 256 个通道，凡是归结为一次大矩阵乘法的办法都相差不多。`auto` 的规则连同每一条背后的测量，
-# 都写在 `jaxcnn/_ways/choose.py` 里；规则所依据的基准测试见 README。
+# 都写在 `jaxcnn/_engine/platforms/cpu.py` 里；规则所依据的基准测试见 README。
 #
 # ## 练习
 #
