@@ -20,9 +20,14 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     padded, g = surround(x, g, padding_mode, fill, identity), g.unpadded()
     if method == "definition":
-        # argmax and argmin name the first winner, and NaN before all numbers.
-        return reduce_each_window(padded, g, lambda w: w.ravel()[arg(w)])
+        return reduce_each_window(padded, g, lambda window: _first(arg, window.ravel()))
     return reduce_windows((padded,), g, combine)[0]
+
+
+def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array) -> jax.Array:
+    """The first winner, and a NaN before all numbers; on a GPU argmax names a later one of several NaN (jax 0.11.2)."""
+    broken = window != window
+    return window[jnp.where(broken.any(), jnp.argmax(broken), arg(window))]
 
 
 def pool_sums(

@@ -21,10 +21,10 @@ Rule = Callable[..., Any]
 def primitive(
     name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = ()
 ) -> Primitive:
-    """A primitive of two arrays and static parameters.
+    """A primitive of some arrays and static parameters.
 
-    `shape(a, b, **params)` is that of the result with its dtype, `compute(a, b, platform=, **params)` what is run on
-    one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
+    `shape(*arrays, **params)` is that of the result with its dtype, `compute(*arrays, platform=, **params)` what is run
+    on one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
     where its mapped axis is; without it the arrays may have any leading axes.
     """
     made = Primitive(name)
@@ -33,13 +33,13 @@ def primitive(
     def compiled(**params: Any) -> Any:
         return jax.jit(partial(made.bind, **params))
 
-    def abstract(a: Any, b: Any, **params: Any) -> Any:
+    def abstract(a: Any, *others: Any, **params: Any) -> Any:
         """Under shard_map the result varies over the axes of the mesh over which the operands do."""
-        sides, dtype = shape(a, b, **params)
+        sides, dtype = shape(a, *others, **params)
         nowhere = a.sharding.update(spec=jax.sharding.PartitionSpec(*[None] * len(sides)))
         return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=nowhere)
 
-    made.def_impl(lambda a, b, **params: compiled(**params)(a, b))
+    made.def_impl(lambda *arrays, **params: compiled(**params)(*arrays))
     made.def_abstract_eval(abstract)
 
     def lower(platform: str) -> Rule:
@@ -103,7 +103,7 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
 
 
 def _batch_in_front(made: Primitive) -> Rule:
-    """The mapped axis is put before all others, in both operands."""
+    """The mapped axis is put before all others, in all operands."""
 
     def batch(arrays: Any, dims: Any, **params: Any) -> Any:
         size = next(array.shape[dim] for array, dim in zip(arrays, dims, strict=True) if dim is not None)

@@ -10,7 +10,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._engine.platforms import names, platform_of
 from jaxcnn._geometry import Axis, Geometry, refuse
+from jaxcnn._primitives import primitive
+from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._windows import LONG, each_window, tap_slices, taps
 from jaxcnn._winner import first_winner
 
@@ -98,14 +101,29 @@ def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2))
 def _value(x: jax.Array, g: Geometry, combine: Combine) -> jax.Array:
-    """The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms for 1.5, 3x3 with stride 2 1.4 for 1.9.
+    """If only the best value is needed: a tie has one value, whoever wins it.
 
-    A tie has one value, whoever wins it.
+    The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms, the other order 1.5 ms.
     """
+    best: jax.Array = best_of_windows.bind(x, laid=g, combine=combine)
+    return best
+
+
+def _best_of_windows(x: jax.Array, *, laid: Geometry, combine: Combine, platform: str) -> jax.Array:
+    if platform_of(platform).reduces_by_xla(laid):
+        return reduce_by_xla(x, laid, lowest=combine is first_min)
     cells: Cells = (x,)
-    for axis in range(g.n):
-        cells = _reduce_along(cells, axis, g.axes[axis], g, BEST[combine])
+    for axis in range(laid.n):
+        cells = _reduce_along(cells, axis, laid.axes[axis], laid, BEST[combine])
     return cells[0]
+
+
+def _of_windows(x: Any, *, laid: Geometry, **_: Any) -> Any:
+    return (*x.shape[: x.ndim - laid.n], *laid.out), x.dtype
+
+
+# How the value is computed depends on the platform; its gradient is another function's.
+best_of_windows = primitive("jaxcnn_best_of_windows", _of_windows, _best_of_windows, platforms=names())
 
 
 @_value.defjvp

@@ -13,8 +13,8 @@ import numpy as np
 import oracles
 from hypothesis import strategies as st
 
-from jaxcnn._pool import METHODS
 from jaxcnn._engine.platforms import methods
+from jaxcnn._pool import METHODS
 
 Shape = tuple[int, ...]
 # Every way of computing one thing ("auto" takes one of them): a new one is tested from the day of its registration.

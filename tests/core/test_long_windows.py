@@ -6,10 +6,10 @@ import numpy as np
 import oracles
 import pytest
 from checks import assert_close, assert_same_product, run, value_and_gradients
+from jaxcnn._ways.choose import choose
 
 import jaxcnn as jc
 from jaxcnn._geometry import geometry
-from jaxcnn._ways.choose import choose
 
 # One tap more than are taken one by one, a number that is no square, a square.
 LONG = pytest.mark.parametrize("window", [33, 40, 100])

@@ -19,6 +19,7 @@ from jaxcnn._engine.platforms import cpu
 from jaxcnn._engine.platforms.rule import Rule
 from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import geometry
+from jaxcnn._reduce_xla import reduce_by_xla
 
 PLATFORMS = ("cpu", "gpu", "other")
 
@@ -144,6 +145,27 @@ def test_each_face_is_of_the_kind_that_was_fastest(name):
             assert results == {"bfloat16": "bf16", "float32": "f32"}[dtype]
 
 
+@pytest.mark.parametrize(("window", "stride", "by_xla"), [(3, 2, True), (2, 2, True), (5, 1, False)])
+@pytest.mark.parametrize("mode", ["max", "min"])
+def test_the_largest_of_strided_windows_is_xlas_and_its_gradient_ours(mode, window, stride, by_xla):
+    x = jax.ShapeDtypeStruct((4, 8, 32, 32), "float32")
+    pool = lambda x: jc.pool2d(x, window, mode, stride=stride, padding=window // 2 * (stride < window))
+    value, gradient = (lowered(f, (x,)) for f in (pool, jax.grad(lambda x: pool(x).sum())))
+    assert ("stablehlo.reduce_window" in value) is by_xla
+    for name in ("reduce_window", "select_and_scatter", "scatter", "while", "case"):
+        assert f"stablehlo.{name}" not in gradient
+    assert not re.search("stablehlo.(scatter|while|case)", value)
+
+
+@pytest.mark.parametrize("lowest", [False, True])
+def test_xlas_reduction_equals_ours(lowest):
+    x = np.round(numbers((2, 3, 9, 8)))
+    x[0, 0, 0, 0] = np.nan
+    g = geometry("test", (9, 8), (3, 2), stride=(2, 3), dilation=(2, 1))
+    ours = jc.pool(x, (3, 2), "min" if lowest else "max", stride=(2, 3), dilation=(2, 1))
+    np.testing.assert_array_equal(reduce_by_xla(jnp.asarray(x), g, lowest=lowest), ours)
+
+
 def test_all_groups_are_one_convolution():
     x, kernel, options, _ = MEASURED["grouped"]
     counts = [
@@ -196,6 +218,7 @@ from jaxcnn._engine.algorithms.fft import fft
 from jaxcnn._engine.platforms.rule import Rule, always
 
 NAMES, EASIER, PIECES = ("abacus",), (), ()
+reduces_by_xla = lambda g: False
 POOLING = {"value": ("beads", ""), "definition": ("beads", ""), "gradient": ("beads", "")}
 RULES = (Rule(fft, always, "nobody has measured an abacus"),)
 """

@@ -20,10 +20,10 @@ import numpy as np
 import oracles
 import pytest
 from checks import assert_close, run, value_and_gradients
+from jaxcnn._ways.choose import choose
 
 import jaxcnn as jc
 from jaxcnn._geometry import geometry
-from jaxcnn._ways.choose import choose
 
 TRANSFORMS = pytest.mark.parametrize("method", cases.TRANSFORMS)
 

@@ -10,7 +10,6 @@ from checks import assert_close, run
 from jax import export
 
 import jaxcnn as jc
-from jaxcnn._engine.platforms import methods
 
 X = np.random.default_rng(0).normal(size=(3, 2, 5, 4)).astype("float32")
 K = np.random.default_rng(1).normal(size=(2, 2, 3, 2)).astype("float32")
@@ -117,7 +116,9 @@ def test_one_gradient_alone_is_that_beside_the_others(name):
     loss = lambda *args: jnp.sum(jnp.sin(OF_ARGUMENTS[name](*args)))
     args = X, K, np.array([0.5, -1], np.float32), np.array(0.25, np.float32)
     every = range(len(args))
-    assert_close(*jax.jit(lambda *args: (tuple(jax.grad(loss, i)(*args) for i in every), jax.grad(loss, every)(*args)))(*args))
+    assert_close(
+        *jax.jit(lambda *args: (tuple(jax.grad(loss, i)(*args) for i in every), jax.grad(loss, every)(*args)))(*args)
+    )
 
 
 def dense(x, kernel):
@@ -179,7 +180,7 @@ def test_shard_map_over_the_samples(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "method"), [*(("conv", method) for method in WAYS), *((name, "auto") for name in LAYERS)]
+    ("name", "method"), [*(("conv", method) for method in methods()), *((name, "auto") for name in LAYERS)]
 )
 def test_shard_map_knows_what_varies(name, method):
     """A result is another one on each device; of the gradients that in the kernel is summed over them, and once."""

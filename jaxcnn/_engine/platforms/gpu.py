@@ -13,6 +13,7 @@ from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.platforms.rule import Rule, always, depthwise, terms
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._geometry import Geometry
 
 NAMES = ("cuda", "rocm")
 EASIER = (mirror,)
@@ -27,8 +28,19 @@ MANY_TAPS_OF_A_GRADIENT = 25
 FEW_TAPS = 25
 
 
+def reduces_by_xla(g: Geometry) -> bool:
+    """With a stride: max 3x3, stride 2 (64,64,112,112) takes XLA 0.070 ms, and slices 0.110 ms.
+
+    At stride 1 slices are as fast: 5x5 (64,64,56,56) takes them 0.072 ms, and XLA 0.076 ms.
+    """
+    return any(s > 1 for s in g.stride)
+
+
 POOLING = {
-    "value": ("slices, one axis at a time", "max 5x5 (64,64,56,56): 0.072 ms; lax takes 0.076 ms"),
+    "value": (
+        "slices, one axis at a time, or XLA's reduce_window with a stride",
+        "max 3x3, stride 2: 0.070 ms; slices take 0.110 ms",
+    ),
     "definition": ("definition", "one window at a time, for reading"),
     "gradient": (
         "to the tap that won, or to all taps, by shifts",

@@ -5,10 +5,15 @@ from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._geometry import Geometry
 
 NAMES = ()
 EASIER = (mirror,)
 PIECES = ()
+
+
+def reduces_by_xla(g: Geometry) -> bool:
+    return False
 
 
 POOLING = {
