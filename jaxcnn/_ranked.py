@@ -17,11 +17,12 @@ def ranked(
 ) -> Callable[P, R]:
     """`operation` for n spatial axes; `read(function, argument, n)` checks its second argument and may complete it."""
     signature = inspect.signature(operation)
-    second = list(signature.parameters)[1]
+    required = [name for name, each in signature.parameters.items() if each.default is each.empty]
+    second = required[1]
 
     @functools.wraps(operation)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
-        if len(args) >= 2:
+        if len(args) >= 2 and all(needed in kwargs for needed in required[len(args) :]):
             first, given, *others = args
             return operation(first, read(name, given, n), *others, **kwargs)  # type: ignore[arg-type]
         try:

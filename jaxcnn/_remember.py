@@ -23,11 +23,14 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """
 
     def decorate(operation: Callable[P, R]) -> Callable[P, R]:
-        name, parameters = operation.__name__, tuple(inspect.signature(operation).parameters)
+        name, parameters = operation.__name__, inspect.signature(operation).parameters
+        positional = tuple(p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY)
 
         @functools.wraps(operation)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            options = dict(zip(parameters, args, strict=False)) | kwargs
+            if len(args) > len(positional) or not kwargs.keys().isdisjoint(positional[: len(args)]):
+                return operation(*args, **kwargs)  # Python says what is wrong
+            options = dict(zip(positional, args, strict=False)) | kwargs
             operands = {
                 argument: as_array(name, argument, options.pop(argument))
                 for argument in arrays

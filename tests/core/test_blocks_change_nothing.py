@@ -11,6 +11,8 @@ from checks import assert_close, value_and_gradients
 from jax import export
 
 import jaxcnn as jc
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.platforms import methods
 from jaxcnn._engine.rewrites import sample_blocks
 
 # How many cells may be laid out at a time: one row of one sample, and two numbers that leave samples and rows over.

@@ -10,6 +10,7 @@ from checks import assert_close, run
 from jax import export
 
 import jaxcnn as jc
+from jaxcnn._engine.platforms import methods
 
 X = np.random.default_rng(0).normal(size=(3, 2, 5, 4)).astype("float32")
 K = np.random.default_rng(1).normal(size=(2, 2, 3, 2)).astype("float32")
