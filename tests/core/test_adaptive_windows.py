@@ -1,10 +1,12 @@
 """`adaptive_pool` reduces the windows from floor(i * size / out) to ceil((i + 1) * size / out), whatever the sizes."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close
+from checks import assert_close, run
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,14 +36,14 @@ SHAPES = st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, m
 def test_equals_loops(sides, mode):
     sizes, outs = zip(*sides, strict=True)
     x = np.random.default_rng(0).normal(size=(2, *sizes)).astype("float32")
-    assert_close(jax.jit(lambda x: jc.adaptive_pool(x, outs, mode))(x), loops(x.astype(float), outs, NUMPY[mode]))
+    assert_close(run(jc.adaptive_pool, x, output_size=outs, mode=mode), loops(x.astype(float), outs, NUMPY[mode]))
 
 
 @given(SHAPES)
 def test_indices_name_the_first_winner(sides):
     sizes, outs = zip(*sides, strict=True)
     x = np.round(np.random.default_rng(0).normal(size=sizes).astype("float32"))
-    values, indices = jax.jit(lambda x: jc.adaptive_max_pool_with_indices(x, outs))(x)
+    values, indices = map(np.asarray, run(jc.adaptive_max_pool_with_indices, x, output_size=outs))
     places = np.arange(x.size).reshape(sizes)
     for i in np.ndindex(*outs):
         cells = tuple(pieces(size, out)[j] for size, out, j in zip(sizes, outs, i, strict=True))
@@ -51,19 +53,29 @@ def test_indices_name_the_first_winner(sides):
 
 def test_none_keeps_the_size_and_ones_are_global():
     x = np.random.default_rng(0).normal(size=(2, 5, 6)).astype("float32")
-    assert_close(jc.adaptive_pool(x, (None, 3), "mean"), x.astype(float).reshape(2, 5, 3, 2).mean(-1))
-    assert_close(jc.adaptive_pool(x, (1, 1), "mean")[..., 0, 0], x.astype(float).mean((1, 2)))
+    mean = partial(run, jc.adaptive_pool, x, mode="mean")
+    assert_close(mean(output_size=(None, 3)), x.astype(float).reshape(2, 5, 3, 2).mean(-1))
+    assert_close(mean(output_size=(1, 1)), x.astype(float).mean((1, 2), keepdims=True))
 
 
-def test_gradient():
+@pytest.mark.parametrize(("mode", "x", "expected"), [("mean", [1, 2, 3], [0.5, 1, 0.5]), ("max", [1, 1, 0], [1, 1, 0])])
+def test_gradient(mode, x, expected):
     """A mean's share of each cell, and the whole of a maximum to its first winner."""
-    gradient = lambda mode, x: jax.grad(lambda x: jc.adaptive_pool(x, (2,), mode).sum())(jnp.array(x))
-    np.testing.assert_allclose(gradient("mean", [1.0, 2.0, 3.0]), [1 / 2, 1 / 2 + 1 / 2, 1 / 2])
-    assert gradient("max", [1.0, 1.0, 0.0]).tolist() == [1, 1, 0]
+    gradient = run(jax.grad(lambda x: jc.adaptive_pool(x, (2,), mode).sum()), np.float32(x))
+    np.testing.assert_allclose(gradient, expected)
 
 
 def test_half_precision_means_accumulate_in_float32():
-    assert jc.adaptive_pool(jnp.ones((64, 64), jnp.bfloat16), (1, 1), "mean").item() == 1
+    mean = run(jc.adaptive_pool, jnp.ones((64, 64), jnp.bfloat16), output_size=(1, 1), mode="mean")
+    assert mean.item() == 1
+
+
+def test_means_of_integers_are_floats():
+    """Of sizes that divide and of sizes that do not."""
+    x = np.arange(4, dtype=np.int32)
+    halves, thirds = run(lambda x: [jc.adaptive_pool(x, (out,), "mean") for out in (2, 3)], x)
+    assert halves.tolist() == [0.5, 2.5]
+    assert thirds.tolist() == [0.5, 1.5, 2.5]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,8 @@ FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names
 FLOORS = [
     {"jaxcnn._lazy", "jaxcnn._geometry"},
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla"},
-    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._remember"},
+    {"jaxcnn._remember"},
+    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm

@@ -1,12 +1,14 @@
 """`max_pool_with_indices` names the first winner of each window, and `max_unpool` puts it back there."""
 
+from functools import partial
+
 import cases
 import jax
 import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close
+from checks import run, value_and_gradients
 
 import jaxcnn as jc
 
@@ -36,52 +38,61 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
 
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
-@pytest.mark.parametrize("kind", ["normal", "ties", "lowest", "nan"])
-def test_names_the_first_winner(row, kind):
-    x = row.arguments("float32")["x"]
-    x = {"normal": x, "ties": np.round(x), "lowest": np.full_like(x, -np.inf), "nan": np.where(x > 0.5, np.nan, x)}[
-        kind
-    ]
-    options = options_of(row)
-    values, indices = jax.jit(lambda x: jc.max_pool_with_indices(x, row.window, **options))(x)
-    assert indices.dtype == jnp.int32
-    np.testing.assert_array_equal(indices, loops(x, row.window, **options))
-    lead = x.shape[: x.ndim - len(row.window)]
-    flat = x.reshape(*lead, -1)
-    there = np.take_along_axis(flat, np.asarray(indices).reshape(*lead, -1), -1)
-    np.testing.assert_array_equal(values, there.reshape(values.shape))
+def test_names_the_first_winner(row):
+    x, options = row.arguments("float32")["x"], options_of(row)
+    pool = jax.jit(lambda x: jc.max_pool_with_indices(x, row.window, **options))
+    kinds = {"ties": np.round(x), "lowest": np.full_like(x, -np.inf), "nan": np.where(x > 0.5, np.nan, x)}
+    for kind, x in {"normal": x, **kinds}.items():
+        values, indices = pool(x)
+        assert indices.dtype == jnp.int32
+        np.testing.assert_array_equal(indices, loops(x, row.window, **options), err_msg=kind)
+        lead = x.shape[: x.ndim - len(row.window)]
+        there = np.take_along_axis(x.reshape(*lead, -1), np.asarray(indices).reshape(*lead, -1), -1)
+        np.testing.assert_array_equal(values, there.reshape(values.shape), err_msg=kind)
 
 
 def test_gradient_goes_to_the_winner():
-    x = jnp.array([[1.0, 3.0, 3.0, 0.0]])
-    gradient = jax.grad(
-        lambda x: (jc.max_pool_with_indices(x, (2,), stride=1)[0] * jnp.array([[1.0, 2.0, 4.0]])).sum()
-    )(x)
-    assert gradient.tolist() == [[0, 3, 4, 0]]
+    pooled = lambda x: jc.max_pool_with_indices(x, (2,), stride=1)[0]
+    gradient = run(
+        lambda x, cotangent: jax.vjp(pooled, x)[1](cotangent)[0], *map(np.float32, [[1, 3, 3, 0], [1, 2, 4]])
+    )
+    assert gradient.tolist() == [0, 3, 4, 0]
 
 
 def test_channels_last():
     x = np.random.default_rng(0).normal(size=(2, 6, 5, 3)).astype("float32")
-    last = jc.max_pool_with_indices(x, (2, 2), axes=(1, 2))
-    first = jc.max_pool_with_indices(x.transpose(0, 3, 1, 2), (2, 2))
-    assert_close(last[0], first[0].transpose(0, 2, 3, 1))
-    np.testing.assert_array_equal(last[1], first[1].transpose(0, 2, 3, 1))
+    last = run(jc.max_pool_with_indices, x, window=(2, 2), axes=(1, 2))
+    first = run(jc.max_pool_with_indices, x.transpose(0, 3, 1, 2), window=(2, 2))
+    for ours, expected in zip(last, first, strict=True):
+        np.testing.assert_array_equal(ours, expected.transpose(0, 2, 3, 1))
 
 
 def test_unpool_is_a_right_inverse():
     x = np.random.default_rng(0).normal(size=(2, 3, 6, 4)).astype("float32")
-    values, indices = jc.max_pool_with_indices(x, (2, 2))
-    back = jc.max_unpool(values, indices, (6, 4))
+
+    @jax.jit
+    def there_back_and_there(x):
+        values, indices = jc.max_pool_with_indices(x, (2, 2))
+        back = jc.max_unpool(values, indices, (6, 4))
+        return values, back, jc.pool(jnp.where(back == 0, -jnp.inf, back), (2, 2), "max")
+
+    values, back, again = there_back_and_there(x)
     assert np.count_nonzero(back) == values.size
-    np.testing.assert_array_equal(jc.pool(np.where(back == 0, -np.inf, back), (2, 2), "max"), values)
+    np.testing.assert_array_equal(again, values)
 
 
 def test_unpool_sets_and_the_last_wins():
-    values, indices = jnp.array([[1.0, 2.0, 4.0], [5.0, 6.0, 7.0]]), jnp.array([[2, 0, 2], [1, 1, 1]])
-    unpool = lambda values: jc.max_unpool(values, indices, (3,))
-    assert unpool(values).tolist() == [[2, 0, 4], [0, 7, 0]]
-    gradient = jax.grad(lambda values: (unpool(values) * jnp.array([[10.0, 20.0, 30.0]])).sum())(values)
+    values, cotangent = np.float32([[1, 2, 4], [5, 6, 7]]), np.float32([[10, 20, 30], [10, 20, 30]])
+    unpool = partial(jc.max_unpool, indices=np.array([[2, 0, 2], [1, 1, 1]]), spatial=(3,))
+    unpooled, gradient = run(partial(value_and_gradients, unpool), values, cotangent)
+    assert unpooled.tolist() == [[2, 0, 4], [0, 7, 0]]
     assert gradient.tolist() == [[0, 10, 30], [0, 0, 20]]
+
+
+def test_unpool_under_jit_drops_indices_that_are_not_there():
+    """Called eagerly it refuses them."""
+    unpool = jax.jit(lambda *args: jc.max_unpool(*args, (3,)))
+    assert unpool(np.float32([1, 2, 4]), np.array([-1, 3, 1])).tolist() == [0, 4, 0]
 
 
 TWO = jnp.ones(2)

@@ -1,5 +1,6 @@
 """lp and any callable reduce windows as a loop over them does, with gradients, in every way of computing them."""
 
+import itertools
 from functools import partial
 
 import cases
@@ -8,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, value_and_gradients
+from checks import assert_close, run, value_and_gradients
 
 import jaxcnn as jc
 
@@ -34,65 +35,78 @@ def flat_windows(x, **options):
     return w.reshape(*w.shape[:-2], 6)
 
 
-@pytest.mark.parametrize("method", cases.REDUCTIONS)
+def in_every_way(modes, laid):
+    """X pooled in each mode, given as options, by each method, in one program."""
+    pool = lambda x, options, method: jc.pool(x, WINDOW, method=method, **options, **laid)
+    pairs = itertools.product(modes.items(), cases.REDUCTIONS)
+    return run(lambda x: {(name, method): pool(x, options, method) for (name, options), method in pairs}, X)
+
+
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("p", [1, 2, 3, 2.5])
-def test_lp(p, name, method):
-    x = X.astype(np.float64)
-    y = jax.jit(partial(jc.pool, window=WINDOW, mode="lp", p=p, method=method, **OPTIONS[name]))(X)
-    assert_close(y, (np.abs(flat_windows(x, **OPTIONS[name])) ** p).sum(-1) ** (1 / p))
+def test_lp(name):
+    powers = (1, 2, 3, 2.5)
+    results = in_every_way({p: {"mode": "lp", "p": p} for p in powers}, OPTIONS[name])
+    w = np.abs(flat_windows(X.astype(np.float64), **OPTIONS[name]))
+    assert_close(results, {(p, method): (w**p).sum(-1) ** (1 / p) for p, method in results})
 
 
-@pytest.mark.parametrize("p", [1, 2, 3])
-def test_lp_scales_a_partial_window_up(p):
+def test_lp_scales_a_partial_window_up():
     """Ceil mode's last window of 7 cells by 3 has one tap: its mean power, times three."""
-    y = jc.pool(X[0, :, 0], (3,), "lp", p=p, ceil_mode=True)
-    assert_close(y[-1], (3 * np.abs(X[0, 6, 0].astype(float)) ** p) ** (1 / p))
+    results = run(lambda x: {p: jc.pool(x, (3,), "lp", p=p, ceil_mode=True)[-1] for p in (1, 2, 3)}, X[0, :, 0])
+    assert_close(results, {p: (3 * np.abs(X[0, 6, 0].astype(float)) ** p) ** (1 / p) for p in results})
 
 
-@pytest.mark.parametrize("p", [1, 2, 3])
-def test_lp_has_no_gradient_at_zeros(p):
-    gradient = jax.grad(lambda x: jc.pool(x, (2,), "lp", p=p).sum())(jnp.array([0.0, 0.0, 3.0, 4.0]))
-    expected = {1: [1, 1], 2: [0.6, 0.8], 3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)]}[p]
-    np.testing.assert_allclose(gradient, [0, 0, *expected], rtol=1e-6)
+def test_lp_has_no_gradient_at_zeros():
+    powers = {1: [1, 1], 2: [0.6, 0.8], 3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)]}
+    gradient = lambda x, p: jax.grad(lambda x: jc.pool(x, (2,), "lp", p=p).sum())(x)
+    results = run(lambda x: {p: gradient(x, p) for p in powers}, np.float32([0, 0, 3, 4]))
+    for p, expected in powers.items():
+        np.testing.assert_allclose(results[p], [0, 0, *expected], rtol=1e-6)
 
 
-@pytest.mark.parametrize("method", cases.REDUCTIONS)
 @pytest.mark.parametrize("name", OPTIONS)
-@pytest.mark.parametrize("reducer", REDUCERS)
-def test_callable(reducer, name, method):
-    ours, loops = REDUCERS[reducer]
-    y = jax.jit(lambda x: jc.pool(x, WINDOW, ours, method=method, **OPTIONS[name]))(X)
-    assert_close(y, loops(flat_windows(X.astype(np.float64), **OPTIONS[name]), axis=-1))
+def test_callable(name):
+    results = in_every_way({reducer: {"mode": ours} for reducer, (ours, _) in REDUCERS.items()}, OPTIONS[name])
+    w = flat_windows(X.astype(np.float64), **OPTIONS[name])
+    assert_close(results, {(reducer, method): REDUCERS[reducer][1](w, axis=-1) for reducer, method in results})
 
 
-@pytest.mark.parametrize("reducer", REDUCERS)
-def test_callable_has_a_gradient(reducer):
+def test_callable_has_a_gradient():
     """That of the reducer on windows gathered by index."""
-    ours, _ = REDUCERS[reducer]
     rows, columns = np.arange(5)[:, None] + np.arange(3), np.arange(5)[:, None] + np.arange(2)
-    gathered = lambda x: ours(x[:, rows[:, None, :, None], columns[None, :, None, :]].reshape(2, 5, 5, 6), axis=-1)
-    pooled = lambda x: jc.pool(x, WINDOW, ours, stride=1)
+    window = lambda x: x[:, rows[:, None, :, None], columns[None, :, None, :]].reshape(2, 5, 5, 6)
     cotangent = np.random.default_rng(1).normal(size=(2, 5, 5)).astype("float32")
-    assert_close(*(jax.jit(value_and_gradients, static_argnums=0)(f, X, cotangent) for f in (pooled, gathered)))
+
+    @jax.jit
+    def both(x, ct):
+        pooled = {name: partial(jc.pool, window=WINDOW, mode=ours, stride=1) for name, (ours, _) in REDUCERS.items()}
+        gathered = {name: lambda x, f=ours: f(window(x), axis=-1) for name, (ours, _) in REDUCERS.items()}
+        return [{name: value_and_gradients(f, x, ct) for name, f in each.items()} for each in (pooled, gathered)]
+
+    assert_close(*both(X, cotangent))
+
+
+FOUR = np.arange(4, dtype=np.float32)
 
 
 def test_callable_fills_the_overhang():
-    assert jc.pool(jnp.arange(4.0), (3,), jnp.median, ceil_mode=True, fill=9.0).tolist() == [1, 9]
+    options = {"window": (3,), "mode": jnp.median, "ceil_mode": True}
+    assert run(lambda x: jc.pool(x, fill=9.0, **options), FOUR).tolist() == [1, 9]
 
 
 def test_callable_fills_the_overhang_beside_padding_of_the_map():
     """x = 0 1 2 3, padded to 1 0 1 2 3, and a window that reaches two cells further."""
-    reflected = {"padding": ((1, 0),), "padding_mode": "reflect", "ceil_mode": True, "stride": 3}
-    assert jc.pool(jnp.arange(4.0), (4,), jnp.sum, fill=9.0, **reflected).tolist() == [4, 23]
+    laid = {"padding": ((1, 0),), "padding_mode": "reflect", "ceil_mode": True, "stride": 3}
+    assert run(lambda x: jc.pool(x, (4,), jnp.sum, fill=9.0, **laid), FOUR).tolist() == [4, 23]
     with pytest.raises(ValueError, match="pool: fill is None, but a callable mode has no identity"):
-        jc.pool(jnp.arange(4.0), (4,), jnp.sum, **reflected)
+        jc.pool(FOUR, (4,), jnp.sum, **laid)
 
 
 def test_callable_needs_no_fill_where_nothing_constant_is_padded():
     """x = 0 1 2 over 3 4 5, padded on the reflected axis only."""
     laid = {"padding": (0, 1), "padding_mode": ("constant", "reflect"), "stride": (2, 1)}
-    assert jc.pool(jnp.arange(6.0).reshape(2, 3), (2, 3), jnp.sum, **laid).tolist() == [[13, 15, 17]]
+    x = np.arange(6, dtype=np.float32).reshape(2, 3)
+    assert run(jc.pool, x, window=(2, 3), mode=jnp.sum, **laid).tolist() == [[13, 15, 17]]
 
 
 @pytest.mark.parametrize(
@@ -112,4 +126,4 @@ def test_callable_needs_no_fill_where_nothing_constant_is_padded():
 )
 def test_refuses(options, message):
     with pytest.raises(ValueError, match=message):
-        jc.pool(X, WINDOW, **options)
+        jax.eval_shape(partial(jc.pool, window=WINDOW, **options), X)

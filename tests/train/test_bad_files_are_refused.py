@@ -18,12 +18,15 @@ import pytest
 from bad_files import READERS, behind, npy, packed
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
+from runs import late_reads_are_ignored
 
 from jaxcnn.train import Config, InputError, load, picture
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.config import MOST
 from jaxcnn.train.loop import make_plan
 from jaxcnn.train.record import load_params, read_metrics
+
+pytestmark = late_reads_are_ignored
 
 FRESH = int(os.environ.get("JAXCNN_FUZZ_SEED") or random.randrange(2**32))
 EXAMPLES = {"checkpoint": 2, "params": 15}

@@ -1,12 +1,14 @@
 """A run that is killed at any moment and goes on ends as the uninterrupted run, to the last bit."""
 
 import json
-import os
+import random
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +16,12 @@ import jax
 import numpy as np
 import pytest
 from idx_files import contents, write
+from runs import late_reads_are_ignored
 
 from jaxcnn.train import Config, InputError, load_params, run
-from jaxcnn.train.commands.train import main, parse
+from jaxcnn.train.commands.train import Line, main, parse
+
+pytestmark = late_reads_are_ignored
 
 ROOT = Path(__file__).parents[2]
 TIMES = {"seconds", "images_per_second"}
@@ -25,10 +30,10 @@ TIMES = {"seconds", "images_per_second"}
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
     """Everything that a step may draw or remember: augmentation, moments, a schedule, a last batch that is smaller."""
-    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(70, 15)))
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(28, 9)))
     return Config(
-        data="mnist", data_dir=folder, epochs=4, batch_size=20, validation=9, shift=1, rotate=5.0, optimizer="adamw",
-        weight_decay=1e-3, warmup=3, clip=1.0, save_steps=3,
+        data="mnist", data_dir=folder, epochs=4, batch_size=9, validation=9, shift=1, rotate=5.0, optimizer="adamw",
+        weight_decay=1e-3, warmup=3, clip=1.0, save_steps=2,
     )  # fmt: skip
 
 
@@ -52,12 +57,13 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """An audience that ends a run as an error would, once so many steps are told of."""
+    """An audience that ends a run as an error would, once so many steps are told of; None lets it go on to its end."""
 
     def __init__(self, steps):
         self.steps = steps
 
-    def start(self, start): ...
+    def start(self, start):
+        self.begun_after = start.progress.steps
 
     def step(self, report):
         if report.step + 1 == self.steps:
@@ -66,49 +72,42 @@ class StopAfter:
     def epoch(self, report): ...
 
 
-@pytest.mark.parametrize("steps", [1, 3, 4, 8, 14])
-def test_going_on_after_any_step(config, whole, steps, tmp_path):
-    cut = replace(config, run_dir=tmp_path / "run")
-    with pytest.raises(StoppedError):
-        run(cut, StopAfter(steps))
-    assert not (tmp_path / "run" / "params.npz").exists()
-    outcome = run(cut, resume=True)
-    assert outcome.steps == 16
+def test_going_on_after_any_step(config, whole, tmp_path):
+    """From no checkpoint, from one inside an epoch, which has three steps, and from one at an epoch's end."""
+    stopped, begun_after = replace(config, run_dir=tmp_path / "run"), []
+    for steps in (1, 5, 7, None):
+        audience = StopAfter(steps)
+        with nullcontext() if steps is None else pytest.raises(StoppedError):
+            outcome = run(stopped, audience, resume=bool(begun_after))
+        begun_after.append(audience.begun_after)
+        assert (tmp_path / "run" / "params.npz").exists() == (steps is None)
+    assert begun_after == [0, 0, 4, 6]
+    assert outcome.steps == 12
     assert_same_run(outcome.directory, whole)
 
 
-def test_killed_again_and_again(config, whole, tmp_path):
-    """As a process, by kill -9, at moments that differ from time to time; in the middle of a save too."""
-    run_dir, program = tmp_path / "run", [sys.executable, str(ROOT / "scripts" / "train_lenet.py")]
-    settings = tmp_path / "config.json"
+def test_killed_in_the_middle_of_a_save(config, whole, tmp_path, capsys):
+    """As a process, by kill -9, at a moment that differs from time to time, but not before the first save has ended."""
+    run_dir, settings = tmp_path / "run", tmp_path / "config.json"
     settings.write_text(config.to_json())
-    begin = [*program, "--config", str(settings), "--run-dir", str(run_dir)]
-    kills = 0
-    for attempt in range(40):
-        begun = (run_dir / "config.json").exists()
-        command = [*program, "--resume", str(run_dir)] if begun else begin
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
-            if kills < 3:
-                seen = len(os.listdir(run_dir / "checkpoints")) if (run_dir / "checkpoints").exists() else 0
-                while process.poll() is None and kills == attempt:
-                    there = (run_dir / "checkpoints").exists() and len(os.listdir(run_dir / "checkpoints"))
-                    if there and there != seen:  # a save has begun
-                        time.sleep(0.01 * attempt)
-                        process.kill()
-                        kills += 1
-            out, err = process.communicate(timeout=100)
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, err.decode()
-    assert kills
-    assert b"test accuracy" in out
+    program = [sys.executable, ROOT / "scripts" / "train_lenet.py", "--config", settings, "--run-dir", run_dir]
+    with subprocess.Popen(program, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        while process.poll() is None and len(list(run_dir.glob("checkpoints/*"))) < 2:  # the second save has begun
+            time.sleep(0.001)
+        time.sleep(random.uniform(0, 0.02))
+        process.kill()
+        assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
+    assert main(["--resume", str(run_dir)]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"going on after ([2-9]|1\d) of 12 steps", out)
+    assert "test accuracy" in out
     assert_same_run(run_dir, whole)
 
 
 def test_a_finished_run_goes_nowhere(whole, tmp_path, capsys):
     copy = shutil.copytree(whole, tmp_path / "run")
     assert main(["--resume", str(copy)]) == 0
-    assert "going on after 16 of 16 steps" in capsys.readouterr().out
+    assert "going on after 12 of 12 steps" in capsys.readouterr().out
     assert_same_run(copy, whole)
 
 
@@ -126,31 +125,31 @@ def refused(capsys, *arguments):
 
 def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_offered(copy, whole, capsys):
     largest = max(
-        (copy / "checkpoints" / "16").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
+        (copy / "checkpoints" / "12").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
     )
     content = bytearray(largest.read_bytes())
     content[len(content) // 2] ^= 1
     largest.write_bytes(content)
     err = refused(capsys, "--resume", copy)
-    assert "checkpoints/16 is damaged" in err
-    assert "the last good one is that of step 15: take it with --from-step 15" in err
-    assert main(["--resume", str(copy), "--from-step", "15"]) == 0
+    assert "checkpoints/12 is damaged" in err
+    assert "the last good one is that of step 10: take it with --from-step 10" in err
+    assert main(["--resume", str(copy), "--from-step", "10"]) == 0
     assert_same_run(copy, whole)
 
 
 @pytest.mark.parametrize("left", ["state", "facts", "nothing"])
 def test_a_checkpoint_that_lacks_files_is_refused(copy, left, capsys):
-    for part in (copy / "checkpoints" / "16").iterdir():
+    for part in (copy / "checkpoints" / "12").iterdir():
         if part.is_dir() and part.name != left:
             shutil.rmtree(part)
-    assert "--from-step 15" in refused(capsys, "--resume", copy)
+    assert "--from-step 10" in refused(capsys, "--resume", copy)
 
 
 def test_a_checkpoint_of_another_config_is_refused(copy, capsys):
     settings = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(settings | {"learning_rate": 0.5}))
     err = refused(capsys, "--resume", copy)
-    assert "checkpoints/16 is of another config (learning_rate is 0.003 there and 0.5 here)" in err
+    assert "checkpoints/12 is of another config (learning_rate is 0.003 there and 0.5 here)" in err
 
 
 def test_other_settings_on_the_line_are_refused(copy, capsys):
@@ -203,8 +202,9 @@ def test_a_full_disk_is_told_of_in_a_line(config, tmp_path, monkeypatch, capsys)
     assert "checkpoints can't be written (No space left on device): make room for it" in err
 
 
-def test_a_config_file_starts_the_same_run_again(config, whole, tmp_path):
-    line = parse(["--config", str(whole / "config.json"), "--run-dir", str(tmp_path / "again")])
-    assert_same_run(run(line.config).directory, whole)
+def test_a_config_file_starts_the_same_run_again(config, whole):
+    """That the same run has the same bits, test_program.py says."""
+    line = parse(["--config", str(whole / "config.json"), "--run-dir", "again"])
+    assert line == Line(replace(config, run_dir=Path("again")))
     with pytest.raises(InputError, match=r"--config .*none.json can't be read"):
         parse(["--config", "none.json"])
