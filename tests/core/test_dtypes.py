@@ -58,17 +58,15 @@ def test_integer_pool_is_exact_as_in_numpy(dtype):
 
 def test_padding_never_wins():
     """The identity is the end of the dtype itself, and is found without x64 too."""
-    ends = dict.fromkeys(("float16", "bfloat16", "float32"), (-jnp.inf, jnp.inf)) | {"bool": (False, True)}
+    ends = {"bool": {"max": False, "min": True}}
+    for dtype in ("float16", "bfloat16", "float32"):
+        ends[dtype] = {"max": -jnp.inf, "min": jnp.inf}
     for dtype in (*INTEGERS[:6], "int4", "uint4"):
-        ends[dtype] = int(jnp.iinfo(dtype).min), int(jnp.iinfo(dtype).max)
-    lows, highs = ({dtype: np.array([pair[i]], jnp.dtype(dtype)) for dtype, pair in ends.items()} for i in (0, 1))
-    padded = lambda x, mode: jc.pool(x, (1,), mode, padding=1)
-    pooled = run(
-        lambda *x: [jax.tree.map(partial(padded, mode=mode), x) for x, mode in zip(x, ("max", "min"))], lows, highs
-    )
-    for dtype, pair in ends.items():
-        for y, end in zip(pooled, pair, strict=True):
-            assert y[dtype].tolist() == [end] * 3, dtype
+        ends[dtype] = {"max": int(jnp.iinfo(dtype).min), "min": int(jnp.iinfo(dtype).max)}
+    maps = {(dtype, mode): np.array([end], jnp.dtype(dtype)) for dtype in ends for mode, end in ends[dtype].items()}
+    pooled = run(lambda maps: {key: jc.pool(x, (1,), key[1], padding=1) for key, x in maps.items()}, maps)
+    for dtype, mode in maps:
+        assert pooled[dtype, mode].tolist() == [ends[dtype][mode]] * 3, (dtype, mode)
 
 
 def test_preferred_element_type_widens():
@@ -101,13 +99,11 @@ def test_half_correlations_accumulate_in_float32(dtype, full):
     """Over taps and over channels."""
 
     def every(ones, *rows, method):
-        shapes = (1, 1, 5), (1, 5, 1)
-        return jnp.array(
-            [jc.conv(x.reshape(shape), ones.reshape(shape), method=method) for x in rows for shape in shapes]
-        )
+        conv = lambda x, shape: jc.conv(x.reshape(shape), ones.reshape(shape), method=method)
+        return jnp.array([[conv(x, (1, 1, 5)), conv(x, (1, 5, 1))] for x in rows])
 
     results = in_every_way(every, cases.CONTRACTIONS, jnp.ones(5, dtype), *full_and_four(dtype, full))
-    assert_exact(results, np.full((4, 1, 1, 1), full + 4), dtype)
+    assert_exact(results, np.full((2, 2, 1, 1, 1), full + 4), dtype)
 
 
 @FULL

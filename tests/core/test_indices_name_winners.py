@@ -39,15 +39,16 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
 
 @pytest.mark.parametrize("row", ROWS, ids=str)
 def test_names_the_first_winner(row):
-    x, options = row.arguments("float32")["x"], options_of(row)
+    options = options_of(row)
     pool = jax.jit(lambda x: jc.max_pool_with_indices(x, row.window, **options))
-    kinds = {"ties": np.round(x), "lowest": np.full_like(x, -np.inf), "nan": np.where(x > 0.5, np.nan, x)}
-    for kind, x in {"normal": x, **kinds}.items():
-        values, indices = pool(x)
+    x = row.arguments("float32")["x"]
+    maps = {"normal": x, "ties": np.round(x), "lowest": np.full_like(x, -np.inf), "nan": np.where(x > 0.5, np.nan, x)}
+    for kind, each in maps.items():
+        values, indices = pool(each)
         assert indices.dtype == jnp.int32
-        np.testing.assert_array_equal(indices, loops(x, row.window, **options), err_msg=kind)
-        lead = x.shape[: x.ndim - len(row.window)]
-        there = np.take_along_axis(x.reshape(*lead, -1), np.asarray(indices).reshape(*lead, -1), -1)
+        np.testing.assert_array_equal(indices, loops(each, row.window, **options), err_msg=kind)
+        lead = each.shape[: each.ndim - len(row.window)]
+        there = np.take_along_axis(each.reshape(*lead, -1), np.asarray(indices).reshape(*lead, -1), -1)
         np.testing.assert_array_equal(values, there.reshape(values.shape), err_msg=kind)
 
 

@@ -60,6 +60,7 @@ def test_default_kernels_are_lecun_normal_and_biases_zero(spatial, tap_count):
 
 
 def test_no_two_layers_share_their_random_numbers():
+    """Each initializer is called with a key of its own."""
     keys = []
 
     def noted(key, shape, dtype):

@@ -52,9 +52,9 @@ def test_windows_on_the_first_of_two_axes(window):
 def test_fold_puts_each_tap_where_it_was_seen(window):
     size = max(size_for(window, options) for options in LAID)
     places = [views(np.arange(size), window, **options) for options in LAID]
-    numbers = [np.random.default_rng(0).integers(-9, 9, at.shape) for at in places]  # whose sums are exact
+    integers = [np.random.default_rng(0).integers(-9, 9, at.shape) for at in places]  # whose sums are exact
     every = lambda *w: [jc.fold(each, (size,), **options) for each, options in zip(w, LAID, strict=True)]
-    for options, at, w, folded in zip(LAID, places, numbers, run(every, *map(np.float32, numbers)), strict=True):
+    for options, at, w, folded in zip(LAID, places, integers, run(every, *map(np.float32, integers)), strict=True):
         np.testing.assert_array_equal(folded, np.bincount(at.ravel(), w.ravel(), size), err_msg=str(options))
 
 

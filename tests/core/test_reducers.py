@@ -38,7 +38,7 @@ def flat_windows(x, **options):
 def in_every_way(modes, laid):
     """X pooled in each mode, given as options, by each method, in one program."""
     pool = lambda x, options, method: jc.pool(x, WINDOW, method=method, **options, **laid)
-    pairs = itertools.product(modes.items(), cases.REDUCTIONS)
+    pairs = list(itertools.product(modes.items(), cases.REDUCTIONS))
     return run(lambda x: {(name, method): pool(x, options, method) for (name, options), method in pairs}, X)
 
 

@@ -29,7 +29,8 @@ from jaxcnn.train.record import load_params, read_metrics
 pytestmark = late_reads_are_ignored
 
 FRESH = int(os.environ.get("JAXCNN_FUZZ_SEED") or random.randrange(2**32))
-EXAMPLES = {"checkpoint": 2, "params": 15}
+EXAMPLES = {"checkpoint": 4, "params": 15}
+ALIKE = {"checkpoint"}  # those whose seeds all stand for the same sound files
 ODD = [
     b"",
     b"\0",
@@ -52,7 +53,7 @@ def reader_named(tmp_path_factory):
         reader = READERS[name](tmp_path_factory.mktemp(name))
         # What is loaded once is no input's memory. What is fuzzed shall lie behind the first refusal, but seeds without
         # a pixel, or of a part of an archive, are refused.
-        taken = [reader(content) for content in reader.seeds]
+        taken = [reader(content) for content in (reader.seeds[:1] if name in ALIKE else reader.seeds)]
         assert sum(taken) >= len(taken) / 2
         return reader
 

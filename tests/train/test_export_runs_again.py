@@ -22,9 +22,11 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("flatbuffers")
 
 NETWORKS = {
-    "mean, sigmoid, no dense bias": (Config(pool_mode="mean", activation="sigmoid", dense_bias=False), (1, 28, 28)),
+    "bfloat16, mean, sigmoid, no dense bias": (
+        Config(dtype="bfloat16", pool_mode="mean", activation="sigmoid", dense_bias=False),
+        (1, 28, 28),
+    ),
     "colour, odd sides, tanh": (Config(activation="tanh", width=2), (3, 31, 26)),
-    "bfloat16": (Config(dtype="bfloat16"), (1, 28, 28)),
     "volumes, mean": (Config(pool_mode="mean"), (2, 16, 18, 17)),
     "signals": (Config(), (3, 40)),
 }
@@ -51,8 +53,9 @@ def said(out):
     return tuple(map(float, re.search(line, out).groups()))
 
 
-@pytest.mark.parametrize("name", ["colour, odd sides, tanh", "bfloat16"])
+@pytest.mark.parametrize("name", ["bfloat16, mean, sigmoid, no dense bias", "volumes, mean"])
 def test_stablehlo_gives_the_logits(name, tmp_path, capsys):
+    """For batches of several sizes, and in a process that never sees jaxcnn too."""
     path, params, config, image = network(name, tmp_path)
     assert main([str(path)]) == 0
     out, err = capsys.readouterr()
@@ -60,12 +63,32 @@ def test_stablehlo_gives_the_logits(name, tmp_path, capsys):
     assert out.startswith(f"{path}/model.stablehlo: images (b, {', '.join(map(str, image))}) to logits (b, 7)\n")
     difference, greatest = said(out)
     assert difference <= (1e-5 if config.dtype == "float32" else 0.02) * greatest
+    images = images_of(image, 12)
+    expected = float32_logits(config, params, images)
+    rounding = (1e-5 if config.dtype == "float32" else 0.03) * np.abs(expected).max()
     call = exporting.load_exported(path / "model.stablehlo")
-    images = images_of(image, 3)
-    logits, expected = np.asarray(call(images)), float32_logits(config, params, images)
+    logits = np.asarray(call(images[:3]))
     assert (logits.shape, logits.dtype) == ((3, 7), np.float32)
-    rounding = 1e-5 if config.dtype == "float32" else 0.03
-    np.testing.assert_allclose(logits, expected, atol=rounding * np.abs(expected).max(), rtol=0)
+    np.testing.assert_allclose(logits, expected[:3], atol=rounding, rtol=0)
+    if config.dtype == "float32":
+        np.testing.assert_allclose(by_jax_alone(images, tmp_path), expected, atol=rounding, rtol=0)
+
+
+def by_jax_alone(images, folder):
+    """The logits of images that another process hands to run/model.stablehlo, 5 and 7 at a time."""
+    np.save(folder / "images.npy", images)
+    code = (
+        "import sys, jax, numpy as np; from jax import export\n"
+        "model = export.deserialize(bytearray(open('run/model.stablehlo', 'rb').read()))\n"
+        "images = np.load('images.npy')\n"
+        "np.save('logits.npy', np.concatenate([model.call(part) for part in np.split(images, [5])]))\n"
+        "print(*model.platforms, 'jaxcnn' in sys.modules)\n"
+    )
+    printed = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, capture_output=True, text=True, check=True
+    ).stdout
+    assert printed.split() == ["cpu", "cuda", "tpu", "False"]
+    return np.load(folder / "logits.npy")
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -84,27 +107,6 @@ def test_onnx_gives_the_logits(name, tmp_path, capsys):
     (logits,) = onnx.reference.ReferenceEvaluator(model).run(["logits"], {"images": (images := images_of(image, 3))})
     expected = float32_logits(config, params, images)
     np.testing.assert_allclose(logits, expected, atol=1e-5 * np.abs(expected).max(), rtol=0)
-
-
-def test_jax_alone_reads_the_file(tmp_path):
-    """In a process that never sees jaxcnn, for batches of several sizes."""
-    path, params, config, image = network("volumes, mean", tmp_path)
-    assert main([str(path)]) == 0
-    images = images_of(image, 12)
-    np.save(tmp_path / "images.npy", images)
-    code = (
-        "import sys, jax, numpy as np; from jax import export\n"
-        "model = export.deserialize(bytearray(open('run/model.stablehlo', 'rb').read()))\n"
-        "images = np.load('images.npy')\n"
-        "np.save('logits.npy', np.concatenate([model.call(part) for part in np.split(images, [5])]))\n"
-        "print(*model.platforms, 'jaxcnn' in sys.modules)\n"
-    )
-    printed = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
-    ).stdout
-    assert printed.split() == ["cpu", "cuda", "tpu", "False"]
-    expected = float32_logits(config, params, images)
-    np.testing.assert_allclose(np.load(tmp_path / "logits.npy"), expected, atol=1e-5 * np.abs(expected).max(), rtol=0)
 
 
 def mean(images):

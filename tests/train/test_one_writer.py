@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +16,7 @@ from jaxcnn.train import Config, InputError, run
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.lock import NAME, Lock
 from jaxcnn.train.record import RunDirectory
+from jaxcnn.train.training import Silent
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -58,7 +58,8 @@ def test_the_second_is_refused_until_the_first_is_killed(config, holder):
 
 
 def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, request, capsys):
-    run(config)
+    with closing(RunDirectory(config)) as begun:
+        begun.save_metrics()
     before = {path: path.read_bytes() for path in config.run_dir.rglob("*") if path.is_file()}
     request.getfixturevalue("holder")
     assert main(["--resume", str(config.run_dir)]) == 2
@@ -67,8 +68,14 @@ def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, requ
 
 
 def test_a_run_that_ends_with_an_error_lets_go(config):
-    with pytest.raises(InputError, match="the loss is"):
-        run(replace(config, optimizer="sgd", learning_rate=1e30, steps=30, epochs=None))
+    class Faulty(Silent):
+        def start(self, start):
+            with pytest.raises(InputError, match=IN_USE):
+                Lock(config.run_dir)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(config, Faulty())
     Lock(config.run_dir).release()
 
 

@@ -18,6 +18,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from checks import run as compiled
 from idx_files import NAMES, idx, write
 
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
@@ -95,7 +96,9 @@ def step_of(picture):
     return (picture["high"] - picture["low"]) / 510 + 1e-6
 
 
-def predictions(run):
+@pytest.fixture(scope="module")
+def logits(run):
+    """Those of the held-out images."""
     return np.asarray(jax.jit(make_apply(run.config))(run.params, held_out()))
 
 
@@ -115,17 +118,17 @@ def test_parameters_that_are_no_numbers_are_refused(run):
         facts_of(run._replace(params=broken))
 
 
-def test_every_test_image_is_counted_once_in_the_confusion_matrix(run, facts):
+def test_every_test_image_is_counted_once_in_the_confusion_matrix(run, logits, facts):
     counts = np.array(facts["confusion"])
     truth = blots(25)[1]
     assert counts.sum(axis=1).tolist() == np.bincount(truth, minlength=10).tolist()
-    assert counts.sum(axis=0).tolist() == np.bincount(predictions(run).argmax(axis=1), minlength=10).tolist()
+    assert counts.sum(axis=0).tolist() == np.bincount(logits.argmax(axis=1), minlength=10).tolist()
     split = Split(held_out(), truth)
     assert np.trace(counts) == make_evaluate(make_apply(run.config))(run.params, split).correct
 
 
-def test_the_worst_mistakes_are_the_wrong_guesses_that_cost_most(run, facts):
-    logits, truth = predictions(run), blots(25)[1]
+def test_the_worst_mistakes_are_the_wrong_guesses_that_cost_most(logits, facts):
+    truth = blots(25)[1]
     probabilities = np.asarray(jax.nn.softmax(logits))
     wrong = np.flatnonzero(logits.argmax(axis=1) != truth)
     worst = wrong[np.argsort(probabilities[wrong, truth[wrong]])][:16]
@@ -282,7 +285,7 @@ def some(count, image, classes):
     return Split(random.random((count, *image), np.float32), np.arange(count, dtype=np.int32) % classes)
 
 
-@pytest.mark.parametrize("image", [(3, 150, 200), (2, 12, 60), (1, 16, 18, 20)])
+@pytest.mark.parametrize("image", [(3, 75, 100), (2, 12, 60), (1, 16, 18, 20)])
 def test_images_of_any_size_and_volumes(tmp_path, untrained, image):
     classes = ("cat", "</script>", "@@script@@")
     data = Data(some(4, image, 3), some(12, image, 3), classes)
@@ -299,10 +302,10 @@ def test_images_of_any_size_and_volumes(tmp_path, untrained, image):
     if len(image) == 4:
         np.testing.assert_allclose(values(shown)[0], data.test.images[0, 0, 8], atol=step_of(shown))
     if image[0] == 3:
-        blocks = data.test.images[0, :, :148, :200].reshape(3, 37, 4, 50, 4).mean(axis=(2, 4))
+        blocks = data.test.images[0, :, :74, :100].reshape(3, 37, 2, 50, 2).mean(axis=(2, 4))
         np.testing.assert_allclose(values(shown), blocks, atol=step_of(shown))
         np.testing.assert_array_equal(
-            np.asarray(facts["explorer"]["image"], np.float32), data.test.images[0, :, 59:91, 84:116]
+            np.asarray(facts["explorer"]["image"], np.float32), data.test.images[0, :, 21:53, 34:66]
         )
         assert facts["explorer"]["cut"]
 
@@ -456,7 +459,7 @@ def test_the_explorer_computes_what_jaxcnn_computes(run, visited, index):
     products = np.array([tap["product"] for tap in seen["taps"]])
     if setting["layer"] == "correlation":
         layer = run.params["conv1"]
-        expected = conv2d(image[None], layer["kernel"], layer["bias"], **geometry)[setting["kernel"]]
+        expected = compiled(conv2d, image[None], layer["kernel"], layer["bias"], **geometry)[setting["kernel"]]
         bias = layer["bias"][setting["kernel"]]
         assert seen["bias"] == pytest.approx(bias, abs=1e-7)
         assert products.sum() + seen["bias"] == pytest.approx(seen["value"], abs=1e-9)
@@ -465,9 +468,9 @@ def test_the_explorer_computes_what_jaxcnn_computes(run, visited, index):
         )
     else:
         window = setting["window"], setting["window"]
-        expected = jax.jit(partial(pool2d, window=window, mode=setting["layer"], **geometry))(image)
+        expected = compiled(pool2d, image, window=window, mode=setting["layer"], **geometry)
         if setting["layer"] == "max":
-            _, winners = jax.jit(partial(max_pool_with_indices, window=window, **geometry))(image)
+            _, winners = compiled(max_pool_with_indices, image, window=window, **geometry)
             assert seen["winner"]["row"] * 28 + seen["winner"]["column"] == winners[row, column]
         else:
             assert products.sum() / len(products) == pytest.approx(seen["value"], abs=1e-9)
@@ -509,7 +512,7 @@ def test_the_arrow_keys_move_the_cell(run, visited):
     walk = [(seen["row"], seen["column"]) for seen in visited["walk"]]
     assert walk == [(0, 0), (1, 0), (2, 0), (2, 1), (1, 1), (1, 27), (1, 27), (1, 0), (1, 0)]
     layer = run.params["conv1"]
-    expected = np.asarray(conv2d(held_out()[0], layer["kernel"], layer["bias"], padding=2))[0]
+    expected = np.asarray(compiled(conv2d, held_out()[0], layer["kernel"], layer["bias"], padding=2))[0]
     for seen in visited["walk"]:
         row, column, value = re.match(
             r"Row (\d+), column (\d+): sum .+ = (\S+), before", seen["text"].replace(MINUS, "-")
@@ -610,7 +613,7 @@ def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, untrained):
     assert seen["faults"] == []
     assert "</script><b>" in seen["text"]["maps"]
     layer, middle = run.params["conv1"], data.test.images[0, :, 4:36]
-    expected = conv2d(middle, layer["kernel"], layer["bias"], stride=2, padding=1, dilation=2)[4]
+    expected = compiled(conv2d, middle, layer["kernel"], layer["bias"], stride=2, padding=1, dilation=2)[4]
     np.testing.assert_allclose(seen["explored"][0]["map"], expected, rtol=1e-5, atol=1e-5)
     assert len(seen["walk"][0]["tables"]) == 9
 

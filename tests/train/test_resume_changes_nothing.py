@@ -29,8 +29,11 @@ TIMES = {"seconds", "images_per_second"}
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    """Everything that a step may draw or remember: augmentation, moments, a schedule, a last batch that is smaller."""
-    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(28, 9)))
+    """Everything that a step may draw or remember: augmentation, moments, a schedule.
+
+    A last batch that is smaller is in test_train_every_image_counts.py: here it costs a program more in every run.
+    """
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(36, 9)))
     return Config(
         data="mnist", data_dir=folder, epochs=4, batch_size=9, validation=9, shift=1, rotate=5.0, optimizer="adamw",
         weight_decay=1e-3, warmup=3, clip=1.0, save_steps=2,

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from jaxcnn.train import Config, InputError, load, run
+from jaxcnn.train import Config, InputError, load
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.data import folder as folder_files
 from jaxcnn.train.picture import decode
@@ -263,17 +263,6 @@ def test_without_pillow_the_extra_is_named(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(InputError, match=r"PIL isn't installed: pip install 'jaxcnn\[train\]'"):
         pictures(tmp_path)
-
-
-def test_lenet_follows_pictures_of_three_classes_in_colour(tmp_path):
-    fill(tmp_path / "data", names=("a", "b", "c"), count=4, channels=(3,))
-    short = {"epochs": None, "steps": 1, "optimizer": "sgd", "run_dir": tmp_path / "run"}
-    config = Config(data="folder", data_dir=tmp_path / "data", **short)
-    outcome = run(config)
-    assert outcome.params["conv1"]["kernel"].shape == (6, 3, 5, 5)
-    assert outcome.params["dense1"]["kernel"].shape == (16 * 6 * 8, 120)
-    assert outcome.params["dense3"]["kernel"].shape == (84, 3)
-    assert (outcome.steps, outcome.test.count) == (1, 3)
 
 
 def test_the_program_says_what_is_wrong_in_one_line(tmp_path, capsys):

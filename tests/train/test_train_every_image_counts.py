@@ -1,5 +1,7 @@
 """Each image is in one batch of each epoch, and in every evaluation, the last partial batch included."""
 
+from functools import cache
+
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -7,6 +9,7 @@ import pytest
 
 from jaxcnn.train import Config, Data, Split, fit, make_evaluate, make_step, new_state, preset
 from jaxcnn.train.batches import batches, epoch_order
+from jaxcnn.train.ledger import BEGINNING, Progress
 from jaxcnn.train.loop import make_plan
 
 
@@ -63,26 +66,36 @@ class Diary:
         self.epochs.append(report)
 
 
-def train(config, samples=7, stop=lambda: False):
+OPTIMIZER = optax.sgd(1e-3)
+
+
+def line(params, images):
+    return images @ params
+
+
+@cache
+def step_of(loss):
+    return make_step(line, OPTIMIZER, reduction=loss, measure=lambda logits, batch: {"seen": batch.images[:, 0]})
+
+
+@cache
+def evaluate():
+    return make_evaluate(line, batch_size=3)
+
+
+def train(config, samples=7, stop=lambda: False, start=BEGINNING):
     """Fit a line to numbered samples, and keep which of them each step saw."""
-
-    def apply(params, images):
-        return images @ params
-
-    def measure(logits, batch):
-        return {"seen": batch.images[:, 0]}
-
-    optimizer = optax.sgd(1e-3)
     diary = Diary()
     state, test = fit(
-        new_state(jnp.zeros((1, 3)), optimizer),
+        new_state(jnp.zeros((1, 3)), OPTIMIZER),
         Data(numbered(samples), None if config.data == "synthetic" else numbered(4)),
         config,
-        step=make_step(apply, optimizer, reduction=config.loss, measure=measure),
-        evaluate=make_evaluate(apply, batch_size=3),
+        step=step_of(config.loss),
+        evaluate=evaluate(),
         rate=lambda step: 1e-3,
         watchers=[diary],
         stop=stop,
+        start=start,
     )
     seen = [report.metrics["seen"].tolist() for report in diary.steps]
     return state, test, diary, seen
@@ -95,6 +108,19 @@ def test_every_epoch_sees_every_image_once_in_its_own_order():
     assert [(r.step, r.epoch) for r in diary.steps] == [(i, i // 3 + 1) for i in range(9)]
     assert [(r.epoch, r.steps, r.test.count) for r in diary.epochs] == [(1, 3, 4), (2, 6, 4), (3, 9, 4)]
     assert test == diary.epochs[-1].test
+
+
+@pytest.mark.parametrize("done", [1, 2, 3, 5, 8])
+def test_a_run_that_goes_on_sees_what_the_first_part_did_not(done):
+    """Three steps are an epoch; the last of them is smaller."""
+    config = Config(epochs=3, batch_size=3, seed=5)
+    before = [(0.5, 3)] * (done % 3)
+    _, _, diary, seen = train(config, start=Progress(done, 0.0, before))
+    assert seen == train(config)[3][done:]
+    assert [(r.step, r.epoch) for r in diary.steps] == [(i, i // 3 + 1) for i in range(done, 9)]
+    sizes, losses = [3, 3, 1], [0.5] * len(before) + [report.loss for report in diary.steps]
+    mean = sum(size * loss for size, loss in zip(sizes, losses[:3], strict=True)) / 7
+    np.testing.assert_allclose(diary.epochs[0].train_loss, mean, rtol=1e-6)
 
 
 @pytest.mark.parametrize("loss", ["mean", "sum"])

@@ -1,5 +1,6 @@
 """Files of a run directory that may not be read or written: each command says so in one line."""
 
+import json
 import os
 import re
 import shutil
@@ -16,23 +17,25 @@ ROOT = Path(__file__).parents[2]
 # Root reads what it may not; without these two capabilities it is a user like any other, and still owns its files.
 WITHOUT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 COMMANDS = """
-import contextlib, io, sys
+import contextlib, io, json, sys
+from pathlib import Path
 from jaxcnn.train.commands import evaluate, report, train
-run = sys.argv[1]
-for main, arguments in ((evaluate.main, [run]), (report.main, [run]), (train.main, ["--resume", run])):
-    said = io.StringIO()
-    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
-        code = main(arguments)
-    print(code, said.getvalue(), end="" if said.getvalue() else "\\n")
+
+def said(main, *arguments):
+    out = io.StringIO()
+    with contextlib.redirect_stderr(out), contextlib.redirect_stdout(io.StringIO()):
+        code = main(list(arguments))
+    return code, out.getvalue()
+
+for copy, closed, mode in json.load(sys.stdin):
+    before = Path(closed).stat().st_mode
+    Path(closed).chmod(mode)
+    each = said(evaluate.main, copy), said(report.main, copy), said(train.main, "--resume", copy)
+    Path(closed).chmod(before)
+    print(json.dumps(each))
 """
 
 pytestmark = pytest.mark.skipif(bool(WITHOUT) and not shutil.which("setpriv"), reason="root, and no setpriv")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory):
-    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(12, 4)))
-    return run(Config(data="mnist", data_dir=folder, epochs=1, run_dir=folder / "run")).directory
 
 
 DENIED = "can't be .*Permission denied"
@@ -46,32 +49,43 @@ UNREADABLE = {  # by evaluate, report and train --resume, which writes some of t
 }
 
 
-@pytest.mark.parametrize("name", UNREADABLE)
-def test_what_may_not_be_read(name, whole, tmp_path):
-    copy = shutil.copytree(whole, tmp_path / "run")
-    mode = (copy / name).stat().st_mode
-    (copy / name).chmod(0)
-    command = [*WITHOUT, sys.executable, "-c", COMMANDS, str(copy)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    (copy / name).chmod(mode)
+UNWRITABLE = "nothing may be written"
+
+
+@pytest.fixture(scope="module")
+def said(tmp_path_factory):
+    """Of each file that may not be read: exit code and stderr of evaluate, report and train --resume.
+
+    They're all asked in one process.
+    """
+    folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(12, 4)))
+    whole = run(Config(data="mnist", data_dir=folder, epochs=1, run_dir=folder / "run")).directory
+    copies = {name: tmp_path_factory.mktemp("copy") / "run" for name in (*UNREADABLE, UNWRITABLE)}
+    for copy in copies.values():
+        shutil.copytree(whole, copy)
+    asked = [(str(copies[name]), str(copies[name] / name), 0) for name in UNREADABLE]
+    asked.append((str(copies[UNWRITABLE]), str(copies[UNWRITABLE]), 0o500))
+    command = [*WITHOUT, sys.executable, "-c", COMMANDS]
+    done = subprocess.run(
+        command, input=json.dumps(asked), cwd=ROOT, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode == 0, done.stderr
-    lines = done.stdout.splitlines()
-    assert len(lines) == 3, done.stdout
-    for line, expected in zip(lines, UNREADABLE[name], strict=True):
+    return dict(zip(copies, map(json.loads, done.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_what_may_not_be_read(name, said):
+    for (code, err), expected in zip(said[name], UNREADABLE[name], strict=True):
         if expected is None:
-            assert line == "0 "
+            assert (code, err) == (0, "")
         else:
-            assert line.startswith("2 error: ")
-            assert re.search(expected, line)
+            assert code == 2
+            assert re.fullmatch(rf"error: .*{expected}.*\n", err)
 
 
-def test_where_nothing_may_be_written(whole, tmp_path):
-    copy = shutil.copytree(whole, tmp_path / "run")
-    copy.chmod(0o500)
-    command = [*WITHOUT, sys.executable, "-c", COMMANDS, str(copy)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300)
-    copy.chmod(0o700)
-    evaluate, report, train = done.stdout.splitlines()
-    assert "can't be locked (Permission denied)" in train
-    assert evaluate == "0 "
-    assert "report.html can't be written (Permission denied): choose another file with --out" in report
+def test_where_nothing_may_be_written(said):
+    evaluate, report, train = said[UNWRITABLE]
+    assert evaluate == [0, ""]
+    assert (report[0], train[0]) == (2, 2)
+    assert "report.html can't be written (Permission denied): choose another file with --out" in report[1]
+    assert "can't be locked (Permission denied)" in train[1]
