@@ -18,17 +18,18 @@ def assert_close(actual, oracle, scale=None):
     The bound is a part of the oracle's largest number, or of the largest number of `scale` where that is given.
     """
     chex.assert_trees_all_equal_structs(actual, oracle)
-    jax.tree.map(_assert_leaf_close, actual, oracle, oracle if scale is None else scale)
+    jax.tree.map_with_path(_assert_leaf_close, actual, oracle, oracle if scale is None else scale)
 
 
-def _assert_leaf_close(actual, oracle, scale):
+def _assert_leaf_close(path, actual, oracle, scale):
+    where = jax.tree_util.keystr(path)  # which method or row of several in one program
     bound = BOUND[str(jnp.asarray(actual).dtype)]
     actual, oracle, scale = np.asarray(actual), np.asarray(oracle), np.asarray(scale)
-    assert actual.shape == oracle.shape
+    assert actual.shape == oracle.shape, where
     finite = np.isfinite(oracle)
-    np.testing.assert_array_equal(actual[~finite], oracle[~finite])
+    np.testing.assert_array_equal(actual[~finite], oracle[~finite], err_msg=where)
     largest = np.abs(scale[np.isfinite(scale)]).max(initial=0)
-    np.testing.assert_allclose(actual[finite], oracle[finite], rtol=0, atol=bound * largest)
+    np.testing.assert_allclose(actual[finite], oracle[finite], rtol=0, atol=bound * largest, err_msg=where)
 
 
 def assert_same_product(a, b, c, d):

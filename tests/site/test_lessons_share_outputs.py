@@ -3,13 +3,8 @@
 import importlib.util
 from pathlib import Path
 
-import pytest
-
-pytest.importorskip("nbclient", reason="the extra `docs` is not installed")
-pytest.importorskip("jupytext", reason="the extra `docs` is not installed")
-pytest.importorskip("ipykernel", reason="the extra `docs` is not installed")
-
 import nbformat
+import pytest
 
 _spec = importlib.util.spec_from_file_location("_lessons", Path(__file__).parents[2] / "docs" / "_lessons.py")
 lessons = importlib.util.module_from_spec(_spec)

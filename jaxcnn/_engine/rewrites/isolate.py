@@ -24,11 +24,14 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     outside = [array.reshape(without_ones(array.shape)) for array in (a, b)]
 
     def contract() -> jax.Array:
-        return then(problem, outside[0].reshape(a.shape), outside[1].reshape(b.shape))
+        made = then(problem, outside[0].reshape(a.shape), outside[1].reshape(b.shape))
+        return made.astype(problem.dtype)
 
-    made = jax.eval_shape(contract)
+    def never() -> jax.Array:
+        return jnp.zeros(problem.shape(problem.face), problem.dtype)
+
     bits = lax.bitcast_convert_type(b.ravel()[0].astype(jnp.float32), jnp.int32)
-    always: jax.Array = lax.cond(bits & 1 <= 1, contract, lambda: jnp.zeros(made.shape, made.dtype))
+    always: jax.Array = lax.cond(bits & 1 <= 1, contract, never)
     return always
 
 
