@@ -232,7 +232,7 @@ FAULTS = (
         "_engine/algorithms/shifts.py",
         "products[first : first + SUMS]",
         "products[:SUMS][: len(products) - first]",
-        "core/test_transform_bound",
+        "core/test_error_at_most_twice_lax",
     ),
     Fault(
         "of two checkpoints one is kept",

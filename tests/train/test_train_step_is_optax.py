@@ -108,3 +108,18 @@ def test_measures_join_the_loss():
     _, metrics = step(new_state(params, OPTIMIZERS["sgd"]), batch)
     assert metrics.keys() == {"loss", "accuracy", "largest"}
     np.testing.assert_allclose(metrics["largest"], apply(params, batch.images).max(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("samples", [8, 10])
+def test_blocks_of_samples_and_a_rest_change_nothing(samples, monkeypatch):
+    """On a CPU a large batch is taken in blocks of 128 samples; here in blocks of 4."""
+    rng = np.random.default_rng(0)
+    params, _ = start()
+    batch = Split(rng.normal(size=(samples, 4)).astype("float32"), rng.integers(0, 3, samples).astype("int32"))
+    at_once = make_step(apply, OPTIMIZERS["sgd"])(new_state(params, OPTIMIZERS["sgd"]), batch)
+    monkeypatch.setattr("jaxcnn.train.step.BLOCK", 4)
+    in_blocks = make_step(apply, OPTIMIZERS["sgd"])(new_state(params, OPTIMIZERS["sgd"]), batch)
+    for one, other in zip(
+        *(jax.tree.leaves((state.params, metrics)) for state, metrics in (at_once, in_blocks)), strict=True
+    ):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
