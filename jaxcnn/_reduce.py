@@ -15,7 +15,9 @@ from jaxcnn._geometry import Axis, Geometry, refuse
 from jaxcnn._primitives import primitive
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._windows import LONG, each_window, tap_slices, taps
-from jaxcnn._winner import first_winner
+from jaxcnn._winner import apart, first_winner
+
+AT_ONCE = False
 
 # Arrays that are reduced together: the values, and for indices where each of them stood.
 Cells = tuple[jax.Array, ...]
@@ -94,6 +96,8 @@ def _may_be_differentiated(cells: Cells, combine: Combine) -> bool:
 
 def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     """The last axis goes first, so that a tie still falls to the first cell in row-major order."""
+    if AT_ONCE and _may_be_differentiated(cells, combine) and apart(g):
+        return (first_winner(cells[0], tuple(range(g.n)), g, combine),)
     for axis in reversed(range(g.n)):
         cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
     return cells
@@ -136,7 +140,7 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
     laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
     if a.window <= LONG:
         if _may_be_differentiated(cells, combine):
-            return (first_winner(cells[0], axis, laid, combine),)
+            return (first_winner(cells[0], (axis,), laid, combine),)
         return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
     fine = math.isqrt(a.window)
     coarse, rest = divmod(a.window, fine)

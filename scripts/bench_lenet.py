@@ -173,7 +173,7 @@ def trainer_in_torch(torch, params, batch: Split, *, activation, pool_mode, opti
         loss = nn.functional.cross_entropy(forward(images), labels)
         loss.backward()
         optimizer.step()
-        torch_wait(torch)
+        torch_wait()
         return loss.detach()
 
     return trainer

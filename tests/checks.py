@@ -48,6 +48,7 @@ XLA = {
     "xla_cpu_parallel_codegen_split_count": (1, 32),
     "xla_llvm_disable_expensive_passes": (True, False),
     "xla_backend_optimization_level": (0, 3),
+    "xla_gpu_autotune_level": (0, 4),
 }
 AS_USERS = {option: value for option, (_, value) in XLA.items()}
 
@@ -61,6 +62,19 @@ def compile_in_haste():
 def run(f, *arrays, **options):
     """f(*arrays, **options), compiled once as a whole; what is called eagerly is compiled for each operation in it."""
     return jax.jit(partial(f, **options))(*arrays)
+
+
+def on_cpu(f, *arrays, **options):
+    """`run` on the CPU, wherever the tests run: lax is no oracle on a GPU, where it lacks integers and errs in groups."""
+    with jax.default_device(jax.devices("cpu")[0]):
+        return run(f, *jax.tree.map(np.asarray, arrays), **options)
+
+
+def beside(oracle, f, *arrays):
+    """f(*arrays) and oracle(*arrays), the oracle on the CPU; where that is where f runs too, both in one program."""
+    if jax.default_backend() == "cpu":
+        return run(lambda *arrays: (f(*arrays), oracle(*arrays)), *arrays)
+    return run(f, *arrays), on_cpu(oracle, *arrays)
 
 
 def value_and_gradients(f, args, cotangent):

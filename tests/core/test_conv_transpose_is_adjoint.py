@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, run
+from checks import assert_close, assert_same_product, on_cpu, run
 
 import jaxcnn as jc
 
@@ -108,7 +108,7 @@ def test_gradients():
         flipped = jnp.flip(kernel, (2, 3)).swapaxes(0, 1)
         return jax.lax.conv_general_dilated(x, flipped, (1, 1), [(1, 1), (1, 1)], lhs_dilation=(2, 2))
 
-    oracle = jax.jit(lambda *args: jax.vjp(on_lax, *args)[1](cotangent))(x, kernel)
+    oracle = on_cpu(lambda *args: jax.vjp(on_lax, *args[:2])[1](args[2]), x, kernel, cotangent)
     results = every_way(partial(gradients, cotangent=cotangent, stride=2, padding=(1, 0)))(x, kernel)
     assert_close(results, dict.fromkeys(results, oracle))
 
@@ -123,7 +123,7 @@ def test_same_gives_size_times_stride(stride, window):
     if window >= stride:
         numbers = ("NCH", "IOH", "NCH")
         on_lax = partial(jax.lax.conv_transpose, strides=(stride,), padding="SAME", dimension_numbers=numbers)
-        assert_close(y, jax.jit(on_lax)(x, kernel[..., ::-1]))
+        assert_close(y, on_cpu(on_lax, x, kernel[..., ::-1]))
 
 
 def test_one_sample_and_another_layout():

@@ -1,10 +1,12 @@
 """Values, and gradients in every argument along a random cotangent, equal those of lax."""
 
+from functools import partial
+
 import cases
 import jax
 import oracles
 import pytest
-from checks import assert_close, value_and_gradients
+from checks import assert_close, beside, value_and_gradients
 
 import jaxcnn as jc
 
@@ -18,11 +20,8 @@ def in_both_precisions(rows):
 def assert_equal_to_lax(ours, theirs, row, args, dtype):
     cotangent = row.random(dtype, jax.eval_shape(theirs, args).shape, "cotangent")
 
-    @jax.jit
-    def each(args, ct):
-        return [value_and_gradients(f, args, ct) for f in (ours, theirs)], terms_of_fill(theirs, args, ct)
-
-    (actual, oracle), terms = each(args, cotangent)
+    oracle = lambda args, ct: (value_and_gradients(theirs, args, ct), terms_of_fill(theirs, args, ct))
+    actual, (oracle, terms) = beside(oracle, partial(value_and_gradients, ours), args, cotangent)
     value, gradients = oracle
     assert_close(actual, oracle, scale=(value, gradients | terms))
 
@@ -51,7 +50,7 @@ def test_pool(row, dtype):
         if row.lax_has_gradient:
             assert_equal_to_lax(ours, lax, row, row.arguments(dtype), dtype)
         else:  # there the loops of test_first_winner judge the gradient
-            assert_close(*jax.jit(lambda args: [ours(args), lax(args)])(row.arguments(dtype)))
+            assert_close(*beside(lax, ours, row.arguments(dtype)))
 
 
 @pytest.mark.parametrize("row", cases.a_fifth(cases.WINDOWS), ids=str)

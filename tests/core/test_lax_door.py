@@ -2,12 +2,13 @@
 
 import inspect
 import random
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, run, value_and_gradients
+from checks import assert_close, beside, run, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
@@ -66,12 +67,10 @@ def test_equals_lax(shapes, options):
     shape = jax.eval_shape(lambda args: lax.conv_general_dilated(*args, **options), args)
     cotangent = rng.normal(size=shape.shape).astype("float32")
 
-    @jax.jit
-    def both(args, cotangent):
-        doors = (jc.conv_general_dilated, on_lax)
-        return [value_and_gradients(lambda args, f=f: f(*args, **options), args, cotangent) for f in doors]
-
-    assert_close(*both(args, cotangent))
+    ours, theirs = (
+        partial(value_and_gradients, lambda args, f=f: f(*args, **options)) for f in (jc.conv_general_dilated, on_lax)
+    )
+    assert_close(*beside(theirs, ours, args, cotangent))
 
 
 def test_signature_is_that_of_lax():
@@ -168,6 +167,7 @@ def test_dtypes(dtype):
     lhs, rhs = (rng.integers(0, 100, size=shape).astype(dtype) for shape in ((2, 3, 6), (4, 3, 3)))
     for wide in [None] if dtype in ("bool", "complex64") else [None, "int32", "float32"]:
         options = {"window_strides": (1,), "padding": "SAME", "preferred_element_type": wide}
-        ours, theirs = run(through_both, lhs, rhs, **options)
+        doors = (partial(door, **options) for door in (lax.conv_general_dilated, jc.conv_general_dilated))
+        ours, theirs = beside(*doors, lhs, rhs)
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)
