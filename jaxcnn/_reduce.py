@@ -10,14 +10,12 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._engine.platforms import names, platform_of
+from jaxcnn._engine.platforms import names, platform_of, platforms
 from jaxcnn._geometry import Axis, Geometry, refuse
 from jaxcnn._primitives import primitive
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._windows import LONG, each_window, tap_slices, taps
-from jaxcnn._winner import apart, first_winner
-
-AT_ONCE = False
+from jaxcnn._winner import first_winner
 
 # Arrays that are reduced together: the values, and for indices where each of them stood.
 Cells = tuple[jax.Array, ...]
@@ -96,8 +94,6 @@ def _may_be_differentiated(cells: Cells, combine: Combine) -> bool:
 
 def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     """The last axis goes first, so that a tie still falls to the first cell in row-major order."""
-    if AT_ONCE and _may_be_differentiated(cells, combine) and apart(g):
-        return (first_winner(cells[0], tuple(range(g.n)), g, combine),)
     for axis in reversed(range(g.n)):
         cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
     return cells
@@ -132,7 +128,17 @@ best_of_windows = primitive("jaxcnn_best_of_windows", _of_windows, _best_of_wind
 
 @_value.defjvp
 def _(g: Geometry, combine: Combine, primals: Any, tangents: Any) -> Any:
-    return jax.jvp(lambda x: _in_order((x,), g, combine)[0], primals, tangents)
+    """What has a gradient goes through the taps one axis at a time, or on some platforms through all taps at once."""
+
+    def by_axes(x: jax.Array) -> jax.Array:
+        return _in_order((x,), g, combine)[0]
+
+    def at_once(x: jax.Array) -> jax.Array:
+        winner: jax.Array = first_winner(x, tuple(range(g.n)), g, combine)
+        return winner
+
+    where = {name: at_once for file in platforms() for name in file.NAMES if file.pools_at_once(g)}
+    return jax.jvp(lambda x: lax.platform_dependent(x, **where, default=by_axes), primals, tangents)
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:

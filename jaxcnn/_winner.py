@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -15,21 +14,21 @@ from jax import lax
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import crop
 from jaxcnn._primitives import linear_pair, primitive
-from jaxcnn._windows import LONG, overlap, overlap_padding, tap_slice
+from jaxcnn._windows import overlap, overlap_padding, tap_slice
 
 Axes = tuple[int, ...]
 
 
-def apart(g: Geometry) -> bool:
-    """Whether each cell is seen by one window at most: then the taps of all axes are gone through at once."""
-    return 0 < math.prod(g.window) <= LONG and all(a.dilation == 1 and a.window <= a.stride for a in g.axes)
+def blocks_seen(g: Geometry) -> tuple[int, ...]:
+    """Over how many blocks, whose sides are the strides, a window reaches on each axis."""
+    return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
 def first_winner(x: jax.Array, axes: Axes, g: Geometry, combine: Callable[..., Any]) -> jax.Array:
     """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
 
-    They are one axis, or all axes of windows that lie apart.
+    They are one axis, or all axes, which then have no dilation.
     """
     winner: jax.Array = functools.reduce(combine, ((seen,) for seen in _seen_by_taps(x, axes, g)))[0]
     return winner
@@ -65,8 +64,8 @@ def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform:
 
 
 def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
-    if apart(laid) and len(axes) == laid.n:
-        return _drop_apart(y, tap, laid)
+    if len(axes) > 1:
+        return _drop_on_blocks(y, tap, laid)
     (axis,) = axes
     a, at = laid.axes[axis], y.ndim - laid.n + axis
     around = overlap_padding(a, at, y.ndim)
@@ -74,28 +73,38 @@ def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform:
     return overlap(lambda i: jnp.where(tap == i, y, 0), a, at)
 
 
-def _drop_apart(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
-    """Each cell looks whether its own tap won its window: the map is written once, and by one loop."""
-    lead, n = y.shape[: y.ndim - g.n], g.n
-    blocks = [side for pair in zip(g.out, g.stride, strict=True) for side in pair]
+def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
+    """Each cell looks whether its tap won a window that sees it: the map is written once, and by one loop.
 
-    def over_blocks(array: jax.Array) -> jax.Array:
-        kept = (*range(len(lead)), *range(len(lead), len(lead) + 2 * n, 2))
-        return lax.broadcast_in_dim(array, (*lead, *blocks), kept)
+    The strides cut the map into blocks, and a window begins at the first cell of its block. So the windows that see a
+    cell are that of its block and those of some blocks before.
+    """
+    at, lead = y.ndim - g.n, y.shape[: y.ndim - g.n]
+    blocks = [-(-a.padded // a.stride) for a in g.axes]
+    sides = (*lead, *(side for pair in zip(blocks, g.stride, strict=True) for side in pair))
 
-    own = lax.broadcast_in_dim(_taps_of_a_block(g), (*lead, *blocks), range(len(lead) + 1, len(lead) + 2 * n, 2))
-    cells = jnp.where(over_blocks(tap) == own, over_blocks(y), jnp.zeros((), y.dtype))
-    cells = cells.reshape(*lead, *(out * stride for out, stride in zip(g.out, g.stride, strict=True)))
-    return crop(cells, [(0, out * stride - a.padded) for out, stride, a in zip(g.out, g.stride, g.axes, strict=True)])
+    def of_windows_before(array: jax.Array, none: Any, before: Sequence[int]) -> jax.Array:
+        around = [(0, 0, 0)] * at + [(i, b - i - o, 0) for i, b, o in zip(before, blocks, g.out, strict=True)]
+        shifted = lax.pad(array, jnp.asarray(none, array.dtype), around)
+        return lax.broadcast_in_dim(shifted, sides, (*range(at), *range(at, at + 2 * g.n, 2)))
+
+    seen = []
+    for before in itertools.product(*map(range, blocks_seen(g))):
+        own = lax.broadcast_in_dim(_taps_of_a_block(g, before), sides, range(at + 1, at + 2 * g.n, 2))
+        won = of_windows_before(tap, -1, before) == own
+        seen.append(jnp.where(won, of_windows_before(y, 0, before), jnp.zeros((), y.dtype)))
+    cells = functools.reduce(operator.add, seen)
+    cells = cells.reshape(*lead, *(b * stride for b, stride in zip(blocks, g.stride, strict=True)))
+    return cells[(..., *(slice(a.padded) for a in g.axes))]
 
 
-def _taps_of_a_block(g: Geometry) -> jax.Array:
-    """For each cell of a block, whose sides are the strides, which tap sees it; -1 where the stride steps over it."""
+def _taps_of_a_block(g: Geometry, before: Sequence[int]) -> jax.Array:
+    """For each cell of a block, which tap of the window so many blocks before sees it; -2 is none."""
     tap, seen = jnp.int32(0), jnp.bool_(True)
-    for a in g.axes:
-        place = jnp.arange(a.stride, dtype=jnp.int32)
+    for a, blocks in zip(g.axes, before, strict=True):
+        place = blocks * a.stride + jnp.arange(a.stride, dtype=jnp.int32)
         tap, seen = tap[..., None] * a.window + place, seen[..., None] & (place < a.window)
-    return jnp.where(seen, tap, -1).astype(jnp.int8)
+    return jnp.where(seen, tap, -2).astype(jnp.int8)
 
 
 def _picked(x: Any, tap: Any, **_: Any) -> Any:

@@ -24,7 +24,8 @@ from jaxcnn.train.model import initial_params
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
-SAVE_STEPS = 100
+SAVE_SECONDS = 2.0
+"""How old what a reader finds in it may be while a run goes on."""
 
 
 def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir") -> None:
@@ -75,7 +76,8 @@ class RunDirectory:
         Raises:
           InputError: the folder can't be made, holds something, or is in use by another process.
         """
-        self._records: list[dict[str, Any]] = []
+        self._lines: list[str] = []
+        self._saved = (0, time.monotonic())  # how many lines, and when
         self._lock: Lock | None = None
         if resume:
             self.path = config.run_dir or Path()
@@ -102,9 +104,7 @@ class RunDirectory:
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
         record = {"step": report.step, "epoch": report.epoch, "loss": report.loss, **measured}
-        self._records.append(record | _pace(report))
-        if len(self._records) % SAVE_STEPS == 0:
-            self.save_metrics()
+        self._add(record | _pace(report))
 
     def epoch(self, report: EpochReport) -> None:
         record = {
@@ -115,8 +115,12 @@ class RunDirectory:
             **_measured("validation", report.validation),
             "learning_rate": report.learning_rate,
         }
-        self._records.append(record | _pace(report))
-        self.save_metrics()
+        self._add(record | _pace(report))
+
+    def _add(self, record: dict[str, Any]) -> None:
+        self._lines.append(f"{json.dumps(record)}\n")
+        if time.monotonic() - self._saved[1] > SAVE_SECONDS:
+            self.save_metrics()
 
     def go_on(self, plan: Plan, steps: int, seconds: float) -> Progress:
         """Take metrics.jsonl up to a step, and forget what came after it.
@@ -140,24 +144,27 @@ class RunDirectory:
                 return bool(record["step"] < steps)
             return bool(record["steps"] <= steps and record["steps"] % per_epoch == 0)
 
-        self._records = list(filter(done, there))
-        of_steps = [record for record in self._records if "step" in record]
+        records = list(filter(done, there))
+        self._lines = [f"{json.dumps(record)}\n" for record in records]
+        of_steps = [record for record in records if "step" in record]
         if [record["step"] for record in of_steps] != list(range(steps)):
             raise InputError(
                 f"{self.path / METRICS} lacks some of the first {steps} steps: it is damaged; start a new run"
             )
         begun = steps - steps % per_epoch
         losses = [(record["loss"], plan.batch_size) for record in of_steps[begun:]]
-        epochs = [record for record in self._records if "steps" in record]
+        epochs = [record for record in records if "steps" in record]
         return Progress(steps, seconds, losses, [r.get("validation_loss", r["test_loss"]) for r in epochs])
 
     def save_metrics(self) -> None:
-        """Write metrics.jsonl with every line so far.
+        """Write metrics.jsonl with every line so far, if there are new ones.
 
         Raises:
           InputError: no permission, no room.
         """
-        write_whole(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in self._records).encode())
+        if not self._lines or len(self._lines) > self._saved[0]:
+            write_whole(self.path / METRICS, "".join(self._lines).encode())
+        self._saved = len(self._lines), time.monotonic()
 
     def save_params(self, params: Any) -> None:
         """Write params.npz, {"conv1/kernel": ..., ...}.

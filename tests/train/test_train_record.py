@@ -1,6 +1,7 @@
 """Each file of a run directory is whole at every moment, and what was there stays where writing fails."""
 
 import errno
+import itertools
 import json
 import os
 from contextlib import closing
@@ -62,6 +63,7 @@ def test_a_record_of_a_run(tmp_path):
     assert json.loads((record.path / "config.json").read_text())["run_dir"] == str(record.path)
     record.step(STEP)
     record.epoch(EPOCH)
+    record.save_metrics()
     lines = [json.loads(line) for line in (record.path / "metrics.jsonl").read_text().splitlines()]
     assert lines[0] == {"step": 0, "epoch": 1, "loss": 0.1, "entropy": 0.5, "seconds": 2.0, "images_per_second": 0.0}
     assert lines[1] == {
@@ -85,11 +87,14 @@ def test_a_record_of_a_run(tmp_path):
     assert sorted(os.listdir(record.path)) == ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 
-def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path):
+def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path, monkeypatch):
+    """A step a second, and each line there after three."""
+    monkeypatch.setattr("time.monotonic", itertools.count().__next__)
     record = opened(Config(run_dir=tmp_path))
-    for _ in range(250):
+    for step in range(250):
         record.step(STEP)
-    assert len((tmp_path / "metrics.jsonl").read_text().splitlines()) == 200
+        path = tmp_path / "metrics.jsonl"
+        assert (len(path.read_text().splitlines()) if path.exists() else 0) >= step - 3
 
 
 def test_a_folder_with_something_in_it_is_left_alone(tmp_path):

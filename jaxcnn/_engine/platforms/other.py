@@ -16,6 +16,10 @@ def reduces_by_xla(g: Geometry) -> bool:
     return False
 
 
+def pools_at_once(g: Geometry) -> bool:
+    return False
+
+
 POOLING = {
     "value": ("slices, one axis at a time", "not measured"),
     "definition": ("definition", "one window at a time, for reading"),
