@@ -138,7 +138,8 @@ def _(g: Geometry, combine: Combine, primals: Any, tangents: Any) -> Any:
         return winner
 
     where = {name: at_once for file in platforms() for name in file.NAMES if file.pools_at_once(g)}
-    return jax.jvp(lambda x: lax.platform_dependent(x, **where, default=by_axes), primals, tangents)
+    by_platform = partial(lax.platform_dependent, **where, default=by_axes)
+    return jax.jvp(by_platform if where else by_axes, primals, tangents)
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:

@@ -12,7 +12,6 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Geometry
-from jaxcnn._padding import crop
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._windows import overlap, overlap_padding, tap_slice
 
@@ -100,10 +99,10 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
 
 def _taps_of_a_block(g: Geometry, before: Sequence[int]) -> jax.Array:
     """For each cell of a block, which tap of the window so many blocks before sees it; -2 is none."""
-    tap, seen = jnp.int32(0), jnp.bool_(True)
-    for a, blocks in zip(g.axes, before, strict=True):
-        place = blocks * a.stride + jnp.arange(a.stride, dtype=jnp.int32)
-        tap, seen = tap[..., None] * a.window + place, seen[..., None] & (place < a.window)
+    tap, seen = jnp.zeros(g.stride, jnp.int32), jnp.ones(g.stride, bool)
+    for axis, (a, blocks) in enumerate(zip(g.axes, before, strict=True)):
+        place = blocks * a.stride + lax.broadcasted_iota(jnp.int32, g.stride, axis)
+        tap, seen = tap * a.window + place, seen & (place < a.window)
     return jnp.where(seen, tap, -2).astype(jnp.int8)
 
 

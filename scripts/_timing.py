@@ -48,9 +48,9 @@ class Beside:
 
 
 def timed(call: Call) -> tuple[float, Any]:
-    """Milliseconds of one call until its answer is there, and the answer; on a GPU of many calls in a row, and one wait.
+    """Milliseconds of one call until its answer is there, and the answer.
 
-    So it is the device that is timed there, and not the dispatch to it, which takes ten times as long.
+    On a GPU it is one of many calls in a row with one wait, so that the device is timed, and not the dispatch to it.
     """
     calls = CALLS_IN_A_ROW if torch_device() == "cuda" else 1
     start = time.perf_counter()

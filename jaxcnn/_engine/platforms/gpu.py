@@ -12,7 +12,7 @@ from jaxcnn._engine.algorithms.columns import windows
 from jaxcnn._engine.algorithms.fft import fft
 from jaxcnn._engine.algorithms.shifts import shifts
 from jaxcnn._engine.algorithms.xla import xla
-from jaxcnn._engine.platforms.rule import Rule, always, depthwise, terms
+from jaxcnn._engine.platforms.rule import Rule, always, depthwise, stride_1, terms
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._geometry import Geometry
@@ -21,13 +21,19 @@ NAMES = ("cuda", "rocm")
 EASIER = (mirror,)
 PIECES = ()
 
-# A tap costs shifts 0.007 to 0.009 ms, and the transform takes 0.75 ms whatever the window: from this many taps on it
-# is three times as fast.
-MANY_TAPS = 250
-# The kernel's gradient by the transform takes 0.53 ms, by shifts 0.055 ms a tap (7x7: 2.7 ms).
-MANY_TAPS_OF_A_GRADIENT = 25
-# Up to this many taps cuDNN has a gradient in the kernel of its own for two axes (5x5: 0.20 ms, 7x7: 7.5 ms).
-FEW_TAPS = 25
+# The transform takes about the same time whatever the window, and shifts 0.007 to 0.017 ms a tap: from so many taps on,
+# by the number of axes, the transform is three times as fast (15x15: 0.95 ms, shifts 3.8 ms).
+MANY_TAPS = {1: 100, 2: 180, 3: 360}
+# The kernel's gradient by the transform takes 0.52 ms, by shifts 0.02 to 0.06 ms a tap (7x7: 2.9 ms): it is faster from
+# so many taps on.
+MANY_TAPS_OF_A_GRADIENT = {1: 26, 2: 26, 3: 46}
+# Up to this many taps cuDNN has a gradient in the kernel of its own for two axes (5x5: 0.20 ms, shifts 0.48 ms; 7x7 takes
+# it 7.1 ms). A whole step of 3x3 at stride 1 is faster by shifts, which read y and x once for both gradients (144 maps:
+# 0.35 ms; with cuDNN's 0.38 ms), at stride 2 it is not (0.34 ms; 0.32 ms).
+FEW_TAPS, FEWEST_AT_STRIDE_1 = 25, 10
+# More taps than these are too many operations to compile.
+MOST_SHIFTS = 256
+
 # The gradient of max goes through all taps of a window at once, and each cell looks at all windows that see it.
 MOST_TAPS_AT_ONCE, MOST_WINDOWS_OF_A_CELL = 32, 8
 
@@ -41,10 +47,14 @@ def reduces_by_xla(g: Geometry) -> bool:
 
 
 def pools_at_once(g: Geometry) -> bool:
-    """Where a cell is seen by few windows: max 2x2x2 (8,32,64,64,64) with its gradient takes 0.17 ms so, and 0.56 ms by axes."""
+    """Where few windows see a cell: max 2x2x2 (8,32,64,64,64) takes 0.17 ms with its gradient, axis by axis 0.56 ms."""
     windows_of_a_cell = math.prod(-(-a.window // a.stride) for a in g.axes)
-    plain = g.n > 1 and all(d == 1 for d in g.dilation)
-    return plain and math.prod(g.window) <= MOST_TAPS_AT_ONCE and windows_of_a_cell <= MOST_WINDOWS_OF_A_CELL
+    return side_by_side(g) and windows_of_a_cell <= MOST_WINDOWS_OF_A_CELL
+
+
+def side_by_side(g: Geometry) -> bool:
+    """Whether the taps of a window, which are few, lie side by side on several axes."""
+    return g.n > 1 and all(d == 1 for d in g.dilation) and math.prod(g.window) <= MOST_TAPS_AT_ONCE
 
 
 POOLING = {
@@ -55,7 +65,7 @@ POOLING = {
     "definition": ("definition", "one window at a time, for reading"),
     "gradient": (
         "to the tap that won, or to all taps, by shifts",
-        "max 5x5: 0.17 ms with the value; lax takes 0.42 ms",
+        "max 5x5: 0.17 ms with the value, 2x2: 0.14 ms; lax takes 0.42 ms, and 0.41 ms",
     ),
 }
 
@@ -68,26 +78,29 @@ def _half(p: Problem) -> bool:
     return bool(p.summed != p.dtype)
 
 
+def _may_transform(p: Problem) -> bool:
+    return _float32(p) and p.default_precision and depthwise(p) and p.geometry.n in MANY_TAPS
+
+
 def _large_kernel(p: Problem) -> bool:
-    return _float32(p) and p.default_precision and depthwise(p) and p.face != "kernel" and p.taps >= MANY_TAPS
+    return _may_transform(p) and p.face != "kernel" and p.taps >= MANY_TAPS[p.geometry.n]
 
 
 def _gradient_of_a_large_kernel(p: Problem) -> bool:
-    large = p.taps > MANY_TAPS_OF_A_GRADIENT if p.geometry.n < 3 else p.taps >= MANY_TAPS
-    return _float32(p) and p.default_precision and depthwise(p) and p.face == "kernel" and large
+    return _may_transform(p) and p.face == "kernel" and p.taps >= MANY_TAPS_OF_A_GRADIENT[p.geometry.n]
 
 
 def _has_kernels_of_cudnn(p: Problem) -> bool:
     """Depthwise, two axes: half precisions of 5x5 and more, and the gradient in a kernel of few taps."""
     if not depthwise(p) or p.geometry.n != 2 or not (_float32(p) or _half(p)):
         return False
-    if p.face == "kernel":
-        return 9 < p.taps <= FEW_TAPS if _float32(p) else True
-    return _half(p) and p.taps >= 25
+    if p.face != "kernel":
+        return _half(p) and p.taps >= 25
+    return _half(p) or (FEWEST_AT_STRIDE_1 if stride_1(p) else 2) <= p.taps <= FEW_TAPS
 
 
 def _few_taps(p: Problem) -> bool:
-    return depthwise(p) and p.taps < MANY_TAPS
+    return depthwise(p) and p.taps <= MOST_SHIFTS
 
 
 def _few_channels(p: Problem) -> bool:
@@ -99,15 +112,15 @@ def _convolved(p: Problem) -> bool:
 
 
 RULES = (
-    Rule(fft, _large_kernel, "depthwise 31x31 (32,64,56,56): 0.51 ms; lax takes 3.8 ms"),
+    Rule(fft, _large_kernel, "depthwise 31x31 (32,64,56,56): 0.51 ms; lax takes 4.3 ms"),
     Rule(
         fft,
         _gradient_of_a_large_kernel,
-        "depthwise 7x7, the gradient in the kernel: 0.53 ms; shifts take 2.7 ms, lax 7.5 ms",
+        "depthwise 7x7, the gradient in the kernel: 0.52 ms; shifts take 2.9 ms, lax 7.1 ms",
     ),
     Rule(xla, _has_kernels_of_cudnn, "depthwise 7x7 in bfloat16: 0.20 ms; shifts take 0.36 ms"),
-    Rule(shifts, _few_taps, "depthwise 3x3: 0.081 ms; lax takes 0.136 ms"),
-    Rule(shifts, _few_channels, "LeNet's first layer, batch 1024: 0.044 ms; lax takes 0.100 ms"),
-    Rule(xla, _convolved, "64 channels of 3x3 (64,64,56,56): 0.13 ms; rows take 0.86 ms"),
+    Rule(shifts, _few_taps, "depthwise 3x3: 0.079 ms; lax takes 0.15 ms"),
+    Rule(shifts, _few_channels, "LeNet's first layer, batch 1024: 0.050 ms; lax takes 0.099 ms"),
+    Rule(xla, _convolved, "64 channels of 3x3 (64,64,56,56): 0.13 ms; rows take 0.24 ms"),
     Rule(windows, always, "XLA has no convolution of such numbers, or of so many axes, there"),
 )
