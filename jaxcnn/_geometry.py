@@ -117,7 +117,7 @@ class Geometry:
 
     axes: tuple[Axis, ...]
 
-    @property
+    @cached_property
     def n(self) -> int:
         return len(self.axes)
 

@@ -6,6 +6,7 @@ correlation (face "y"), its adjoint in x (face "x") or its adjoint in the kernel
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Self
 
 import jax
@@ -56,7 +57,7 @@ class Problem:
         """The same problem with some of its facts changed."""
         return replace(self, **changes)
 
-    @property
+    @cached_property
     def summed(self) -> Any:
         """The dtype in which sums are kept."""
         return accumulator(self.dtype)
@@ -72,11 +73,25 @@ class Problem:
         asked = configured if self.precision is None else self.precision
         return asked in (None, "default", lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2)
 
-    @property
+    @cached_property
     def taps(self) -> int:
         return math.prod(self.geometry.window)
 
+    @cached_property
+    def terms(self) -> int:
+        """Products that one cell of y sums."""
+        return self.ins * self.taps
+
     @property
+    def is_depthwise(self) -> bool:
+        """One channel in and one out in each group."""
+        return self.ins == self.outs == 1
+
+    @property
+    def is_at_stride_1(self) -> bool:
+        return self.geometry.stride == (1,) * self.geometry.n
+
+    @cached_property
     def exact(self) -> bool:
         """Whether the numbers are integers, which nothing may round."""
         return not jnp.issubdtype(self.dtype, jnp.inexact)

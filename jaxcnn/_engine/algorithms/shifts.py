@@ -47,9 +47,10 @@ def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
 def _shifted(problem: Problem, x: jax.Array) -> Iterator[jax.Array]:
     """For each channel of a group and each tap, what the tap sees of it: (samples, groups, 1, *out)."""
     g, padded = problem.geometry, zero_pad(x, problem.geometry.padding)
+    seen = [(out - 1) * stride + 1 for out, stride in zip(g.out, g.stride, strict=True)]  # by a tap, on each axis
     for channel, *tap in itertools.product(range(problem.ins), *map(range, g.window)):
-        starts = [i * a.dilation for i, a in zip(tap, g.axes, strict=True)]
-        stops = [start + (a.out - 1) * a.stride + 1 for start, a in zip(starts, g.axes, strict=True)]
+        starts = [i * dilation for i, dilation in zip(tap, g.dilation, strict=True)]
+        stops = [start + cells for start, cells in zip(starts, seen, strict=True)]
         yield lax.slice(padded, (0, 0, channel, *starts), (*x.shape[:2], channel + 1, *stops), (1, 1, 1, *g.stride))
 
 

@@ -6,7 +6,7 @@ from jaxcnn._engine.algorithms.columns import rows, windows
 from jaxcnn._engine.algorithms.fft import fft
 from jaxcnn._engine.algorithms.shifts import shifts
 from jaxcnn._engine.algorithms.xla import xla
-from jaxcnn._engine.platforms.rule import Rule, always, depthwise, stride_1, terms
+from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.isolate import isolate
 from jaxcnn._engine.rewrites.mirror import mirror
@@ -45,17 +45,17 @@ POOLING = {
 
 
 def _large_kernel(p: Problem) -> bool:
-    return p.taps > MANY_TAPS and stride_1(p) and p.dtype == jnp.float32 and p.ins * p.outs <= 1024
+    return p.taps > MANY_TAPS and p.is_at_stride_1 and p.dtype == jnp.float32 and p.ins * p.outs <= 1024
 
 
 def _one_channel(p: Problem) -> bool:
     """Face "x" comes here only with a stride that no rewrite could take up: the others are another face's by then."""
-    return depthwise(p) and p.taps <= MANY_TAPS and p.face != "x"
+    return p.is_depthwise and p.taps <= MANY_TAPS and p.face != "x"
 
 
 def _few_channels(p: Problem) -> bool:
-    few = terms(p) <= FEW_TERMS and terms(p) * p.outs <= FEW_PRODUCTS
-    return few and p.face == "y" and stride_1(p)
+    few = p.terms <= FEW_TERMS and p.terms * p.outs <= FEW_PRODUCTS
+    return few and p.face == "y" and p.is_at_stride_1
 
 
 def _keeps_nan(p: Problem) -> bool:
@@ -64,7 +64,7 @@ def _keeps_nan(p: Problem) -> bool:
 
 
 def _very_large_kernel(p: Problem) -> bool:
-    return _keeps_nan(p) and p.taps > MANY_TAPS and stride_1(p) and p.geometry.n <= 2 and p.ins * p.outs > 1024
+    return _keeps_nan(p) and p.taps > MANY_TAPS and p.is_at_stride_1 and p.geometry.n <= 2 and p.ins * p.outs > 1024
 
 
 def _one_axis(p: Problem) -> bool:

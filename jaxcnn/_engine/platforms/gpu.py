@@ -12,7 +12,7 @@ from jaxcnn._engine.algorithms.columns import windows
 from jaxcnn._engine.algorithms.fft import fft
 from jaxcnn._engine.algorithms.shifts import shifts
 from jaxcnn._engine.algorithms.xla import xla
-from jaxcnn._engine.platforms.rule import Rule, always, depthwise, stride_1, terms
+from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._geometry import Geometry
@@ -27,8 +27,8 @@ MANY_TAPS = {1: 100, 2: 180, 3: 360}
 # The kernel's gradient by the transform takes 0.52 ms, by shifts 0.02 to 0.06 ms a tap (7x7: 2.9 ms): it is faster from
 # so many taps on.
 MANY_TAPS_OF_A_GRADIENT = {1: 26, 2: 26, 3: 46}
-# Up to this many taps cuDNN has a gradient in the kernel of its own for two axes (5x5: 0.20 ms, shifts 0.48 ms; 7x7 takes
-# it 7.1 ms). A whole step of 3x3 at stride 1 is faster by shifts, which read y and x once for both gradients (144 maps:
+# Up to this many taps cuDNN has a gradient in the kernel of its own for two axes (5x5: 0.20 ms, shifts 0.48 ms). A
+# whole step of 3x3 at stride 1 is faster by shifts, which read y and x once for both gradients (144 maps:
 # 0.35 ms; with cuDNN's 0.38 ms), at stride 2 it is not (0.34 ms; 0.32 ms).
 FEW_TAPS, FEWEST_AT_STRIDE_1 = 25, 10
 # More taps than these are too many operations to compile.
@@ -79,7 +79,7 @@ def _half(p: Problem) -> bool:
 
 
 def _may_transform(p: Problem) -> bool:
-    return _float32(p) and p.default_precision and depthwise(p) and p.geometry.n in MANY_TAPS
+    return _float32(p) and p.default_precision and p.is_depthwise and p.geometry.n in MANY_TAPS
 
 
 def _large_kernel(p: Problem) -> bool:
@@ -92,19 +92,19 @@ def _gradient_of_a_large_kernel(p: Problem) -> bool:
 
 def _has_kernels_of_cudnn(p: Problem) -> bool:
     """Depthwise, two axes: half precisions of 5x5 and more, and the gradient in a kernel of few taps."""
-    if not depthwise(p) or p.geometry.n != 2 or not (_float32(p) or _half(p)):
+    if not p.is_depthwise or p.geometry.n != 2 or not (_float32(p) or _half(p)):
         return False
     if p.face != "kernel":
         return _half(p) and p.taps >= 25
-    return _half(p) or (FEWEST_AT_STRIDE_1 if stride_1(p) else 2) <= p.taps <= FEW_TAPS
+    return _half(p) or (FEWEST_AT_STRIDE_1 if p.is_at_stride_1 else 2) <= p.taps <= FEW_TAPS
 
 
 def _few_taps(p: Problem) -> bool:
-    return depthwise(p) and p.taps <= MOST_SHIFTS
+    return p.is_depthwise and p.taps <= MOST_SHIFTS
 
 
 def _few_channels(p: Problem) -> bool:
-    return terms(p) <= 25 and p.outs <= 8 and p.groups == 1 and p.face == "y" and p.geometry.n > 0 and _float32(p)
+    return p.terms <= 25 and p.outs <= 8 and p.groups == 1 and p.face == "y" and p.geometry.n > 0 and _float32(p)
 
 
 def _convolved(p: Problem) -> bool:
