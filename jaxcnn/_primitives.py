@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-from jax.interpreters import ad, batching, mlir
+from jax.ad_checkpoint import Recompute
+from jax.experimental import jet
+from jax.interpreters import ad, batching, mlir, partial_eval
 
 if TYPE_CHECKING:
     from jax.extend.core import Primitive
@@ -16,6 +18,7 @@ else:
     Primitive = type(jax.lax.add_p)  # the same class, without Pallas: its import takes as long as all of jaxcnn's
 
 Rule = Callable[..., Any]
+SERIES: dict[Any, Any] = jet.jet_rules  # of Taylor, for `jet`
 
 
 def primitive(
@@ -39,7 +42,13 @@ def primitive(
         nowhere = a.sharding.update(spec=jax.sharding.PartitionSpec(*[None] * len(sides)))
         return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=nowhere)
 
-    made.def_impl(lambda *arrays, **params: compiled(**params)(*arrays))
+    def run(*arrays: Any, **params: Any) -> Any:
+        # A jit of the primitive would call the primitive then.
+        if getattr(jax.config, "jax_disable_jit"):  # noqa: B009  (its stub lacks the name)
+            return compute(*arrays, platform=jax.default_backend(), **params)
+        return compiled(**params)(*arrays)
+
+    made.def_impl(run)
     made.def_abstract_eval(abstract)
 
     def lower(platform: str) -> Rule:
@@ -58,6 +67,19 @@ def primitive(
             mlir.register_lowering(made, lower(platform), platform)
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
+
+
+def differentiated_as(made: Primitive, first: Rule, more: Rule) -> None:
+    """A primitive of one array has the derivative of `first(array, **params)`, and in `jet` the series of `more`."""
+
+    def jvp(primals: Any, tangents: Any, **params: Any) -> Any:
+        return jax.jvp(partial(first, **params), primals, tuple(map(ad.instantiate_zeros, tangents)))
+
+    def series(primals: Any, terms: Any, **params: Any) -> Any:
+        return jet.jet(partial(more, **params), primals, terms, factorial_scaled=False)
+
+    ad.primitive_jvps[made] = jvp
+    SERIES[made] = series
 
 
 def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -85,11 +107,33 @@ def _vary(array: jax.Array, axes: frozenset[str]) -> jax.Array:
 def bilinear(made: Primitive, transpose: Rule) -> None:
     """Linear in each operand: `transpose(cotangent, a, b, at=, **params)` is the cotangent of operand `at`."""
     ad.defbilinear(made, partial(transpose, at=0), partial(transpose, at=1))
+    SERIES[made] = partial(SERIES[jax.lax.dot_general_p].func, made)
+    partial_eval.partial_eval_jaxpr_custom_rules[made] = _saved_as_a_product
+
+
+def _saved_as_a_product(policy: Rule, unknown: Sequence[bool], there: Sequence[bool], eqn: Any) -> Any:
+    """`jax.checkpoint` saves or recomputes a contraction as its policy says of XLA's convolution.
+
+    Returns what is computed in the forward pass, what in the backward pass, which results are unknown in the former and
+    which are there in the latter, and the operands that have to be saved.
+    """
+    operands = [each for each, is_there in zip(eqn.invars, there, strict=True) if not is_there]
+    if any(unknown):
+        return None, eqn, [True], [True], operands
+    says = {policy(like, *(each.aval for each in eqn.invars), **eqn.params)
+            for like in (eqn.primitive, jax.lax.conv_general_dilated_p)}  # fmt: skip
+    if says <= {False, Recompute}:
+        return eqn, eqn, [False], [True], operands
+    return eqn, None, [False], [False], []
 
 
 def linear_pair(one: Primitive, other: Primitive) -> None:
     """Both linear in the first operand, and each the adjoint of the other."""
     for made, adjoint in ((one, other), (other, one)):
+
+        def series(primals: Any, terms: Any, *, made: Primitive = made, **params: Any) -> Any:
+            (a, b), (of_a, _) = primals, terms
+            return made.bind(a, b, **params), [made.bind(term, b, **params) for term in of_a]
 
         def jvp(primals: Any, tangents: Any, *, made: Primitive = made, **params: Any) -> Any:
             (a, b), (tangent, _) = primals, tangents
@@ -98,6 +142,7 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
         def transpose(cotangent: Any, a: Any, b: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
             return (None if isinstance(cotangent, ad.Zero) else adjoint.bind(cotangent, b, **params)), None
 
+        SERIES[made] = series
         ad.primitive_jvps[made] = jvp
         ad.primitive_transposes[made] = transpose
 
