@@ -1,8 +1,9 @@
 """How a primitive of ours is made: the only home of JAX's interpreters."""
 
 import functools
+import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,9 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import Recompute
 from jax.experimental import jet
+from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
 from jax.interpreters import ad, batching, mlir, partial_eval
+from jax.sharding import AxisType
 
 if TYPE_CHECKING:
     from jax.extend.core import Primitive
@@ -22,13 +25,16 @@ SERIES: dict[Any, Any] = jet.jet_rules  # of Taylor, for `jet`
 
 
 def primitive(
-    name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = ()
-) -> Primitive:
+    name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = (),
+    lies: Rule | None = None, divide: Rule | None = None,
+) -> Primitive:  # fmt: skip
     """A primitive of some arrays and static parameters.
 
     `shape(*arrays, **params)` is that of the result with its dtype, `compute(*arrays, platform=, **params)` what is run
     on one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
-    where its mapped axis is; without it the arrays may have any leading axes.
+    where its mapped axis is; without it the arrays may have any leading axes. `lies(*arrays, **params)` says over which
+    axes of a mesh the result is divided; without it, as the first array is, where that is possible. Of a program for
+    several devices `divide(on_a_device, **params)` is the function of the whole arrays; without it XLA divides it.
     """
     made = Primitive(name)
 
@@ -39,8 +45,10 @@ def primitive(
     def abstract(a: Any, *others: Any, **params: Any) -> Any:
         """Under shard_map the result varies over the axes of the mesh over which the operands do."""
         sides, dtype = shape(a, *others, **params)
-        nowhere = a.sharding.update(spec=jax.sharding.PartitionSpec(*[None] * len(sides)))
-        return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=nowhere)
+        spec = lies(a, *others, **params) if lies else _as_the_first(a, sides)
+        mesh = next((each.sharding.mesh for each in (a, *others) if not each.sharding.mesh.empty), a.sharding.mesh)
+        sharding = a.sharding.update(mesh=mesh, spec=spec)
+        return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=sharding)
 
     def run(*arrays: Any, **params: Any) -> Any:
         # A jit of the primitive would call the primitive then.
@@ -52,21 +60,61 @@ def primitive(
     made.def_abstract_eval(abstract)
 
     def lower(platform: str) -> Rule:
-        rule = mlir.lower_fun(partial(compute, platform=platform), multiple_results=False)
+        on_a_device = partial(compute, platform=platform)
 
-        def on_one_device(ctx: Any, *operands: Any, **params: Any) -> Any:
+        def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
             """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
-            alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
-            return rule(ctx.replace(avals_in=alone), *operands, **params)
+            apart = divide and _several_devices(ctx.module_context.axis_context)
+            f = divide(on_a_device, **params) if divide and apart else partial(on_a_device, **params)
+            with _axes_left_to_xla():
+                alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
+                return mlir.lower_fun(f, multiple_results=False)(ctx.replace(avals_in=alone), *operands)
 
-        return on_one_device
+        return rule
 
     mlir.register_lowering(made, lower("other"))
     for platform in platforms:
         with suppress(NotImplementedError):  # a platform that this JAX does not know
             mlir.register_lowering(made, lower(platform), platform)
+    prim_requires_devices_during_lowering.add(made)  # it may be divided among them
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
+
+
+def _several_devices(context: Any) -> bool:
+    """Whether a program that JAX leaves to XLA to divide is for several devices, and these are known."""
+    return getattr(context, "num_devices", 1) > 1 and getattr(context, "device_assignment", None) is not None
+
+
+def _axes_left_to_xla() -> AbstractContextManager[Any]:
+    """Inside of a primitive no array says by its type where it lies: that of the result is said already."""
+    mesh = jax.sharding.get_abstract_mesh()
+    explicit = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Explicit]
+    if not explicit:
+        return nullcontext()
+    return jax.sharding.use_abstract_mesh(mesh.update_axis_types(dict.fromkeys(explicit, AxisType.Auto)))
+
+
+def _as_the_first(a: Any, sides: Sequence[Any]) -> jax.sharding.PartitionSpec:
+    """Divided on the same axes, where as many devices divide what there is."""
+    spec = a.sharding.spec
+    counts = [math.prod(a.sharding.mesh.shape[name] for name in names_of(axes)) for axes in spec]
+    kept = (axes if side % count == 0 else None for axes, count, side in zip(spec, counts, sides, strict=True))
+    return jax.sharding.PartitionSpec(*kept)
+
+
+def names_of(axes: Any) -> tuple[str, ...]:
+    """The axes of a mesh that one entry of a PartitionSpec names."""
+    return axes if isinstance(axes, tuple) else () if axes is None else (axes,)
+
+
+def lying_as(made: jax.Array, aval: Any) -> jax.Array:
+    """A cotangent where its primal lies."""
+    where = aval.sharding
+    if where.mesh.empty or jax.typeof(made).sharding.spec == where.spec:
+        return made
+    moved: jax.Array = jax.sharding.reshard(made, where)
+    return moved
 
 
 def differentiated_as(made: Primitive, first: Rule, more: Rule) -> None:
@@ -140,7 +188,9 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
             return made.bind(a, b, **params), made.bind(tangent, b, **params)
 
         def transpose(cotangent: Any, a: Any, b: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
-            return (None if isinstance(cotangent, ad.Zero) else adjoint.bind(cotangent, b, **params)), None
+            if isinstance(cotangent, ad.Zero):
+                return None, None
+            return lying_as(adjoint.bind(cotangent, b, **params), a.aval), None
 
         SERIES[made] = series
         ad.primitive_jvps[made] = jvp

@@ -36,7 +36,7 @@ def first_winner(x: jax.Array, axes: Axes, g: Geometry, combine: Callable[..., A
 @first_winner.defjvp
 def _(axes: Axes, g: Geometry, combine: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     seen = _seen_by_taps(primals[0], axes, g)
-    taps = (jnp.full(seen[0].shape, tap, jnp.int8) for tap in range(len(seen)))
+    taps = (jnp.full_like(seen[0], tap, jnp.int8) for tap in range(len(seen)))
     value, tap = functools.reduce(combine, zip(seen, taps, strict=True))
     return value, pick.bind(tangents[0], tap, axes=axes, laid=g)
 

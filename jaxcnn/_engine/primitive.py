@@ -9,12 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._engine.devices import divided, lies
 from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import none_if_zero, pad
-from jaxcnn._primitives import alike, bilinear, primitive
+from jaxcnn._primitives import alike, bilinear, lying_as, primitive
 
 
 def contract(
@@ -95,9 +96,9 @@ def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any
     """The cotangent of operand `at` is the face that makes it, of the face's own cotangent and the other operand."""
     wanted, other = MADE_OF[face][at], MADE_OF[face][1 - at]
     given = {face: cotangent, other: (b, a)[at]}
-    return contraction.bind(
-        *(given[role] for role in MADE_OF[wanted]), face=wanted, dtype=(a, b)[at].aval.dtype, **params
-    )
+    aval = (a, b)[at].aval
+    made = contraction.bind(*(given[role] for role in MADE_OF[wanted]), face=wanted, dtype=aval.dtype, **params)
+    return lying_as(made, aval)
 
 
 def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
@@ -126,5 +127,15 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-contraction = primitive("jaxcnn_contraction", _shape, _lower, _batch, platforms=names())
+def _lies(a: Any, b: Any, *, face: str, geometry: Geometry, **_: Any) -> Any:
+    return lies(face, geometry, a, b)
+
+
+def _divide(on_a_device: Any, *, face: str, geometry: Geometry, **params: Any) -> Any:
+    return divided(lambda g, a, b: on_a_device(a, b, face=face, geometry=g, **params), face, geometry)
+
+
+contraction = primitive(
+    "jaxcnn_contraction", _shape, _lower, _batch, platforms=names(), lies=_lies, divide=_divide
+)  # fmt: skip
 bilinear(contraction, _transpose)
