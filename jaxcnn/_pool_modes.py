@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, pad, padding_modes
-from jaxcnn._reduce import add, first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows
+from jaxcnn._reduce import first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows, sum_windows
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
@@ -37,14 +37,17 @@ def pool_sums(
     """Sums, and what is made of them: means by their divisors, lp by powers before and a root after."""
     summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
     out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
-    cells = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype))
-    cells, laid = surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
+    cells, laid = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)), g
+    modes = padding_modes("pool", padding_mode, g.n)
+    zeros = fill is None and (not count_include_pad or set(modes) <= {"constant"})
+    if method == "definition" or not zeros:
+        cells, laid = surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
     if mode == "lp":
         cells = jnp.abs(cells).astype(accumulator(out_dtype)) ** p
     if method == "definition":
         total = reduce_each_window(cells, laid, lambda w: jnp.sum(w, dtype=w.dtype))
     else:
-        total = reduce_windows((cells,), laid, add)[0]
+        total = sum_windows(cells, laid)
     if mode == "mean":
         total = total / (divisor if divisor is not None else _counts(g, count_include_pad, total))
     if mode == "lp":

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
 from jax.ad_checkpoint import Recompute
 from jax.experimental import jet
-from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
 from jax.interpreters import ad, batching, mlir, partial_eval
 from jax.sharding import AxisType
 
@@ -33,8 +33,8 @@ def primitive(
     `shape(*arrays, **params)` is that of the result with its dtype, `compute(*arrays, platform=, **params)` what is run
     on one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
     where its mapped axis is; without it the arrays may have any leading axes. `lies(*arrays, **params)` says over which
-    axes of a mesh the result is divided; without it, as the first array is, where that is possible. Of a program for
-    several devices `divide(on_a_device, **params)` is the function of the whole arrays; without it XLA divides it.
+    axes of a mesh the result is divided; without it, as the first array is, where that is possible. In a program for
+    several devices `divide(on_a_device, ranks, **params)` is the function of the whole arrays; else XLA divides it.
     """
     made = Primitive(name)
 
@@ -65,7 +65,8 @@ def primitive(
         def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
             """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
             apart = divide and _several_devices(ctx.module_context.axis_context)
-            f = divide(on_a_device, **params) if divide and apart else partial(on_a_device, **params)
+            ranks = [len(aval.shape) for aval in ctx.avals_in]
+            f = divide(on_a_device, ranks, **params) if divide and apart else partial(on_a_device, **params)
             with _axes_left_to_xla():
                 alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
                 return mlir.lower_fun(f, multiple_results=False)(ctx.replace(avals_in=alone), *operands)
@@ -195,6 +196,17 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
         SERIES[made] = series
         ad.primitive_jvps[made] = jvp
         ad.primitive_transposes[made] = transpose
+
+
+def linear_pair_of_one(one: Primitive, other: Primitive) -> None:
+    """Both linear in their one array, and each the adjoint of the other."""
+    for made, adjoint in ((one, other), (other, one)):
+
+        def transpose(cotangent: Any, a: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
+            return [lying_as(adjoint.bind(cotangent, **params), a.aval)]
+
+        ad.deflinear2(made, transpose)
+        jet.deflinear(made)
 
 
 def _batch_in_front(made: Primitive) -> Rule:

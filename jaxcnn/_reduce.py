@@ -3,15 +3,18 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._devices import divided, lies, of_maps
 from jaxcnn._engine.platforms import names, platform_of, platforms
 from jaxcnn._geometry import Axis, Geometry, refuse
-from jaxcnn._primitives import differentiated_as, primitive
+from jaxcnn._padding import zero_pad
+from jaxcnn._primitives import differentiated_as, linear_pair_of_one, primitive
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._windows import LONG, each_window, tap_slices, taps
 from jaxcnn._winner import first_winner
@@ -136,6 +139,46 @@ def _with_series(x: jax.Array, *, laid: Geometry, combine: Combine) -> jax.Array
 
 best_of_windows = primitive("jaxcnn_best_of_windows", _of_windows, _best_of_windows, platforms=names())
 differentiated_as(best_of_windows, _with_gradient, _with_series)
+
+
+# Sums of windows, whose adjoint spreads each of them over its window. Padding is zeros, and is no array of its own, so
+# that a device needs no more of its neighbours than its windows see.
+
+
+def sum_windows(x: jax.Array, g: Geometry) -> jax.Array:
+    """The sum of each window of maps with zeros around them."""
+    total: jax.Array = sums_of_windows.bind(x, laid=g)
+    return total
+
+
+def _sum_windows(x: jax.Array, *, laid: Geometry, platform: str = "") -> jax.Array:
+    padded = zero_pad(zero_pad(x, laid.padding), laid.overhang)  # a crop comes first
+    return _in_order((padded,), laid.unpadded(), add)[0]
+
+
+def _spread(y: jax.Array, *, laid: Geometry, platform: str) -> jax.Array:
+    x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - laid.n], *laid.size), y.dtype)
+    laid_down: jax.Array = jax.linear_transpose(partial(_sum_windows, laid=laid), x)(y)[0]
+    return laid_down
+
+
+def _of_maps(y: Any, *, laid: Geometry) -> Any:
+    return (*y.shape[: y.ndim - laid.n], *laid.size), y.dtype
+
+
+def _one_of(operand: str, name: str, shape: Any, compute: Any) -> Any:
+    def where(a: Any, *, laid: Geometry) -> Any:
+        return lies(of_maps(operand, a.ndim, laid.n), laid, (a,))
+
+    def divide(on_a_device: Any, ranks: Sequence[int], *, laid: Geometry) -> Any:
+        return divided(lambda g, a: on_a_device(a, laid=g), of_maps(operand, ranks[0], laid.n), laid)
+
+    return primitive(name, shape, compute, platforms=names(), lies=where, divide=divide)
+
+
+sums_of_windows = _one_of("x", "jaxcnn_sums_of_windows", _of_windows, _sum_windows)
+spread = _one_of("y", "jaxcnn_spread", _of_maps, _spread)
+linear_pair_of_one(sums_of_windows, spread)
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:

@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._engine.devices import divided, lies
+from jaxcnn._devices import Arrays, divided, lies
 from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem
@@ -128,11 +128,16 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
 
 
 def _lies(a: Any, b: Any, *, face: str, geometry: Geometry, **_: Any) -> Any:
-    return lies(face, geometry, a, b)
+    return lies(_arrays(face, geometry), geometry, (a, b))
 
 
-def _divide(on_a_device: Any, *, face: str, geometry: Geometry, **params: Any) -> Any:
-    return divided(lambda g, a, b: on_a_device(a, b, face=face, geometry=g, **params), face, geometry)
+def _divide(on_a_device: Any, ranks: Any, *, face: str, geometry: Geometry, **params: Any) -> Any:
+    local = lambda g, a, b: on_a_device(a, b, face=face, geometry=g, **params)
+    return divided(local, _arrays(face, geometry), geometry)
+
+
+def _arrays(face: str, g: Geometry) -> Arrays:
+    return Arrays(AXES, MADE_OF[face], face, g.n)
 
 
 contraction = primitive(
