@@ -1,0 +1,187 @@
+"""What of ours stands in the place of one of lax's equations on a platform, and why."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._engine.algorithms.xla import xla
+from jaxcnn._engine.plan import Plan, plan
+from jaxcnn._engine.platforms import platform_of
+from jaxcnn._engine.problem import MADE_OF
+from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._explain import contractions_in, how
+from jaxcnn._lax_door import conv_general_dilated
+from jaxcnn._reduce_door import known_reduction, reduce_window
+
+# Reducers of one array, by the one primitive that they call.
+KNOWN = {"add", "max", "min"}
+ASSOCIATIVE = {"mul", "and", "or", "xor"}
+
+
+class Choice(NamedTuple):
+    """A function of an equation's operands, or None where it stays lax's own; and how the value and the gradients are
+    computed, each with the reason."""
+
+    ours: Callable[..., Any] | None
+    parts: tuple[tuple[str, str, str], ...]
+
+
+class Choosing:
+    """The choices for one platform, each made once."""
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.made: dict[int, tuple[Any, Choice | None]] = {}  # by the identity of an equation, which is kept alive
+        self.convolutions: dict[Any, Choice] = {}
+
+    def __call__(self, eqn: Any) -> Callable[..., Any] | None:
+        """What stands in the equation's place."""
+        choice = self.choice(eqn)
+        return choice and choice.ours
+
+    def choice(self, eqn: Any) -> Choice | None:
+        """None for an equation that reduces no window."""
+        if eqn.primitive.name not in _CHOOSE:
+            return None
+        if id(eqn) not in self.made:
+            self.made[id(eqn)] = eqn, self._choice(eqn)
+        return self.made[id(eqn)][1]
+
+    def _choice(self, eqn: Any) -> Choice:
+        avals = [atom.aval for atom in eqn.invars]
+        reason = _not_ours(avals)
+        if reason:
+            return _left(reason)
+        if eqn.primitive.name != "conv_general_dilated":
+            return _CHOOSE[eqn.primitive.name](eqn, self.platform)
+        asked = tuple((aval.shape, aval.dtype) for aval in avals), tuple(eqn.params.items())
+        if asked not in self.convolutions:
+            self.convolutions[asked] = _convolution(eqn, self.platform)
+        return self.convolutions[asked]
+
+
+def _not_ours(avals: Sequence[Any]) -> str:
+    """Why operands are left to lax, whatever is done with them; nothing if they are not."""
+    for aval in avals:
+        if any(axis is not None for axis in aval.sharding.spec):
+            return "an operand whose type names its sharding"
+        if jnp.issubdtype(aval.dtype, jnp.inexact) and aval.dtype.itemsize < 2:
+            return f"{aval.dtype} has no rule of ours"
+    return "operands of two dtypes" if len({aval.dtype for aval in avals}) > 1 else ""
+
+
+def _left(why: str) -> Choice:
+    return Choice(None, (("value", "lax's own", why),))
+
+
+def _convolution(eqn: Any, platform: str) -> Choice:
+    """Ours, unless XLA would compute the value and both gradients as lax's own operator does."""
+    lhs, rhs = (jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in eqn.invars)
+    numbers = eqn.params["dimension_numbers"]
+    sides = [lhs.shape[i] for i in numbers.lhs_spec[2:]] + [rhs.shape[i] for i in numbers.rhs_spec[2:]]
+    if not all(isinstance(side, int) for side in sides):
+        return _left("a symbolic size of a map or a window")
+    ours = partial(conv_general_dilated, **eqn.params)
+    jaxpr = jax.make_jaxpr(partial(conv_general_dilated.__wrapped__, **eqn.params))(lhs, rhs)
+    parts, left = [], True
+    for problem, _ in contractions_in(jaxpr, platform):
+        faces = [problem.face, *MADE_OF[problem.face]]
+        plans = [plan(problem.but(face=face)) for face in faces]
+        left &= all(map(_as_lax_does, plans))
+        names = ["value", "gradient in lhs", "gradient in rhs"]
+        parts += [(name, how(made), made.why) for name, made in zip(names, plans, strict=True)]
+    return Choice(None if left else ours, tuple(parts) or _left("no product").parts)
+
+
+def _as_lax_does(made: Plan) -> bool:
+    return made.algorithm is xla and all(rewrite is mirror for rewrite in made.rewrites)
+
+
+def _reduction(reducer: str, eqn: Any, platform: str) -> Choice:
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    start = () if len(eqn.invars) > 1 else (None,)
+    return Choice(lambda *operands: known_reduction(*operands, *start, reducer=reducer, **params), _pooling(platform))
+
+
+def _any_reduction(eqn: Any, platform: str) -> Choice:
+    """By what its reducer calls; one of several arrays, or of several steps, is left alone."""
+    body = eqn.params["jaxpr"].eqns
+    name = body[0].primitive.name if len(body) == 1 and len(eqn.invars) == 2 else ""
+    if name not in KNOWN | ASSOCIATIVE or set(body[0].invars) != set(eqn.params["jaxpr"].invars):
+        return _left("a reducer that we do not know")
+    if name in KNOWN:
+        choice = _reduction(name, eqn, platform)
+        return choice._replace(ours=choice.ours and (lambda *operands: [choice.ours(*operands)]))  # type: ignore[misc]
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    ours = partial(reduce_window, computation=body[0].primitive.bind, **params)
+    return Choice(lambda operand, start: [ours(operand, start)], _pooling(platform))
+
+
+def _gradient(eqn: Any, platform: str, *, forward: bool = False) -> Choice:
+    """Of max or min: lax's primitives for it take a tangent or a cotangent, and the operand whose cells compete."""
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    reducer = {"ge": "max", "le": "min"}[eqn.params["select_prim"].name]
+    reduction = partial(known_reduction, init_value=None, reducer=reducer, **params)
+
+    def ours(along: jax.Array, operand: jax.Array) -> jax.Array:
+        if forward:
+            tangent: jax.Array = jax.jvp(reduction, (operand,), (along,))[1]
+            return tangent
+        cotangent: jax.Array = jax.vjp(reduction, operand)[1](along)[0]
+        return cotangent
+
+    return Choice(ours, _pooling(platform)[1:])
+
+
+def _windows(eqn: Any) -> dict[str, Any] | Choice:
+    """The parameters that lay the windows, or why they are left to lax."""
+    names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
+    params = {name: tuple(eqn.params[name]) for name in names if name in eqn.params}
+    shape, columns = eqn.invars[-1 if "select_prim" in eqn.params else 0].aval.shape, list(params.values())
+    still = [all(value in (1, (0, 0)) for value in axis) for axis in zip(*columns, strict=True)]
+    if not all(isinstance(side, int) or alone for side, alone in zip(shape, still, strict=True)):
+        return _left("a symbolic size of a map")
+    if math.prod(params["window_dimensions"]) == 1:
+        return _left("windows of one cell")
+    if jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.complexfloating):
+        return _left("complex numbers have no rule of ours")
+    return params
+
+
+def _pooling(platform: str) -> tuple[tuple[str, str, str], ...]:
+    told = platform_of(platform).POOLING
+    return ("value", *told["value"]), ("gradient", *told["gradient"])
+
+
+_CHOOSE: dict[str, Callable[[Any, str], Choice]] = {
+    "conv_general_dilated": _convolution,
+    "reduce_window": _any_reduction,
+    "reduce_window_sum": partial(_reduction, "add"),
+    "reduce_window_max": partial(_reduction, "max"),
+    "reduce_window_min": partial(_reduction, "min"),
+    "select_and_scatter_add": _gradient,
+    "select_and_gather_add": partial(_gradient, forward=True),
+}
+
+
+def told(eqn: Any, choice: Choice) -> Iterator[str]:
+    """A paragraph for `accelerate(f, explain=True)`."""
+    shapes = " and ".join(str(atom.aval.shape) for atom in eqn.invars)
+    head = f"{eqn.primitive.name} of {shapes} in {eqn.invars[0].aval.dtype}"
+    yield head if choice.ours else f"{head} stays lax's own"
+    reasons = set()
+    for part, how, why in choice.parts:
+        if why not in reasons:  # a gradient for the same reason goes without saying
+            reasons.add(why)
+            yield f"  {part}: {how}"
+            yield f"    {why}"
