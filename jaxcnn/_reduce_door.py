@@ -2,6 +2,7 @@
 
 import operator
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import jax
@@ -37,7 +38,7 @@ def reduce_window(
 
     Args:
       operand: an array, or a tree of arrays of one shape.
-      init_value: a scalar for each array; it stands on the padding too.
+      init_value: a scalar for each array, taken once for each window.
       computation: an associative f(a, b) of two scalars, or of two trees of scalars, such as `jax.lax.max`.
       window_dimensions: one int for each axis of an array.
       window_strides: one int per axis; None is 1.
@@ -66,7 +67,8 @@ def reduce_window(
     if not callable(computation):
         problem = f"must be a function of two scalars, not {type(computation).__name__}"
         raise TypeError(refuse(_NAME, "computation", problem, "pass e.g. jax.lax.max"))
-    reducer = _KNOWN.get(computation) if len(arrays) == 1 else None
+    numbers = len(arrays) == 1 and not jnp.issubdtype(arrays[0].dtype, jnp.complexfloating)
+    reducer = _KNOWN.get(computation) if numbers else None
     identity = reducer is not None and _is_identity(reducer, starts[0])
     if reducer == "add" and identity and arrays[0].dtype == bool:
         raise TypeError(refuse(_NAME, "operand", "is bool, whose sums do not fit in a bool", "use jax.lax.bitwise_or"))
@@ -81,14 +83,12 @@ def reduce_window(
         )  # fmt: skip
         return jax.tree.unflatten(tree, [y])
 
-    def combine(a: Cells, b: Cells) -> Cells:
-        return _cell_by_cell(computation, tree, a, b)
-
+    combine = partial(_of_real_cells, partial(_cell_by_cell, computation, tree))
     if 0 in laid.out:
-        out = tuple(jnp.zeros(laid.out, array.dtype) for array in arrays)
-    else:
-        padded = tuple(_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True))
-        out = _after_start(starts, reduce_windows(padded, laid.unpadded(), combine), combine)
+        return jax.tree.unflatten(tree, [jnp.zeros(laid.out, array.dtype) for array in arrays])
+    real = _spread(jnp.ones(arrays[0].shape, bool), jnp.zeros((), bool), laid, apart)
+    padded = [_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True)]
+    *out, _ = _after_start([*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine)
     return jax.tree.unflatten(tree, out)
 
 
@@ -105,10 +105,10 @@ def known_reduction(
     combine, cells = _COMBINE[reducer], operand
     if reducer == "add":
         cells = operand.astype(accumulator(operand.dtype))
-    start = jnp.asarray(_identity(reducer, cells.dtype) if init_value is None else init_value, cells.dtype)
-    y = reduce_windows((_spread(cells, start, laid, apart),), _without_leading(laid.unpadded()), combine)
+    nothing = jnp.asarray(_identity(reducer, cells.dtype), cells.dtype)
+    y = reduce_windows((_spread(cells, nothing, laid, apart),), _without_leading(laid.unpadded()), combine)
     if init_value is not None:
-        y = _after_start((start,), y, combine)
+        y = _after_start([init_value.astype(cells.dtype)], y, combine)
     return y[0].astype(operand.dtype)
 
 
@@ -126,6 +126,16 @@ def _spread(x: jax.Array, start: jax.Array, g: Geometry, apart: tuple[int, ...])
 
 def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cells:
     return combine(tuple(jnp.broadcast_to(start, cells.shape) for start, cells in zip(starts, y, strict=True)), y)
+
+
+def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
+    """`combine` where both are cells of the operand, as the last array says; padding, which has none, is passed over."""
+    *a_cells, a_real = a
+    *b_cells, b_real = b
+    both = combine(tuple(a_cells), tuple(b_cells))
+    columns = zip(both, a_cells, b_cells, strict=True)
+    made = (jnp.where(a_real & b_real, c, jnp.where(a_real, x, y)) for c, x, y in columns)
+    return *made, a_real | b_real
 
 
 def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells) -> Cells:
@@ -150,7 +160,7 @@ def _identity(reducer: str, dtype: Any) -> Any:
 
 def _is_identity(reducer: str, start: jax.Array) -> bool:
     """Whether a number that is known when the function is traced changes nothing."""
-    if isinstance(start, jax.core.Tracer) or jnp.issubdtype(start.dtype, jnp.complexfloating):
+    if isinstance(start, jax.core.Tracer):
         return False
     return bool(np.asarray(start) == _identity(reducer, start.dtype))
 
