@@ -5,7 +5,6 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 
 from jaxcnn._explain import as_arrays, check_platform, equations
 from jaxcnn._geometry import refuse
@@ -27,9 +26,9 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
     Args:
       f: any function, such as the forward pass or the training step of a Keras, Flax, Equinox or Haiku model. Arguments
         and results are trees; what is no array in them stays what it is, Python's numbers too.
-      platform: for which the choice is made, as in `explain`; None is the one that JAX uses by default. An equation that
-        stays lax's own is chosen when f is traced, before a program is lowered: a wrong platform costs time, and never
-        changes a result.
+      platform: for which the choice is made, as in `explain`; None is the one that JAX uses by default. It is made when
+        f is traced, since an equation that stays lax's own can't wait for a program to be lowered: a wrong platform
+        costs time, and never changes a result.
       explain: return what is replaced, by what and why, in place of f's result; nothing is computed.
 
     Returns:
@@ -40,6 +39,7 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
       TypeError: an f that is no function.
       ValueError: an unknown platform.
 
+    >>> import jax.numpy as jnp
     >>> from jax import lax
     >>> model = lambda x, kernel: lax.conv(x, kernel, (1, 1), "SAME")
     >>> x, kernel = jnp.ones((8, 3, 32, 32)), jnp.ones((16, 3, 3, 3))
@@ -49,11 +49,17 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
     conv_general_dilated of (8, 3, 32, 32) and (16, 3, 3, 3) in float32
       value: keep it apart from what reads the result; shifts
         LeNet's first layer: 0.6 ms; the next best takes 0.9 ms
+      gradient in lhs: correlate with the flipped kernel; rows
+        64 channels of 3x3: only a third of the columns are laid out in memory
+      gradient in rhs: windows
+        fewer cells are laid out in memory than for rows, or a long last axis compiles sooner
 
     Source: `jax.jit` and `jax.grad`; a function's jaxpr is read and evaluated, as JAX's own transformations do.
     """
     if not callable(f):
-        raise TypeError(refuse(_NAME, "f", f"must be a function, not {type(f).__name__}", "pass e.g. a model's forward pass"))
+        raise TypeError(
+            refuse(_NAME, "f", f"must be a function, not {type(f).__name__}", "pass e.g. a model's forward pass")
+        )
     platform = check_platform(_NAME, platform)
 
     @functools.wraps(f)

@@ -14,6 +14,7 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import refuse
 from jaxcnn._remember import Call, calls_made_by
 
+
 def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[..., str]:
     """What a call of `f` will do on a platform, in words: the plan of every contraction and pooling, and of gradients.
 

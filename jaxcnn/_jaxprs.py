@@ -1,4 +1,4 @@
-"""A traced function evaluated with other functions in the place of some equations, those of inner functions included."""
+"""A traced function evaluated with other functions in the place of some equations, also of those that it calls."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -13,8 +13,8 @@ Replace = Callable[[Any], Callable[..., Any] | None]
 
 # Primitives whose inner functions are looked into: what these are called with is what the parameters say.
 CALLS = {
-    "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "scan", "while", "cond", "custom_jvp_call",
-    "custom_vjp_call", "custom_vmap_call",
+    "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "scan", "while", "cond",
+    "custom_jvp_call", "custom_vjp_call", "custom_vmap_call",
 }  # fmt: skip
 
 
@@ -49,7 +49,9 @@ class Rewriting:
 
         last = _last_uses(jaxpr)
         for i, eqn in enumerate(jaxpr.eqns):
-            known.update(zip(eqn.outvars, self._evaluate_equation(eqn, [read(atom) for atom in eqn.invars]), strict=True))
+            known.update(
+                zip(eqn.outvars, self._evaluate_equation(eqn, [read(atom) for atom in eqn.invars]), strict=True)
+            )
             for variable in last.get(i, ()):
                 del known[variable]  # as Python would: an eager call keeps no more than it needs
         return [read(atom) for atom in jaxpr.outvars]
@@ -69,7 +71,7 @@ class Rewriting:
         jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
         return any(
             self.replace(eqn) is not None
-            or eqn.primitive.name in {*CALLS, "shard_map"} and any(map(self._changes, _jaxprs_in(eqn.params)))
+            or (eqn.primitive.name in {*CALLS, "shard_map"} and any(map(self._changes, _jaxprs_in(eqn.params))))
             for eqn in jaxpr.eqns
         )  # fmt: skip
 
@@ -144,7 +146,9 @@ _ARRAY = object()  # stands for an array among results
 
 def is_array(value: Any) -> bool:
     """Whether a value is traced; Python's numbers are not, nor is anything else."""
-    return isinstance(value, jax.Array) or (isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "OSUMmV")
+    return isinstance(value, jax.Array) or (
+        isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "OSUMmV"
+    )
 
 
 def _is_jaxpr(value: Any) -> bool:

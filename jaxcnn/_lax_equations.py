@@ -1,5 +1,6 @@
 """What of ours stands in the place of one of lax's equations on a platform, and why."""
 
+import inspect
 import math
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -16,6 +17,9 @@ from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._explain import contractions_in, how
 from jaxcnn._lax_door import conv_general_dilated
 from jaxcnn._reduce_door import known_reduction, reduce_window
+
+# What is told of a convolution, in the order in which it is planned.
+WAYS = ("value", "gradient in lhs", "gradient in rhs")
 
 # Reducers of one array, by the one primitive that they call.
 KNOWN = {"add", "max", "min"}
@@ -86,15 +90,42 @@ def _convolution(eqn: Any, platform: str) -> Choice:
     if not all(isinstance(side, int) for side in sides):
         return _left("a symbolic size of a map or a window")
     ours = partial(conv_general_dilated, **eqn.params)
-    jaxpr = jax.make_jaxpr(partial(conv_general_dilated.__wrapped__, **eqn.params))(lhs, rhs)
-    parts, left = [], True
-    for problem, _ in contractions_in(jaxpr, platform):
-        faces = [problem.face, *MADE_OF[problem.face]]
-        plans = [plan(problem.but(face=face)) for face in faces]
-        left &= all(map(_as_lax_does, plans))
-        names = ["value", "gradient in lhs", "gradient in rhs"]
-        parts += [(name, how(made), made.why) for name, made in zip(names, plans, strict=True)]
-    return Choice(None if left else ours, tuple(parts) or _left("no product").parts)
+    jaxpr = jax.make_jaxpr(partial(inspect.unwrap(conv_general_dilated), **eqn.params))(lhs, rhs)
+    contractions = contractions_in(jaxpr, platform)
+    if not contractions:
+        return _left("no product")
+    ((problem, _),) = contractions
+    faces = [problem.face, *MADE_OF[problem.face]]
+    value, *gradients = (plan(problem.but(face=face)) for face in faces)
+    parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
+    last = lhs.ndim - 1
+    if problem.face != "kernel" and numbers.lhs_spec[1] == numbers.out_spec[1] == last > 1:
+        if platform_of(platform).channels_last_by_xla(value.left):
+            kept = [(way, "lax's own", "channels last, a dense layer is one product for XLA") for way in WAYS[:2]]
+            return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
+    return Choice(None if all(map(_as_lax_does, (value, *gradients))) else ours, tuple(parts))
+
+
+def _with_our_kernel_gradient(eqn: Any, ours: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """lax's own equation, whose gradient in rhs is ours: its derivative is one of a product."""
+    lax_own = partial(eqn.primitive.bind, **eqn.params)
+
+    @jax.custom_jvp
+    def convolution(lhs: jax.Array, rhs: jax.Array) -> jax.Array:
+        y: jax.Array = lax_own(lhs, rhs)
+        return y
+
+    @partial(convolution.defjvp, symbolic_zeros=True)
+    def _(primals: Any, tangents: Any) -> Any:
+        (lhs, rhs), (along_lhs, along_rhs) = primals, tangents
+        terms = []
+        if isinstance(along_lhs, jax.Array):
+            terms.append(lax_own(along_lhs, rhs))
+        if isinstance(along_rhs, jax.Array):
+            terms.append(ours(lhs, along_rhs))
+        return convolution(lhs, rhs), sum(terms[1:], terms[0])
+
+    return convolution
 
 
 def _as_lax_does(made: Plan) -> bool:
@@ -121,8 +152,8 @@ def _any_reduction(eqn: Any, platform: str) -> Choice:
     params = _windows(eqn)
     if isinstance(params, Choice):
         return params
-    ours = partial(reduce_window, computation=body[0].primitive.bind, **params)
-    return Choice(lambda operand, start: [ours(operand, start)], _pooling(platform))
+    combine = body[0].primitive.bind
+    return Choice(lambda operand, start: [reduce_window(operand, start, combine, **params)], _pooling(platform))
 
 
 def _gradient(eqn: Any, platform: str, *, forward: bool = False) -> Choice:
@@ -180,8 +211,8 @@ def told(eqn: Any, choice: Choice) -> Iterator[str]:
     head = f"{eqn.primitive.name} of {shapes} in {eqn.invars[0].aval.dtype}"
     yield head if choice.ours else f"{head} stays lax's own"
     reasons = set()
-    for part, how, why in choice.parts:
+    for part, way, why in choice.parts:
         if why not in reasons:  # a gradient for the same reason goes without saying
             reasons.add(why)
-            yield f"  {part}: {how}"
+            yield f"  {part}: {way}"
             yield f"    {why}"

@@ -32,7 +32,7 @@ def reduce_window(
     base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> Any:
-    """`jax.lax.reduce_window`, with its signature, results and refusals, computed on windows: every reducer has a gradient.
+    """`jax.lax.reduce_window`, with its signature, results and refusals, and a gradient of every reducer.
 
     reduce_window(x, init, f, window)[i] = f(init, f(x[i], f(x[i + 1], ...))), over the cells of window i
 
@@ -88,7 +88,9 @@ def reduce_window(
         return jax.tree.unflatten(tree, [jnp.zeros(laid.out, array.dtype) for array in arrays])
     real = _spread(jnp.ones(arrays[0].shape, bool), jnp.zeros((), bool), laid, apart)
     padded = [_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True)]
-    *out, _ = _after_start([*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine)
+    *out, _ = _after_start(
+        [*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine
+    )
     return jax.tree.unflatten(tree, out)
 
 
@@ -129,7 +131,7 @@ def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cel
 
 
 def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
-    """`combine` where both are cells of the operand, as the last array says; padding, which has none, is passed over."""
+    """`combine` where both are cells of the operand, as the last array says; padding is passed over."""
     *a_cells, a_real = a
     *b_cells, b_real = b
     both = combine(tuple(a_cells), tuple(b_cells))
@@ -145,7 +147,9 @@ def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells
         made = computation(jax.tree.unflatten(tree, a), jax.tree.unflatten(tree, b))
         leaves, given = jax.tree.flatten(made)
         if given != tree or [(jnp.shape(x), jnp.result_type(x)) for x in leaves] != [((), x.dtype) for x in a]:
-            problem = f"gives {jax.tree.map(jnp.result_type, made)} for {jax.tree.unflatten(tree, [x.dtype for x in a])}"
+            problem = (
+                f"gives {jax.tree.map(jnp.result_type, made)} for {jax.tree.unflatten(tree, [x.dtype for x in a])}"
+            )
             raise ValueError(refuse(_NAME, "computation", problem, "it must give what it takes, scalars of one kind"))
         return tuple(leaves)
 
@@ -170,6 +174,7 @@ def _is_identity(reducer: str, start: jax.Array) -> bool:
 
 def _operands(operand: Any, init_value: Any) -> tuple[list[jax.Array], Any, list[jax.Array]]:
     """The arrays, their tree, and a scalar for each."""
+    tree: Any
     arrays, tree = jax.tree.flatten(operand)
     starts, given = jax.tree.flatten(init_value)
     if given != tree:
@@ -181,7 +186,9 @@ def _operands(operand: Any, init_value: Any) -> tuple[list[jax.Array], Any, list
     starts = [as_array(_NAME, "init_value", start) for start in starts]
     for array, start in zip(arrays, starts, strict=True):
         if start.shape != ():
-            raise TypeError(refuse(_NAME, "init_value", f"has shape {start.shape}, but must be a scalar", "pass x[0], say"))
+            raise TypeError(
+                refuse(_NAME, "init_value", f"has shape {start.shape}, but must be a scalar", "pass x[0], say")
+            )
         if array.shape != arrays[0].shape:
             problem = f"has arrays of shapes {arrays[0].shape} and {array.shape}"
             raise ValueError(refuse(_NAME, "operand", problem, "give all arrays one shape"))

@@ -102,7 +102,7 @@ def _forward(x, kernel, padding):
 
 
 def _backward(padding, residuals, along):
-    x, kernel = residuals
+    _, kernel = residuals
     return lax.conv(along, kernel, (1, 1), padding), None
 
 
@@ -134,7 +134,11 @@ def on_a_mesh(x, kernel):
 
 def mapped(x, kernel):
     xs, kernels = jnp.stack([x, 2 * x]), jnp.stack([kernel, 3 * kernel])
-    both = jax.vmap(layer)(xs, kernels), jax.vmap(layer, (1, None), 2)(xs, kernel), jax.vmap(layer, (None, 0))(x, kernels)
+    both = (
+        jax.vmap(layer)(xs, kernels),
+        jax.vmap(layer, (1, None), 2)(xs, kernel),
+        jax.vmap(layer, (None, 0))(x, kernels),
+    )
     return both, jax.vmap(max_pool, 3)(xs), lax.map(max_pool, xs)
 
 
@@ -272,7 +276,7 @@ def test_trees_numbers_and_names():
         state = {"mean": mean, "none": None, "name": names[0], "steps": 3, "f": jnp.sin}
         return jnp.where(kept, (y - mean) * lax.rsqrt(y.var() + 1e-3), 0), state
 
-    BIAS = jnp.ones((1, 3, 1, 1))  # noqa: N806  (an array that the function closes over)
+    BIAS = jnp.ones((1, 3, 1, 1))
     args = {"kernel": K.astype("float32"), "unused": None}, X.astype("float32")
     options = {"rate": 0.5, "training": True, "names": ["b", None], "key": jax.random.key(0)}
     (ours, state), (theirs, expected) = accelerate(model)(*args, **options), model(*args, **options)
@@ -308,7 +312,9 @@ def test_a_function_that_is_called_twice_stays_one():
 
 def test_pmap():
     f = jax.pmap(layer, in_axes=(0, None))
-    assert_close(accelerate(f)(X[None].astype("float32"), K.astype("float32")), f(X[None].astype("float32"), K.astype("float32")))
+    assert_close(
+        accelerate(f)(X[None].astype("float32"), K.astype("float32")), f(X[None].astype("float32"), K.astype("float32"))
+    )
     ours = jax.pmap(accelerate(layer), in_axes=(0, None))(X[None].astype("float32"), K.astype("float32"))
     assert_close(ours, f(X[None].astype("float32"), K.astype("float32")))
 
@@ -370,7 +376,9 @@ def test_every_layer_is_explained():
 
 @pytest.mark.parametrize("f", [3, None, jnp.ones(3)], ids=["int", "None", "array"])
 def test_what_is_no_function_is_refused(f):
-    with pytest.raises(TypeError, match=r"^accelerate: f must be a function, not .*; pass e\.g\. a model's forward pass"):
+    with pytest.raises(
+        TypeError, match=r"^accelerate: f must be a function, not .*; pass e\.g\. a model's forward pass"
+    ):
         jc.accelerate(f)
 
 

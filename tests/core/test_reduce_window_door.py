@@ -244,5 +244,7 @@ def test_errors_speak(changed, message):
 
 @pytest.mark.parametrize("argument", ["window_dimensions", "window_strides", "window_dilation", "base_dilation"])
 def test_a_traced_window_is_refused(argument):
-    with pytest.raises(TypeError, match=rf"^reduce_window: {argument} on axis 1 must be an int, not a \w*Tracer; pass a"):
+    with pytest.raises(
+        TypeError, match=rf"^reduce_window: {argument} on axis 1 must be an int, not a \w*Tracer; pass a"
+    ):
         jax.jit(lambda side: jc.reduce_window(**BASE | {argument: (1, side, 2)}))(2)
