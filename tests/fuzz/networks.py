@@ -80,7 +80,9 @@ def transposed(rng, shape, numbers):
 def pooling(rng, shape, numbers):
     start, f = [(-jnp.inf, lax.max), (jnp.inf, lax.min), (0.0, lax.add)][rng.integers(3)]
     windowed = [letter not in "NC" for letter in numbers[0]]
-    window, stride = ([k if on else 1 for k, on in zip(_ints(rng, 1, 3, len(shape)), windowed, strict=True)] for _ in "ws")
+    window, stride = (
+        [k if on else 1 for k, on in zip(_ints(rng, 1, 3, len(shape)), windowed, strict=True)] for _ in "ws"
+    )
     return lambda x, _: lax.reduce_window(x, start, f, window, stride, "SAME"), np.zeros(0)
 
 
