@@ -370,7 +370,8 @@ def test_every_layer_is_explained():
     heads = [line for line in told if not line.startswith(" ")]
     assert [head.partition(" ")[0] for head in heads] == ["reduce_window_max", *["conv_general_dilated"] * 2]
     assert ["stays lax's own" in head for head in heads] == [False, True, False]
-    assert told[-2:] == ["  value: shifts", "    depthwise 3x3: 0.081 ms; lax takes 0.136 ms"]
+    assert told[-2] == "  value: shifts"
+    assert told[-1].startswith("    depthwise 3x3: ")
     assert jc.accelerate(jnp.sin, explain=True)(1.0) == ""
 
 
