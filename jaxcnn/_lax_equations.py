@@ -98,11 +98,10 @@ def _convolution(eqn: Any, platform: str) -> Choice:
     faces = [problem.face, *MADE_OF[problem.face]]
     value, *gradients = (plan(problem.but(face=face)) for face in faces)
     parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
-    last = lhs.ndim - 1
-    if problem.face != "kernel" and numbers.lhs_spec[1] == numbers.out_spec[1] == last > 1:
-        if platform_of(platform).channels_last_by_xla(value.left):
-            kept = [(way, "lax's own", "channels last, a dense layer is one product for XLA") for way in WAYS[:2]]
-            return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
+    channels_last = numbers.lhs_spec[1] == numbers.out_spec[1] == lhs.ndim - 1 > 1 and problem.face != "kernel"
+    if channels_last and platform_of(platform).channels_last_by_xla(value.left):
+        kept = [(way, "lax's own", "channels last, a dense layer is one product for XLA") for way in WAYS[:2]]
+        return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
     return Choice(None if all(map(_as_lax_does, (value, *gradients))) else ours, tuple(parts))
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
+from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
 from jax.ad_checkpoint import Recompute
 from jax.experimental import jet
-from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
 from jax.interpreters import ad, batching, mlir, partial_eval
 from jax.sharding import AxisType
 

@@ -1,4 +1,4 @@
-"""Small random networks have the values and gradients that they have on lax, `accelerate` before and after the gradient."""
+"""Small random networks have the values and gradients that they have on lax, accelerated before or after."""
 
 import os
 from functools import partial
