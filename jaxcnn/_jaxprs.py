@@ -1,15 +1,22 @@
 """A traced function evaluated with other functions in the place of some equations, also of those that it calls."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import numpy as np
 
 from jaxcnn._primitives import bind_again, wrapped_anew
 
-# What stands in an equation's place, a function of its operands; None leaves it as it is.
-Replace = Callable[[Any], Callable[..., Any] | None]
+
+class Replace(Protocol):
+    """What stands in an equation's place, a function of its operands; None leaves it as it is."""
+
+    def __call__(self, eqn: Any) -> Callable[..., Any] | None: ...
+
+    def look_ahead(self, jaxpr: Any) -> None:
+        """See the equations that are evaluated next, together."""
+
 
 # Primitives whose inner functions are looked into: what these are called with is what the parameters say.
 CALLS = {
@@ -47,6 +54,7 @@ class Rewriting:
         def read(atom: Any) -> Any:
             return atom.val if hasattr(atom, "val") else known[atom]
 
+        self.replace.look_ahead(jaxpr)
         last = _last_uses(jaxpr)
         for i, eqn in enumerate(jaxpr.eqns):
             known.update(

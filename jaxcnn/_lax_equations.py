@@ -41,11 +41,20 @@ class Choosing:
         self.platform = platform
         self.made: dict[int, tuple[Any, Choice | None]] = {}  # by the identity of an equation, which is kept alive
         self.convolutions: dict[Any, Choice] = {}
+        self.with_gradient: dict[int, Any] = {}  # reductions whose gradient comes later in the same function
+        self.pulls: dict[Any, tuple[Any, Callable[..., Any]]] = {}  # their gradients, by the operand and the windows
 
     def __call__(self, eqn: Any) -> Callable[..., Any] | None:
         """What stands in the equation's place."""
         choice = self.choice(eqn)
         return choice and choice.ours
+
+    def look_ahead(self, jaxpr: Any) -> None:
+        """A value and its gradient find the winners once, as they do where a gradient is taken of ours."""
+        gradients = {_laid(eqn) for eqn in jaxpr.eqns if eqn.primitive.name == "select_and_scatter_add"}
+        for eqn in jaxpr.eqns:
+            if eqn.primitive.name in ("reduce_window_max", "reduce_window_min") and _laid(eqn) in gradients:
+                self.with_gradient[id(eqn)] = eqn
 
     def choice(self, eqn: Any) -> Choice | None:
         """None for an equation that reduces no window."""
@@ -61,11 +70,38 @@ class Choosing:
         if reason:
             return _left(reason)
         if eqn.primitive.name != "conv_general_dilated":
-            return _CHOOSE[eqn.primitive.name](eqn, self.platform)
+            choice = _CHOOSE[eqn.primitive.name](eqn, self.platform)
+            return choice._replace(ours=choice.ours and self._sharing_winners(eqn, choice.ours))
         asked = tuple((aval.shape, aval.dtype) for aval in avals), tuple(eqn.params.items())
         if asked not in self.convolutions:
             self.convolutions[asked] = _convolution(eqn, self.platform)
         return self.convolutions[asked]
+
+    def _sharing_winners(self, eqn: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
+        windows = _laid(eqn)[1:]
+
+        def value(operand: Any) -> Any:
+            if id(eqn) not in self.with_gradient:
+                return ours(operand)
+            y, pull = jax.vjp(ours, operand)
+            self.pulls[id(operand), windows] = operand, pull
+            return y
+
+        def gradient(along: Any, operand: Any) -> Any:
+            if (id(operand), windows) not in self.pulls:
+                return ours(along, operand)
+            return self.pulls.pop((id(operand), windows))[1](along)[0]
+
+        name = eqn.primitive.name
+        return gradient if name == "select_and_scatter_add" else value if len(eqn.invars) == 1 else ours
+
+
+def _laid(eqn: Any) -> Any:
+    """What a reduction and its gradient have in common: the operand, the windows, and which cell wins."""
+    lowest = eqn.primitive.name == "reduce_window_min" or getattr(eqn.params.get("select_prim"), "name", "") == "le"
+    names = ("window_dimensions", "window_strides", "padding")
+    dilated = max(1, *eqn.params.get("base_dilation", (1,)), *eqn.params.get("window_dilation", (1,)))
+    return id(eqn.invars[-1]), lowest, dilated, *(eqn.params[name] for name in names)
 
 
 def _not_ours(avals: Sequence[Any]) -> str:

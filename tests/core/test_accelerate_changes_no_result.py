@@ -159,6 +159,9 @@ FUNCTIONS = {
     "shard_map": on_a_mesh,
     "vmap": mapped,
     "gradients": lambda x, kernel: jax.grad(lambda x: layer(x, kernel).sum() + max_pool(x).sum())(x),
+    "two poolings of one map": lambda x, kernel: jax.grad(
+        lambda x: jnp.sin(max_pool(x)).sum() * max_pool(x, (1, 1, 2, 2)).sum()
+    )(x),
     "tangents": lambda x, kernel: jax.jvp(lambda x: max_pool(layer(x, kernel)), (x,), (jnp.cos(x),)),
 }  # fmt: skip
 WITHOUT_GRADIENT = {"any reducers", "while", "custom vmap"}
