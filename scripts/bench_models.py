@@ -283,7 +283,10 @@ def main() -> None:
     models: dict[str, Callable[[str, bool], Model]] = dict(OURS)
     if find_spec("keras"):
         models = {name: partial(of_keras, name) for name in OF_KERAS} | models
-    wanted = [name for name in models if not args.only or any(part.lower() in name.lower() for part in args.only)]
+    plain = lambda name: "".join(filter(str.isalnum, name.lower()))
+    wanted = [name for name in models if not args.only or any(plain(part) in plain(name) for part in args.only)]
+    if not wanted:
+        parser.error(f"--only {' '.join(args.only)} names none of: {', '.join(models)}")
     torch = find_spec("torch") is not None
     facts = machine()
     print(headline(facts), "\n")
