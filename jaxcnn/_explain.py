@@ -14,8 +14,6 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import refuse
 from jaxcnn._remember import Call, calls_made_by
 
-OF_FACE = {"y": "a correlation", "x": "a transposed correlation", "kernel": "a gradient in a kernel"}
-
 
 def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[..., str]:
     """What a call of `f` will do on a platform, in words: the plan of every contraction and pooling, and of gradients.
@@ -51,14 +49,11 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
     """
     if not callable(f):
         raise TypeError(refuse("explain", "f", f"must be a function, not {type(f).__name__}", "pass e.g. jaxcnn.conv"))
-    platform = jax.default_backend() if platform is None else platform
-    known = _known_platforms()
-    if platform not in known:
-        names = ", ".join(map(repr, known))
-        raise ValueError(refuse("explain", "platform", f"{platform!r} is unknown", f"use one of {names}"))
+    platform = check_platform("explain", platform)
 
     def explained(*args: Any, **kwargs: Any) -> str:
-        calls = calls_made_by(_with_structs_as_arrays(f, args, kwargs))
+        call, structs = as_arrays(f, args, kwargs)
+        calls = calls_made_by(lambda: jax.eval_shape(call, structs))
         if not calls:
             name = getattr(f, "__name__", repr(f))
             problem = f"{name!r} calls no correlation, convolution or pooling of jaxcnn"
@@ -68,13 +63,21 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
     return explained
 
 
-def _known_platforms() -> tuple[str, ...]:
+def check_platform(function: str, platform: str | None) -> str:
+    """The platform, or the one that JAX uses by default, if there are rules for it."""
+    platform = jax.default_backend() if platform is None else platform
     files = (file.__name__.rpartition(".")[2] for file in platforms())
-    return tuple(dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"]))
+    known = tuple(dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"]))
+    if platform not in known:
+        names = ", ".join(map(repr, known))
+        raise ValueError(refuse(function, "platform", f"{platform!r} is unknown", f"use one of {names}"))
+    return platform
 
 
-def _with_structs_as_arrays(f: Callable[..., Any], args: Any, kwargs: Any) -> Callable[[], Any]:
-    """A call of f without arguments, to be traced: what has a shape and a dtype becomes an array of that."""
+def as_arrays(
+    f: Callable[..., Any], args: Any, kwargs: Any
+) -> tuple[Callable[[list[jax.Array]], Any], list[jax.ShapeDtypeStruct]]:
+    """A call of f as a function of its arrays, to be traced, and their shapes: a `jax.ShapeDtypeStruct` is one too."""
     leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     arrays = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")]
 
@@ -83,7 +86,7 @@ def _with_structs_as_arrays(f: Callable[..., Any], args: Any, kwargs: Any) -> Ca
         args, kwargs = jax.tree.unflatten(tree, [given.get(i, leaf) for i, leaf in enumerate(leaves)])
         return f(*args, **kwargs)
 
-    return lambda: jax.eval_shape(call, [jax.ShapeDtypeStruct(leaves[i].shape, leaves[i].dtype) for i in arrays])
+    return call, [jax.ShapeDtypeStruct(leaves[i].shape, leaves[i].dtype) for i in arrays]
 
 
 def _paragraph(call: Call, platform: str) -> Iterator[str]:
@@ -101,11 +104,11 @@ def _paragraph(call: Call, platform: str) -> Iterator[str]:
             yield from _told("gradient in x", *pooling["gradient"])
         return
     for made in value:
-        yield from _told("value", _how(made), made.why)
+        yield from _told("value", how(made), made.why)
     for name, operand in call.operands.items():
         if name != "bias" and jnp.issubdtype(operand.dtype, jnp.inexact):
             for made in _contractions(call, {name: operand}, platform)[len(value) :]:
-                yield from _told(f"gradient in {name}", _how(made), made.why)
+                yield from _told(f"gradient in {name}", how(made), made.why)
 
 
 def _told(what: str, how: str, why: str) -> Iterator[str]:
@@ -113,7 +116,7 @@ def _told(what: str, how: str, why: str) -> Iterator[str]:
     yield f"    {why}"
 
 
-def _how(made: Plan) -> str:
+def how(made: Plan) -> str:
     caution = f" ({made.algorithm.caution})" if made.algorithm.caution else ""
     return "; ".join([*(rewrite.what for rewrite in made.rewrites), made.algorithm.name + caution])
 
@@ -135,22 +138,27 @@ def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[
 
     others = {name: array for name, array in call.operands.items() if name not in wanted}
     jaxpr = jax.make_jaxpr(gradient if alone else value)(dict(wanted), others)
-    return [_plan_of(eqn, platform) for eqn in _equations(jaxpr) if eqn.primitive.name == "jaxcnn_contraction"]
+    return [plan(problem, method) for problem, method in contractions_in(jaxpr, platform)]
 
 
-def _plan_of(eqn: Any, platform: str) -> Plan:
+def contractions_in(jaxpr: Any, platform: str) -> list[tuple[Problem, str]]:
+    """What the contractions in a jaxpr ask for on a platform, and by which method."""
+    found = (eqn for eqn in equations(jaxpr) if eqn.primitive.name == "jaxcnn_contraction")
+    return [(_problem(eqn, platform), eqn.params["method"]) for eqn in found]
+
+
+def _problem(eqn: Any, platform: str) -> Problem:
     params, (a, b) = eqn.params, (value.aval for value in eqn.invars)
-    problem = Problem.of(
+    return Problem.of(
         params["face"], params["geometry"], a, b, np.dtype(params["dtype"]), precision=params["precision"],
         platform=platform,
     )  # fmt: skip
-    return plan(problem, params["method"])
 
 
-def _equations(jaxpr: Any) -> Iterator[Any]:
+def equations(jaxpr: Any) -> Iterator[Any]:
     """All of them, those of the functions within included."""
     for eqn in jaxpr.eqns:
         yield eqn
         for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
             if hasattr(value, "eqns"):
-                yield from _equations(value)
+                yield from equations(value)

@@ -1,5 +1,6 @@
 """The door for those who come from lax: its signature, its results and its refusals, on our windows."""
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._engine.primitive import contract, contract_transposed, result_dtype
+from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_transposed, result_dtype
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
 from jaxcnn._layout import layout
 from jaxcnn._padding import as_array
@@ -79,6 +80,8 @@ def conv_general_dilated(
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
+    elif _is_gradient_in_kernel(kernel, g, spread):
+        y = _gradient_in_kernel(x, kernel, g, spread, options)
     elif any(s > 1 for s in spread):
         y = _over_spread(x, kernel, g, spread, options)
     else:
@@ -101,6 +104,38 @@ def _over_spread(
     laid = Geometry(tuple(a._replace(stride=s) for a, s, m in mirrored))
     y = contract_transposed(_NAME, x, rows, laid, **options)
     return y[(slice(None), slice(None), *(slice(None, None, a.stride) for a in g.axes))]
+
+
+def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
+    """More taps than outputs: so lax writes the gradient of a layer in its kernel, a map over a map."""
+    spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
+    return spelled and math.prod(g.window) > math.prod(g.out) and jnp.issubdtype(kernel.dtype, jnp.inexact)
+
+
+def _gradient_in_kernel(
+    x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
+) -> jax.Array:
+    """The outputs are the taps of the layer; its samples are what is summed here as channels."""
+    groups = options["groups"]
+    maps, seen = _samples_as_channels(x, groups), kernel.swapaxes(0, 1)
+    if all(s == 1 for s in spread):
+        return contract_for_kernel(_NAME, maps, seen, g.of_taps(), **options).swapaxes(0, 1)
+    # Of a transposed layer: the kernel is its larger map, and the taps come in the opposite order.
+    axes = []
+    for a, apart, out in zip(g.axes, spread, g.out, strict=True):
+        low = (out - 1) * a.stride - a.low
+        high = a.size + (out - 1) * a.stride - a.window - low
+        axes.append(Axis(a.window, out, apart, low, high, a.stride))
+    y = contract_for_kernel(_NAME, seen, maps, Geometry(tuple(axes)), **options)
+    y = y.reshape(groups, x.shape[0], *y.shape[1:]).swapaxes(0, 1).reshape(x.shape[0], kernel.shape[0], *g.out)
+    return jnp.flip(y, range(2, y.ndim))
+
+
+def _samples_as_channels(x: jax.Array, groups: int) -> jax.Array:
+    """(samples, groups * channels, *spatial) to (channels, groups * samples, *spatial)."""
+    samples, channels = x.shape[0], x.shape[1] // groups
+    grouped = x.reshape(samples, groups, channels, *x.shape[2:]).swapaxes(0, 2)
+    return grouped.reshape(channels, groups * samples, *x.shape[2:])
 
 
 def _check_groups(x: tuple[int, ...], kernel: tuple[int, ...], features: Any, batches: Any) -> None:

@@ -2,7 +2,7 @@
 
 import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -221,3 +221,29 @@ def _batch_in_front(made: Primitive) -> Rule:
         return made.bind(*front, **params), 0
 
     return batch
+
+
+def bind_again(
+    eqn: Any, values: Sequence[Any], instead: Rule | None = None, changed: Mapping[str, Any] | None = None
+) -> Any:
+    """An equation of a jaxpr on other values, under its own name and line of source, as JAX itself evaluates it.
+
+    `instead` is called in its place, or some of its parameters are `changed`.
+    """
+    from jax.extend import source_info_util
+
+    source = eqn.source_info
+    stack = source_info_util.current_name_stack() + source.name_stack
+    with source_info_util.user_context(source.traceback, name_stack=stack), eqn.ctx.manager:
+        if instead is not None:
+            return instead(*values)
+        params = eqn.primitive.get_bind_params({**eqn.params, **(changed or {})})
+        functions, params = params if isinstance(params, tuple) else ((), params)  # a pair up to JAX 0.9
+        return eqn.primitive.bind(*functions, *values, **params)
+
+
+def wrapped_anew(given: Any, f: Rule) -> Any:
+    """A function in the form in which JAX hands on the one that is given."""
+    from jax.extend import linear_util
+
+    return linear_util.wrap_init(f, debug_info=given.debug_info)

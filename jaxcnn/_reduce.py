@@ -184,6 +184,8 @@ linear_pair_of_one(sums_of_windows, spread)
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
     laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
+    if a.window == a.stride == 1 and a.padded == a.out:  # an axis between those that are windowed
+        return cells
     if a.window <= LONG:
         if _may_be_differentiated(cells, combine):
             return (first_winner(cells[0], (axis,), laid, combine),)

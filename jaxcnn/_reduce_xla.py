@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.lax import reduce_window  # as it is now: somebody may put ours in its place later
 
 from jaxcnn._geometry import Geometry
 
@@ -11,7 +12,7 @@ def reduce_by_xla(padded: jax.Array, g: Geometry, *, lowest: bool) -> jax.Array:
     """The largest or the lowest cell of each window of padded maps of floats."""
     start, best = (jnp.inf, lax.min) if lowest else (-jnp.inf, lax.max)
     lead = (1,) * (padded.ndim - g.n)
-    y: jax.Array = lax.reduce_window(
+    y: jax.Array = reduce_window(
         padded, jnp.asarray(start, padded.dtype), best, (*lead, *g.window), (*lead, *g.stride), "VALID",
         window_dilation=(*lead, *g.dilation),
     )  # fmt: skip

@@ -22,6 +22,11 @@ def assert_close(actual, oracle, scale=None):
     jax.tree.map_with_path(_assert_leaf_close, actual, oracle, oracle if scale is None else scale)
 
 
+def at_least_1(oracle):
+    """A scale for numbers of about 1, some of which are sums that cancel to nothing."""
+    return jax.tree.map(lambda leaf: np.append(leaf, np.ones((), leaf.dtype)), oracle)
+
+
 def _assert_leaf_close(path, actual, oracle, scale):
     where = jax.tree_util.keystr(path)  # which method or row of several in one program
     bound = BOUND[str(jnp.asarray(actual).dtype)]

@@ -40,20 +40,35 @@ def contract_transposed(
     return _of_groups("x", function, y, kernel, g, groups, method, precision, preferred_element_type)
 
 
+def contract_for_kernel(
+    function: str, x: jax.Array, y: jax.Array, g: Geometry, *, groups: int = 1, precision: Any = None,
+    preferred_element_type: Any = None,
+) -> jax.Array:  # fmt: skip
+    """The adjoint in the kernel: (samples, in_channels, *spatial) with (samples, out_channels, *out) to
+    (out_channels, in_channels // groups, *window)."""
+    return _of_groups("kernel", function, x, y, g, groups, "auto", precision, preferred_element_type)
+
+
 def _of_groups(
-    face: str, function: str, array: jax.Array, kernel: jax.Array, g: Geometry, groups: int,
+    face: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, groups: int,
     method: str, precision: Any, preferred_element_type: Any,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
-    dtype = jnp.result_type(array, kernel)
+    dtype = jnp.result_type(a, b)
     check_method(function, method, dtype)
-    array = array.reshape(array.shape[0], groups, array.shape[1] // groups, *array.shape[2:])
-    kernel = kernel.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:])
+    a, b = (_with_groups(role, array.astype(dtype), groups) for role, array in zip(MADE_OF[face], (a, b), strict=True))
     made: jax.Array = contraction.bind(
-        *alike(array.astype(dtype), kernel.astype(dtype)), face=face, geometry=g, method=method, precision=precision,
+        *alike(a, b), face=face, geometry=g, method=method, precision=precision,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
-    return made.reshape(made.shape[0], made.shape[1] * made.shape[2], *made.shape[3:])
+    at = AXES[face].index("groups")
+    return made.reshape(*made.shape[:at], made.shape[at] * made.shape[at + 1], *made.shape[at + 2 :])
+
+
+def _with_groups(role: str, array: jax.Array, groups: int) -> jax.Array:
+    """The channels of an array as groups of channels."""
+    at = AXES[role].index("groups")
+    return array.reshape(*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
 
 
 def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:

@@ -17,7 +17,7 @@ FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names
 FLOORS = [
     {"jaxcnn._lazy", "jaxcnn._geometry"},
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla"},
-    {"jaxcnn._remember"},
+    {"jaxcnn._remember", "jaxcnn._jaxprs"},
     {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm"},
@@ -33,8 +33,10 @@ FLOORS = [
     {"jaxcnn._reduce"},
     {"jaxcnn._pool_modes"},
     {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
-    | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive"},
+    | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive", "jaxcnn._reduce_door"},
     {"jaxcnn.lenet", "jaxcnn._explain"},
+    {"jaxcnn._lax_equations"},
+    {"jaxcnn._accelerate"},
     {"jaxcnn"},  # the face: names only
     {"jaxcnn.train"},  # a program, which takes names from the face as any other does
     {"jaxcnn.__main__"},  # its door

@@ -1,0 +1,253 @@
+"""What of ours stands in the place of one of lax's equations on a platform, and why."""
+
+import inspect
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxcnn._engine.algorithms.xla import xla
+from jaxcnn._engine.plan import Plan, plan
+from jaxcnn._engine.platforms import platform_of
+from jaxcnn._engine.problem import MADE_OF
+from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._explain import contractions_in, how
+from jaxcnn._lax_door import conv_general_dilated
+from jaxcnn._reduce_door import known_reduction, reduce_window
+
+# What is told of a convolution, in the order in which it is planned.
+WAYS = ("value", "gradient in lhs", "gradient in rhs")
+
+# Reducers of one array, by the one primitive that they call.
+KNOWN = {"add", "max", "min"}
+ASSOCIATIVE = {"mul", "and", "or", "xor"}
+
+
+class Choice(NamedTuple):
+    """A function of an equation's operands, or None where it stays lax's own; and how the value and the gradients are
+    computed, each with the reason."""
+
+    ours: Callable[..., Any] | None
+    parts: tuple[tuple[str, str, str], ...]
+
+
+class Choosing:
+    """The choices for one platform, each made once."""
+
+    def __init__(self, platform: str) -> None:
+        self.platform = platform
+        self.made: dict[int, tuple[Any, Choice | None]] = {}  # by the identity of an equation, which is kept alive
+        self.convolutions: dict[Any, Choice] = {}
+        self.with_gradient: dict[int, Any] = {}  # reductions whose gradient comes later in the same function
+        self.pulls: dict[Any, tuple[Any, Callable[..., Any]]] = {}  # their gradients, by the operand and the windows
+
+    def __call__(self, eqn: Any) -> Callable[..., Any] | None:
+        """What stands in the equation's place."""
+        choice = self.choice(eqn)
+        return choice and choice.ours
+
+    def look_ahead(self, jaxpr: Any) -> None:
+        """A value and its gradient find the winners once, as they do where a gradient is taken of ours."""
+        gradients = {_laid(eqn) for eqn in jaxpr.eqns if eqn.primitive.name == "select_and_scatter_add"}
+        for eqn in jaxpr.eqns:
+            if eqn.primitive.name in ("reduce_window_max", "reduce_window_min") and _laid(eqn) in gradients:
+                self.with_gradient[id(eqn)] = eqn
+
+    def choice(self, eqn: Any) -> Choice | None:
+        """None for an equation that reduces no window."""
+        if eqn.primitive.name not in _CHOOSE:
+            return None
+        if id(eqn) not in self.made:
+            self.made[id(eqn)] = eqn, self._choice(eqn)
+        return self.made[id(eqn)][1]
+
+    def _choice(self, eqn: Any) -> Choice:
+        avals = [atom.aval for atom in eqn.invars]
+        reason = _not_ours(avals)
+        if reason:
+            return _left(reason)
+        if eqn.primitive.name != "conv_general_dilated":
+            choice = _CHOOSE[eqn.primitive.name](eqn, self.platform)
+            return choice._replace(ours=choice.ours and self._sharing_winners(eqn, choice.ours))
+        asked = tuple((aval.shape, aval.dtype) for aval in avals), tuple(eqn.params.items())
+        if asked not in self.convolutions:
+            self.convolutions[asked] = _convolution(eqn, self.platform)
+        return self.convolutions[asked]
+
+    def _sharing_winners(self, eqn: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
+        windows = _laid(eqn)[1:]
+
+        def value(operand: Any) -> Any:
+            if id(eqn) not in self.with_gradient:
+                return ours(operand)
+            y, pull = jax.vjp(ours, operand)
+            self.pulls[id(operand), windows] = operand, pull
+            return y
+
+        def gradient(along: Any, operand: Any) -> Any:
+            if (id(operand), windows) not in self.pulls:
+                return ours(along, operand)
+            return self.pulls.pop((id(operand), windows))[1](along)[0]
+
+        name = eqn.primitive.name
+        return gradient if name == "select_and_scatter_add" else value if len(eqn.invars) == 1 else ours
+
+
+def _laid(eqn: Any) -> Any:
+    """What a reduction and its gradient have in common: the operand, the windows, and which cell wins."""
+    lowest = eqn.primitive.name == "reduce_window_min" or getattr(eqn.params.get("select_prim"), "name", "") == "le"
+    names = ("window_dimensions", "window_strides", "padding")
+    dilated = max(1, *eqn.params.get("base_dilation", (1,)), *eqn.params.get("window_dilation", (1,)))
+    return id(eqn.invars[-1]), lowest, dilated, *(eqn.params[name] for name in names)
+
+
+def _not_ours(avals: Sequence[Any]) -> str:
+    """Why operands are left to lax, whatever is done with them; nothing if they are not."""
+    for aval in avals:
+        if any(axis is not None for axis in aval.sharding.spec):
+            return "an operand whose type names its sharding"
+        if jnp.issubdtype(aval.dtype, jnp.inexact) and aval.dtype.itemsize < 2:
+            return f"{aval.dtype} has no rule of ours"
+    return "operands of two dtypes" if len({aval.dtype for aval in avals}) > 1 else ""
+
+
+def _left(why: str) -> Choice:
+    return Choice(None, (("value", "lax's own", why),))
+
+
+def _convolution(eqn: Any, platform: str) -> Choice:
+    """Ours, unless XLA would compute the value and both gradients as lax's own operator does."""
+    lhs, rhs = (jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in eqn.invars)
+    numbers = eqn.params["dimension_numbers"]
+    sides = [lhs.shape[i] for i in numbers.lhs_spec[2:]] + [rhs.shape[i] for i in numbers.rhs_spec[2:]]
+    if not all(isinstance(side, int) for side in sides):
+        return _left("a symbolic size of a map or a window")
+    ours = partial(conv_general_dilated, **eqn.params)
+    jaxpr = jax.make_jaxpr(partial(inspect.unwrap(conv_general_dilated), **eqn.params))(lhs, rhs)
+    contractions = contractions_in(jaxpr, platform)
+    if not contractions:
+        return _left("no product")
+    ((problem, _),) = contractions
+    faces = [problem.face, *MADE_OF[problem.face]]
+    value, *gradients = (plan(problem.but(face=face)) for face in faces)
+    parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
+    channels_last = numbers.lhs_spec[1] == numbers.out_spec[1] == lhs.ndim - 1 > 1 and problem.face != "kernel"
+    if channels_last and platform_of(platform).channels_last_by_xla(value.left):
+        kept = [(way, "lax's own", "channels last, a dense layer is one product for XLA") for way in WAYS[:2]]
+        return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
+    return Choice(None if all(map(_as_lax_does, (value, *gradients))) else ours, tuple(parts))
+
+
+def _with_our_kernel_gradient(eqn: Any, ours: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """lax's own equation, whose gradient in rhs is ours: its derivative is one of a product."""
+    lax_own = partial(eqn.primitive.bind, **eqn.params)
+
+    @jax.custom_jvp
+    def convolution(lhs: jax.Array, rhs: jax.Array) -> jax.Array:
+        y: jax.Array = lax_own(lhs, rhs)
+        return y
+
+    @partial(convolution.defjvp, symbolic_zeros=True)
+    def _(primals: Any, tangents: Any) -> Any:
+        (lhs, rhs), (along_lhs, along_rhs) = primals, tangents
+        terms = []
+        if isinstance(along_lhs, jax.Array):
+            terms.append(lax_own(along_lhs, rhs))
+        if isinstance(along_rhs, jax.Array):
+            terms.append(ours(lhs, along_rhs))
+        return convolution(lhs, rhs), sum(terms[1:], terms[0])
+
+    return convolution
+
+
+def _as_lax_does(made: Plan) -> bool:
+    return made.algorithm is xla and all(rewrite is mirror for rewrite in made.rewrites)
+
+
+def _reduction(reducer: str, eqn: Any, platform: str) -> Choice:
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    start = () if len(eqn.invars) > 1 else (None,)
+    return Choice(lambda *operands: known_reduction(*operands, *start, reducer=reducer, **params), _pooling(platform))
+
+
+def _any_reduction(eqn: Any, platform: str) -> Choice:
+    """By what its reducer calls; one of several arrays, or of several steps, is left alone."""
+    body = eqn.params["jaxpr"].eqns
+    name = body[0].primitive.name if len(body) == 1 and len(eqn.invars) == 2 else ""
+    if name not in KNOWN | ASSOCIATIVE or set(body[0].invars) != set(eqn.params["jaxpr"].invars):
+        return _left("a reducer that we do not know")
+    if name in KNOWN:
+        choice = _reduction(name, eqn, platform)
+        return choice._replace(ours=choice.ours and (lambda *operands: [choice.ours(*operands)]))  # type: ignore[misc]
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    combine = body[0].primitive.bind
+    return Choice(lambda operand, start: [reduce_window(operand, start, combine, **params)], _pooling(platform))
+
+
+def _gradient(eqn: Any, platform: str, *, forward: bool = False) -> Choice:
+    """Of max or min: lax's primitives for it take a tangent or a cotangent, and the operand whose cells compete."""
+    params = _windows(eqn)
+    if isinstance(params, Choice):
+        return params
+    reducer = {"ge": "max", "le": "min"}[eqn.params["select_prim"].name]
+    reduction = partial(known_reduction, init_value=None, reducer=reducer, **params)
+
+    def ours(along: jax.Array, operand: jax.Array) -> jax.Array:
+        if forward:
+            tangent: jax.Array = jax.jvp(reduction, (operand,), (along,))[1]
+            return tangent
+        cotangent: jax.Array = jax.vjp(reduction, operand)[1](along)[0]
+        return cotangent
+
+    return Choice(ours, _pooling(platform)[1:])
+
+
+def _windows(eqn: Any) -> dict[str, Any] | Choice:
+    """The parameters that lay the windows, or why they are left to lax."""
+    names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
+    params = {name: tuple(eqn.params[name]) for name in names if name in eqn.params}
+    shape, columns = eqn.invars[-1 if "select_prim" in eqn.params else 0].aval.shape, list(params.values())
+    still = [all(value in (1, (0, 0)) for value in axis) for axis in zip(*columns, strict=True)]
+    if not all(isinstance(side, int) or alone for side, alone in zip(shape, still, strict=True)):
+        return _left("a symbolic size of a map")
+    if math.prod(params["window_dimensions"]) == 1:
+        return _left("windows of one cell")
+    if jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.complexfloating):
+        return _left("complex numbers have no rule of ours")
+    return params
+
+
+def _pooling(platform: str) -> tuple[tuple[str, str, str], ...]:
+    told = platform_of(platform).POOLING
+    return ("value", *told["value"]), ("gradient", *told["gradient"])
+
+
+_CHOOSE: dict[str, Callable[[Any, str], Choice]] = {
+    "conv_general_dilated": _convolution,
+    "reduce_window": _any_reduction,
+    "reduce_window_sum": partial(_reduction, "add"),
+    "reduce_window_max": partial(_reduction, "max"),
+    "reduce_window_min": partial(_reduction, "min"),
+    "select_and_scatter_add": _gradient,
+    "select_and_gather_add": partial(_gradient, forward=True),
+}
+
+
+def told(eqn: Any, choice: Choice) -> Iterator[str]:
+    """A paragraph for `accelerate(f, explain=True)`."""
+    shapes = " and ".join(str(atom.aval.shape) for atom in eqn.invars)
+    head = f"{eqn.primitive.name} of {shapes} in {eqn.invars[0].aval.dtype}"
+    yield head if choice.ours else f"{head} stays lax's own"
+    reasons = set()
+    for part, way, why in choice.parts:
+        if why not in reasons:  # a gradient for the same reason goes without saying
+            reasons.add(why)
+            yield f"  {part}: {way}"
+            yield f"    {why}"

@@ -1,0 +1,242 @@
+"""The second door for those who come from lax: `reduce_window`, with a gradient for every reducer."""
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
+from jaxcnn._padding import accumulator, as_array
+from jaxcnn._reduce import Cells, Combine, add, first_max, first_min, limits, reduce_windows
+from jaxcnn._remember import remembered
+
+_NAME = "reduce_window"
+
+# Reducers that we know, by what a caller passes.
+_KNOWN = {lax.add: "add", lax.max: "max", lax.min: "min", jnp.add: "add", jnp.maximum: "max", jnp.minimum: "min"}
+_COMBINE: dict[str, Combine] = {"add": add, "max": first_max, "min": first_min}
+
+
+def reduce_window(
+    operand: Any,
+    init_value: Any,
+    computation: Callable[..., Any],
+    window_dimensions: Sequence[int],
+    window_strides: Sequence[int] | None = None,
+    padding: str | Sequence[tuple[int, int]] = "VALID",
+    base_dilation: Sequence[int] | None = None,
+    window_dilation: Sequence[int] | None = None,
+) -> Any:
+    """`jax.lax.reduce_window`, with its signature, results and refusals, and a gradient of every reducer.
+
+    reduce_window(x, init, f, window)[i] = f(init, f(x[i], f(x[i + 1], ...))), over the cells of window i
+
+    Args:
+      operand: an array, or a tree of arrays of one shape.
+      init_value: a scalar for each array, taken once for each window.
+      computation: an associative f(a, b) of two scalars, or of two trees of scalars, such as `jax.lax.max`.
+      window_dimensions: one int for each axis of an array.
+      window_strides: one int per axis; None is 1.
+      padding: "VALID", "SAME", "SAME_LOWER", or one (low, high) per axis (negative crops, after base_dilation).
+      base_dilation: cells from one cell of the operand to the next, init_value between them; None is 1.
+      window_dilation: cells from one tap to the next; None is 1.
+
+    Returns:
+      The array or the tree that lax returns, empty where no window fits. At a tie of max or min the whole gradient
+      goes to the first winner in row-major order; half precisions are added up in float32.
+
+    Raises:
+      TypeError, ValueError, RuntimeError: what lax refuses, with lax's type of exception and a sentence of ours.
+
+    >>> x = jnp.arange(16.0).reshape(4, 4)
+    >>> reduce_window(x, -jnp.inf, jax.lax.max, (2, 2), (2, 2))
+    Array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
+    >>> jax.grad(lambda x: reduce_window(x, 1.0, jax.lax.mul, (4,)).sum())(jnp.arange(4.0))  # lax has none
+    Array([6., 0., 0., 0.], dtype=float32)
+
+    Source: `jax.lax.reduce_window`.
+    """
+    arrays, tree, starts = _operands(operand, init_value)
+    laid, apart = _laid(arrays[0].shape, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+    if not callable(computation):
+        problem = f"must be a function of two scalars, not {type(computation).__name__}"
+        raise TypeError(refuse(_NAME, "computation", problem, "pass e.g. jax.lax.max"))
+    numbers = len(arrays) == 1 and not jnp.issubdtype(arrays[0].dtype, jnp.complexfloating)
+    reducer = _KNOWN.get(computation) if numbers else None
+    identity = reducer is not None and _is_identity(reducer, starts[0])
+    if reducer == "add" and identity and arrays[0].dtype == bool:
+        raise TypeError(refuse(_NAME, "operand", "is bool, whose sums do not fit in a bool", "use jax.lax.bitwise_or"))
+    for array, start in zip(arrays, starts, strict=True):
+        if not identity and array.dtype != start.dtype:
+            problem = f"is {start.dtype}, but operand is {array.dtype}"
+            raise TypeError(refuse(_NAME, "init_value", problem, "give both one dtype"))
+    if reducer is not None:
+        y = known_reduction(
+            arrays[0], None if identity else starts[0], reducer=reducer, window_dimensions=laid.window,
+            window_strides=laid.stride, padding=laid.padding, base_dilation=apart, window_dilation=laid.dilation,
+        )  # fmt: skip
+        return jax.tree.unflatten(tree, [y])
+
+    combine = partial(_of_real_cells, partial(_cell_by_cell, computation, tree))
+    if 0 in laid.out:
+        return jax.tree.unflatten(tree, [jnp.zeros(laid.out, array.dtype) for array in arrays])
+    real = _spread(jnp.ones(arrays[0].shape, bool), jnp.zeros((), bool), laid, apart)
+    padded = [_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True)]
+    *out, _ = _after_start(
+        [*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine
+    )
+    return jax.tree.unflatten(tree, out)
+
+
+@remembered("operand", "init_value")
+def known_reduction(
+    operand: jax.Array, init_value: jax.Array | None, *, reducer: str, window_dimensions: Sequence[int],
+    window_strides: Sequence[int], padding: Sequence[Pair], base_dilation: Sequence[int] | None = None,
+    window_dilation: Sequence[int] | None = None,
+) -> jax.Array:  # fmt: skip
+    """The windows of one array by "add", "max" or "min"; an init_value of None is the identity of that."""
+    laid, apart = _laid(operand.shape, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+    if 0 in laid.out:
+        return jnp.zeros(laid.out, operand.dtype)
+    combine, cells = _COMBINE[reducer], operand
+    if reducer == "add":
+        cells = operand.astype(accumulator(operand.dtype))
+    nothing = jnp.asarray(_identity(reducer, cells.dtype), cells.dtype)
+    y = reduce_windows((_spread(cells, nothing, laid, apart),), _without_leading(laid.unpadded()), combine)
+    if init_value is not None:
+        y = _after_start([init_value.astype(cells.dtype)], y, combine)
+    return y[0].astype(operand.dtype)
+
+
+def _without_leading(g: Geometry) -> Geometry:
+    """The windows without the first axes, which nothing is done to: they are mapped."""
+    first = next((i for i, a in enumerate(g.axes) if a.window > 1 or a.stride > 1), g.n)
+    return Geometry(g.axes[first:])
+
+
+def _spread(x: jax.Array, start: jax.Array, g: Geometry, apart: tuple[int, ...]) -> jax.Array:
+    """x with `start` around it and between its cells."""
+    config = [(a.low, a.high, between - 1) for a, between in zip(g.axes, apart, strict=True)]
+    return lax.pad(x, start, config) if any(map(any, config)) else x
+
+
+def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cells:
+    return combine(tuple(jnp.broadcast_to(start, cells.shape) for start, cells in zip(starts, y, strict=True)), y)
+
+
+def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
+    """`combine` where both are cells of the operand, as the last array says; padding is passed over."""
+    *a_cells, a_real = a
+    *b_cells, b_real = b
+    both = combine(tuple(a_cells), tuple(b_cells))
+    columns = zip(both, a_cells, b_cells, strict=True)
+    made = (jnp.where(a_real & b_real, c, jnp.where(a_real, x, y)) for c, x, y in columns)
+    return *made, a_real | b_real
+
+
+def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells) -> Cells:
+    """A function of scalars for all cells of arrays."""
+
+    def of_scalars(a: Cells, b: Cells) -> Cells:
+        made = computation(jax.tree.unflatten(tree, a), jax.tree.unflatten(tree, b))
+        leaves, given = jax.tree.flatten(made)
+        if given != tree or [(jnp.shape(x), jnp.result_type(x)) for x in leaves] != [((), x.dtype) for x in a]:
+            problem = (
+                f"gives {jax.tree.map(jnp.result_type, made)} for {jax.tree.unflatten(tree, [x.dtype for x in a])}"
+            )
+            raise ValueError(refuse(_NAME, "computation", problem, "it must give what it takes, scalars of one kind"))
+        return tuple(leaves)
+
+    shape = a[0].shape
+    flat = (tuple(x.ravel() for x in cells) for cells in (a, b))
+    return tuple(x.reshape(shape) for x in jax.vmap(of_scalars)(*flat))
+
+
+def _identity(reducer: str, dtype: Any) -> Any:
+    return 0 if reducer == "add" else limits(dtype)[("max", "min").index(reducer)]
+
+
+def _is_identity(reducer: str, start: jax.Array) -> bool:
+    """Whether a number that is known when the function is traced changes nothing."""
+    if isinstance(start, jax.core.Tracer):
+        return False
+    return bool(np.asarray(start) == _identity(reducer, start.dtype))
+
+
+# lax's rules for what is given ---------------------------------------------------------------------------------------
+
+
+def _operands(operand: Any, init_value: Any) -> tuple[list[jax.Array], Any, list[jax.Array]]:
+    """The arrays, their tree, and a scalar for each."""
+    tree: Any
+    arrays, tree = jax.tree.flatten(operand)
+    starts, given = jax.tree.flatten(init_value)
+    if given != tree:
+        problem = f"has the structure {given}, but operand has {tree}"
+        raise ValueError(refuse(_NAME, "init_value", problem, "pass one scalar for each array"))
+    if not arrays:
+        raise ValueError(refuse(_NAME, "operand", "has no array", "pass at least one"))
+    arrays = [as_array(_NAME, "operand", array) for array in arrays]
+    starts = [as_array(_NAME, "init_value", start) for start in starts]
+    for array, start in zip(arrays, starts, strict=True):
+        if start.shape != ():
+            raise TypeError(
+                refuse(_NAME, "init_value", f"has shape {start.shape}, but must be a scalar", "pass x[0], say")
+            )
+        if array.shape != arrays[0].shape:
+            problem = f"has arrays of shapes {arrays[0].shape} and {array.shape}"
+            raise ValueError(refuse(_NAME, "operand", problem, "give all arrays one shape"))
+    return arrays, tree, starts
+
+
+def _laid(
+    shape: Sequence[int], window: Any, stride: Any, padding: Any, base_dilation: Any, window_dilation: Any
+) -> tuple[Geometry, tuple[int, ...]]:
+    n = len(shape)
+    window = _ints("window_dimensions", window, n)
+    ones = (1,) * n
+    stride, apart, dilation = (
+        ones if values is None else _ints(argument, values, n)
+        for argument, values in (
+            ("window_strides", stride), ("base_dilation", base_dilation), ("window_dilation", window_dilation)
+        )
+    )  # fmt: skip
+    pairs = _pairs(padding, shape, window, stride, dilation)
+    sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(shape, apart, strict=True)]
+    columns = zip(sizes, window, stride, pairs, dilation, strict=True)
+    return Geometry(tuple(Axis(m, k, s, low, high, d) for m, k, s, (low, high), d in columns)), apart
+
+
+def _ints(argument: str, values: Any, n: int) -> tuple[int, ...]:
+    """One int for each axis of the operand, at least 1."""
+    if not is_sequence(values):
+        raise TypeError(refuse(_NAME, argument, f"is {values!r}, but must be a sequence of {n} ints"))
+    numbers = tuple(integer(_NAME, f"{argument} on axis {i}", value) for i, value in enumerate(values))
+    if len(numbers) != n:
+        problem = f"has {len(numbers)} entries, but operand has {n} axes"
+        raise TypeError(refuse(_NAME, argument, problem, "use 1 for an axis that is not windowed"))
+    if any(number < 1 for number in numbers):
+        raise TypeError(refuse(_NAME, argument, f"is {numbers}, but each must be at least 1"))
+    return numbers
+
+
+def _pairs(padding: Any, shape: Any, window: Any, stride: Any, dilation: Any) -> tuple[Pair, ...]:
+    if isinstance(padding, str):
+        if padding.upper() not in ("VALID", "SAME", "SAME_LOWER"):
+            problem = f"{padding!r} is unknown"
+            raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
+        return padding_pairs(_NAME, padding.upper(), shape, window, stride, dilation)
+    try:
+        pairs = tuple((operator.index(low), operator.index(high)) for low, high in padding)
+    except TypeError as error:
+        problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
+        raise TypeError(refuse(_NAME, "padding", problem)) from error
+    if len(pairs) != len(shape):
+        raise ValueError(refuse(_NAME, "padding", f"has {len(pairs)} pairs, but operand has {len(shape)} axes"))
+    return pairs
