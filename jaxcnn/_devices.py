@@ -8,7 +8,7 @@ neighbours, and where there is no neighbour the zeros of the padding. Nothing is
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Self
 
@@ -16,11 +16,11 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jax.experimental.custom_partitioning import custom_partitioning
-from jax.sharding import NamedSharding, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import crop, zero_pad
-from jaxcnn._primitives import names_of
+from jaxcnn._primitives import names_of, spec_of
 
 # What one device computes, of its own arrays, laid out by a geometry of its own.
 Local = Callable[..., jax.Array]
@@ -55,7 +55,7 @@ def divided(local: Local, arrays: Arrays, g: Geometry) -> Callable[..., jax.Arra
     rule, reductions, whole_axes, sizes = _rule(arrays, even)
     whole.def_partition(
         partial(_partition, local, arrays, even), sharding_rule=rule, reduction_factors=reductions,
-        need_replication_factors=whole_axes, **sizes,
+        need_replication_factors=whole_axes, decode_shardings=False, **sizes,
     )  # fmt: skip
     beyond = [(0, more - out) for out, more in zip(g.out, even.out, strict=True)]
 
@@ -112,7 +112,12 @@ def _rule(arrays: Arrays, g: Geometry) -> tuple[str, tuple[str, ...], tuple[str,
 
 def _partition(local: Local, arrays: Arrays, g: Geometry, mesh: Any, operands: Any, result: Any) -> Any:
     """What `custom_partitioning` asks for: a device's function, and where its result and its operands lie."""
-    along = _divisions(arrays, g, mesh, zip((*arrays.operands, arrays.result), (*operands, result), strict=True))
+    if mesh.empty:  # nobody says along which axes something is divided: each device has all, and computes all
+        mesh, along = Mesh(list(result.sharding.device_set), ("devices",)), {}
+    else:
+        structs = zip((*arrays.operands, arrays.result), (*operands, result), strict=True)
+        told = ((role, each.shape, spec_of(each.sharding, mesh, len(each.shape))) for role, each in structs)
+        along = _divisions(arrays, g, mesh, told)
     summed = tuple(axis for name in arrays.summed for axis in along.get(name, ()))
     cuts = {axis: _Cut.of(a, mesh, along[f"cell{axis}"]) for axis, a in enumerate(g.axes) if f"cell{axis}" in along}
     own = Geometry(tuple(cuts[axis].own if axis in cuts else a for axis, a in enumerate(g.axes)))
@@ -134,7 +139,8 @@ def _partition(local: Local, arrays: Arrays, g: Geometry, mesh: Any, operands: A
 def lies(arrays: Arrays, g: Geometry, operands: tuple[Any, ...]) -> PartitionSpec:
     """Where the result lies, if the operands say by their types where they lie."""
     mesh = next((each.sharding.mesh for each in operands if not each.sharding.mesh.empty), None)
-    along = _divisions(arrays, g, mesh, zip(arrays.operands, operands, strict=True)) if mesh else {}
+    told = ((role, each.shape, each.sharding.spec) for role, each in zip(arrays.operands, operands, strict=True))
+    along = _divisions(arrays, g, mesh, told) if mesh else {}
     return PartitionSpec(*(along.get(name) for name in arrays.names(arrays.result)))
 
 
@@ -144,11 +150,13 @@ def of_maps(operand: str, rank: int, n: int) -> Arrays:
     return Arrays({"x": lead, "y": lead}, (operand,), {"x": "y", "y": "x"}[operand], n)
 
 
-def _divisions(arrays: Arrays, g: Geometry, mesh: Any, placed: Iterable[tuple[str, Any]]) -> dict[str, Along]:
+def _divisions(
+    arrays: Arrays, g: Geometry, mesh: Any, told: Iterable[tuple[str, Sequence[Any], Any]]
+) -> dict[str, Along]:
     """For each name that is divided in one of the arrays and can be, the axes of the mesh."""
     along: dict[str, Along] = {}
-    for role, struct in placed:
-        for name, size, entry in zip(arrays.names(role), struct.shape, struct.sharding.spec, strict=False):
+    for role, shape, spec in told:
+        for name, size, entry in zip(arrays.names(role), shape, spec, strict=False):
             axes = names_of(entry)
             taken = {axis for others in along.values() for axis in others}
             if not axes or name in along or taken & set(axes) or size % _count(mesh, axes):

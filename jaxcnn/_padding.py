@@ -1,5 +1,6 @@
 """Arrays on their way in: checked, and surrounded by padding."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -69,11 +70,27 @@ def pad(
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
         raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
     cell = jnp.asarray(identity, x.dtype) if fill is None else _checked_fill(function, x, fill)
+    _refuse_uneven_division(function, x, padding)
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
             x = _index_pad(function, x, axis - len(padding), low, high, name)
     left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
     return _differentiable_pad(x, left, cell) if isinstance(fill, jax.Array) else _constant_pad(x, left, cell)
+
+
+def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]) -> None:
+    """An axis whose type says that devices divide it has to be divided by them with its padding too."""
+    sharding = jax.typeof(x).sharding
+    for axis, (pair, division) in enumerate(zip(padding, sharding.spec[x.ndim - len(padding) :], strict=True)):
+        if division is None or pair == (0, 0):
+            continue
+        padded, devices = x.shape[axis - len(padding)] + sum(pair), math.prod(
+            sharding.mesh.shape[name] for name in (division if isinstance(division, tuple) else (division,))
+        )  # fmt: skip
+        if padded % devices:
+            problem = f"makes {padded} cells of spatial axis {axis}, which {devices} devices along {division!r} divide"
+            remedy = "reshard x so that this axis is whole, or give the mesh AxisType.Auto, where XLA divides it"
+            raise ValueError(refuse(function, "padding", problem, remedy))
 
 
 def none_if_zero(fill: Any) -> Any:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import jax.numpy as jnp
-from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other name for it
+from jax._src.dispatch import prim_requires_devices_during_lowering  # JAX has no other names for these two
+from jax._src.sharding_impls import parse_flatten_op_sharding
 from jax.ad_checkpoint import Recompute
 from jax.experimental import jet
 from jax.interpreters import ad, batching, mlir, partial_eval
@@ -107,6 +108,15 @@ def _as_the_first(a: Any, sides: Sequence[Any]) -> jax.sharding.PartitionSpec:
 def names_of(axes: Any) -> tuple[str, ...]:
     """The axes of a mesh that one entry of a PartitionSpec names."""
     return axes if isinstance(axes, tuple) else () if axes is None else (axes,)
+
+
+def spec_of(sharding: Any, mesh: jax.sharding.Mesh, rank: int) -> jax.sharding.PartitionSpec:
+    """Where XLA says that an array lies, by the axes of a mesh; nothing, where it divides by a part of such an axis."""
+    try:
+        spec: jax.sharding.PartitionSpec = parse_flatten_op_sharding(sharding._to_xla_hlo_sharding(rank), mesh)[0]
+    except ValueError:
+        return jax.sharding.PartitionSpec()
+    return spec
 
 
 def lying_as(made: jax.Array, aval: Any) -> jax.Array:
