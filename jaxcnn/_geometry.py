@@ -151,6 +151,10 @@ class Geometry:
     def size(self) -> tuple[int, ...]:
         return tuple(a.size for a in self.axes)
 
+    def but(self, axis: int, a: Axis) -> "Geometry":
+        """The same windows on all other axes."""
+        return Geometry((*self.axes[:axis], a, *self.axes[axis + 1 :]))
+
     def unpadded(self) -> "Geometry":
         """The same windows over a map that has its padding already."""
         axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)

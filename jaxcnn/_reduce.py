@@ -183,9 +183,9 @@ linear_pair_of_one(sums_of_windows, spread)
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
-    laid = Geometry((*g.axes[:axis], a, *g.axes[axis + 1 :]))
     if a.window == a.stride == 1 and a.padded == a.out:  # an axis between those that are windowed
         return cells
+    laid = g.but(axis, a)
     if a.window <= LONG:
         if _may_be_differentiated(cells, combine):
             return (first_winner(cells[0], (axis,), laid, combine),)
@@ -207,16 +207,6 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
     after = tuple(lax.slice_in_dim(array, start, None, axis=at) for array in cells)
     last = a._replace(size=a.padded - start, low=0, high=0, window=rest)
     return combine(y, _reduce_along(after, axis, last, g, combine))
-
-
-def reduce_axis(cells: Cells, axis: int, combine: Combine) -> Cells:
-    """Reduce a whole axis to one cell, neighbours first, so that the order of the cells is kept."""
-    while (size := cells[0].shape[axis]) > 1:
-        paired, last = size - size % 2, [lax.slice_in_dim(a, size - size % 2, size, axis=axis) for a in cells]
-        even, odd = (tuple(lax.slice_in_dim(a, i, paired, 2, axis) for a in cells) for i in (0, 1))
-        winners = combine(even, odd)
-        cells = tuple(lax.concatenate(pair, axis % cells[0].ndim) for pair in zip(winners, last, strict=True))
-    return cells
 
 
 def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Array], jax.Array]) -> jax.Array:

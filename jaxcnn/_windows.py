@@ -1,6 +1,7 @@
 """The primitive: the windows that slide over a padded map, and their adjoint."""
 
 import functools
+import itertools
 import math
 import operator
 from collections.abc import Callable, Sequence
@@ -62,22 +63,22 @@ def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
     if coarse == 1:
         return jnp.stack(tap_slices(x, axis, g))
     # Tap i * fine + j of a window is tap j of the run of `fine` taps that starts at its tap i * fine.
-    beyond = (coarse * fine - a.window) * a.dilation
+    beyond, last = (coarse * fine - a.window) * a.dilation, (a.out - 1) * a.stride + 1
     x = lax.pad(x, jnp.zeros((), x.dtype), [(0, beyond if i == at else 0, 0) for i in range(x.ndim)])
-    last = (a.out - 1) * a.stride + 1
-    runs = jnp.stack(_slices(x, at, coarse, fine * a.dilation, last + (fine - 1) * a.dilation))
-    seen = jnp.stack(_slices(runs, at + 1, fine, a.dilation, last, a.stride), axis=1)
+    whole = a._replace(
+        size=last + (coarse * fine - 1) * a.dilation, window=coarse, stride=1, dilation=fine * a.dilation
+    )
+    runs = _stack_taps(x, axis, g.but(axis, whole._replace(low=0, high=0)))
+    run = a._replace(size=last + (fine - 1) * a.dilation, window=fine, low=0, high=0)
+    seen = jnp.stack(tap_slices(runs, axis, g.but(axis, run)), axis=1)
     return seen.reshape(coarse * fine, *seen.shape[2:])[: a.window]
 
 
 def _levels(window: int) -> tuple[int, int]:
-    """A long window as a window of windows."""
-    fine = window if window <= LONG else math.isqrt(window - 1) + 1
+    """A long window as a window of windows, of which the inner one is short: (windows, taps of the inner one)."""
+    levels = next(levels for levels in itertools.count(1) if LONG**levels >= window)
+    fine = next(taps for taps in range(1, LONG + 1) if taps**levels >= window)
     return -(-window // fine), fine
-
-
-def _slices(x: jax.Array, at: int, count: int, step: int, length: int, stride: int = 1) -> list[jax.Array]:
-    return [lax.slice_in_dim(x, i * step, i * step + length, stride, at) for i in range(count)]
 
 
 @remembered("x")
@@ -209,9 +210,9 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     seen = lax.pad(seen, jnp.zeros((), seen.dtype), [(0, beyond if i == 0 else 0, 0) for i in range(seen.ndim)])
     seen = seen.reshape(coarse, fine, *seen.shape[1:]).swapaxes(0, 1)
     run = a._replace(size=a.padded - (a.window - fine) * a.dilation, window=fine, low=0, high=0)
-    runs = _fold_axis(seen, axis, Geometry((*g.axes[:axis], run, *g.axes[axis + 1 :])))
+    runs = _fold_axis(seen, axis, g.but(axis, run))
     whole = a._replace(size=a.padded + beyond * a.dilation, window=coarse, stride=1, dilation=fine * a.dilation)
-    y = _fold_axis(runs, axis, Geometry((*g.axes[:axis], whole._replace(low=0, high=0), *g.axes[axis + 1 :])))
+    y = _fold_axis(runs, axis, g.but(axis, whole._replace(low=0, high=0)))
     return lax.slice_in_dim(y, 0, a.padded, axis=at)
 
 
@@ -228,12 +229,24 @@ def overlap(seen_by: Callable[[int], jax.Array], a: Axis, at: int) -> jax.Array:
     after the i-th, at the place t * dilation % stride in it.
     """
     blocks, most = -(-a.padded // a.stride), (a.window - 1) * a.dilation // a.stride
-    places: list[list[jax.Array]] = [[] for _ in range(a.stride)]
+    places: dict[int, list[jax.Array]] = {}
     for tap in range(a.window):
         later, place = divmod(tap * a.dilation, a.stride)
-        places[place].append(lax.slice_in_dim(seen_by(tap), most - later, most - later + blocks, axis=at))
-    nothing = jnp.zeros_like(next(shifts[0] for shifts in places if shifts))
-    sums = [functools.reduce(operator.add, shifts, *([] if shifts else [nothing])) for shifts in places]
-    y = sums[0] if len(sums) == 1 else jnp.stack(sums, at + 1)
-    y = y.reshape(*y.shape[:at], blocks * a.stride, *y.shape[at + min(len(sums), 2) :])
+        places.setdefault(place, []).append(
+            lax.slice_in_dim(seen_by(tap), most - later, most - later + blocks, axis=at)
+        )
+    parts, filled = [], 0
+    for place, shifts in sorted(places.items()):
+        parts += _no_cells(shifts[0], at + 1, place - filled)
+        parts.append(jnp.expand_dims(functools.reduce(operator.add, shifts), at + 1))
+        filled = place + 1
+    parts += _no_cells(parts[0][(slice(None),) * (at + 1) + (0,)], at + 1, a.stride - filled)
+    y = parts[0] if len(parts) == 1 else lax.concatenate(parts, at + 1)
+    y = y.reshape(*y.shape[:at], blocks * a.stride, *y.shape[at + 2 :])
     return lax.slice_in_dim(y, 0, a.padded, axis=at)
+
+
+def _no_cells(like: jax.Array, at: int, count: int) -> list[jax.Array]:
+    """Zeros for the places of a stride that no tap sees, however many there are."""
+    shape = (*like.shape[:at], count, *like.shape[at:])
+    return [jnp.zeros(shape, like.dtype)] if count else []

@@ -1,0 +1,27 @@
+"""Sizes that are symbols while a program is exported: integers of which only some facts are known."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+
+def is_symbolic(*sizes: Any) -> bool:
+    return not all(isinstance(size, int) for size in sizes)
+
+
+def known(fact: Callable[[], bool]) -> bool:
+    """Whether a fact about sizes holds for all values that their constraints allow, as far as JAX can tell."""
+    try:
+        return bool(fact())
+    except jax.errors.InconclusiveDimensionOperation:
+        return False
+
+
+def larger(a: Any, b: Any) -> Any:
+    """The larger of two sizes, which may be symbols."""
+    return jax.core.max_dim(a, b) if is_symbolic(a, b) else max(a, b)
+
+
+def smaller(a: Any, b: Any) -> Any:
+    return jax.core.min_dim(a, b) if is_symbolic(a, b) else min(a, b)
