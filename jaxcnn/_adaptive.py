@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._adaptive_windows import bounds, spread
-from jaxcnn._geometry import axes_of, integer, refuse
+from jaxcnn._geometry import axes_of, refuse, side
 from jaxcnn._padding import accumulator, as_array, spatial_shape
 from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
@@ -96,8 +96,8 @@ def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
     if 0 in spatial:
         raise ValueError(refuse(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
     return tuple(
-        side if out is None else integer(function, f"output_size on axis {i}", out, least=1)
-        for i, (side, out) in enumerate(zip(spatial, output_size, strict=True))
+        size if out is None else side(function, f"output_size on axis {i}", out, least=1)
+        for i, (size, out) in enumerate(zip(spatial, output_size, strict=True))
     )
 
 

@@ -176,7 +176,8 @@ def _laid(
             problem = f"({low}, {high}) on axis {i} cuts off more than the {m} cells of lhs"
             raise ValueError(refuse(_NAME, "padding", problem))
     columns = zip(sizes, window, stride, pairs, apart, strict=True)
-    return Geometry(tuple(Axis(m, k, s, low, high, d) for m, k, s, (low, high), d in columns)), spread
+    axes = (Axis(m, k, s, low, high, d).without_idle_stride() for m, k, s, (low, high), d in columns)
+    return Geometry(tuple(axes)), spread
 
 
 def _ints(argument: str, values: Any, n: int, below_one: type[Exception]) -> tuple[int, ...]:

@@ -4,10 +4,17 @@ from collections.abc import Callable
 from typing import Any
 
 import jax
+import jax.export
 
 
 def is_symbolic(*sizes: Any) -> bool:
+    """Whether one of these sizes, ints otherwise, is a symbol."""
     return not all(isinstance(size, int) for size in sizes)
+
+
+def is_symbol(value: Any) -> bool:
+    """Whether a value of any kind is a symbolic size."""
+    return jax.export.is_symbolic_dim(value)
 
 
 def known(fact: Callable[[], bool]) -> bool:

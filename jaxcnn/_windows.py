@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse
+from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse, side
 from jaxcnn._padding import accumulator, as_array, crop, none_if_zero, pad, spatial_shape
 from jaxcnn._remember import remembered
 
@@ -182,7 +182,7 @@ def fold(
         problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
         raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
     size = w.shape[w.ndim - n :]
-    spatial = per_axis("fold", "spatial", spatial, n, least=0)
+    spatial = per_axis("fold", "spatial", spatial, n, least=0, read=side)
     g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
     given = w.shape[w.ndim - 2 * n : w.ndim - n]
     if given != g.out:

@@ -11,13 +11,17 @@ from jax.lax import conv_general_dilated  # as it is now: somebody may put ours 
 from jaxcnn._engine.algorithms.algorithm import algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import accumulator, zero_pad
+from jaxcnn._symbolic import known, smaller
 
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
     g = problem.geometry
     # XLA's gradient (jaxlib 0.10.2) can abort the process for a negative padding, and on a CPU for windows of 2 with
     # stride 2 and a padding of 1: such an axis is padded before.
-    before = [(a.low, a.high) if min(a.low, a.high) < 0 or a.window == a.stride == 2 else (0, 0) for a in g.axes]
+    before = [
+        (a.low, a.high) if not known(lambda a=a: smaller(a.low, a.high) >= 0) or a.window == a.stride == 2 else (0, 0)
+        for a in g.axes
+    ]
     padding = [(0, 0) if done != (0, 0) else pair for done, pair in zip(before, g.padding, strict=True)]
     common = x.dtype if x.dtype == kernel.dtype else problem.summed  # where the wider one is a cotangent
     x, kernel = zero_pad(x, before).astype(common), kernel.astype(common)

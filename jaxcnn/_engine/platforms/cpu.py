@@ -105,8 +105,6 @@ RULES = (
     Rule(xla, _one_axis, "64 channels of 9: 17 ms; the next best takes 42 ms"),
     Rule(xla, _wide, "256 channels of 3x3: 11 ms, as the next best, and nothing is laid out in memory"),
     Rule(xla, _dilated, "64 channels of 3x3, dilation 4: 3.7 ms; the next best takes 3.9 ms"),
-    Rule(
-        windows, _fewer_cells, "fewer cells are laid out in memory than for rows"
-    ),
+    Rule(windows, _fewer_cells, "fewer cells are laid out in memory than for rows"),
     Rule(rows, always, "64 channels of 3x3: only a third of the columns are laid out in memory"),
 )

@@ -12,6 +12,7 @@ from jaxcnn._engine.rewrites import sample_blocks
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
+from jaxcnn._symbolic import is_symbolic
 from jaxcnn._windows import LONG
 
 
@@ -32,10 +33,10 @@ def _cut(problem: Problem, algorithm: Algorithm | None) -> _Cut:
 
 
 def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
-    if not problem.geometry.n or problem.face == "x" or not isinstance(problem.samples, int):
+    cells = sample_blocks.laid_out(problem, algorithm)
+    if not problem.geometry.n or problem.face == "x" or is_symbolic(problem.samples, cells):
         return False
-    large = sample_blocks.laid_out(problem, algorithm) > sample_blocks.CELLS
-    return large and _cut(problem, algorithm).strips > 1
+    return cells > sample_blocks.CELLS and _cut(problem, algorithm).strips > 1
 
 
 def _leaves(problem: Problem, algorithm: Algorithm | None) -> Problem:
