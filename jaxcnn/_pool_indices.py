@@ -9,13 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, side
+from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, require, side
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import surround
 from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
 from jaxcnn._remember import remembered
-from jaxcnn._symbolic import is_symbolic, known
+from jaxcnn._symbolic import is_symbolic
 
 
 @remembered("x")
@@ -73,15 +73,13 @@ def max_pool_with_indices(
 def _check_no_window_is_padding(function: str, g: Geometry) -> None:
     for i, a in enumerate(g.axes):
         low, high = a.on_map
-        # Taps that lie no further apart than the map is long can't step over it.
-        if known(
-            lambda a=a, low=low, high=high: low < a.span and (a.out - 1) * a.stride < high and high - low >= a.dilation
-        ):
-            continue
         if is_symbolic(low, high, a.out):
-            problem = f"({a.low}, {a.high}) on axis {i} may leave a window without a cell of a map of {a.size}"
-            remedy = f"pad less than the window, which spans {a.span}, or add the constraint '{a.size} >= {a.span}'"
-            raise ValueError(refuse(function, "padding", problem, remedy))
+            # The first window, the last one, and none between whose taps step over the map.
+            reach = (a.span - low, high - (a.out - 1) * a.stride, high - low - min(a.dilation, a.span) + 1)
+            problem = f"({a.low}, {a.high}) on axis {i} leaves windows without a cell of a map of {a.size}"
+            for cells in reach:
+                require(function, "padding", problem, lambda cells=cells: cells >= 1, f"{cells} >= 1")
+            continue
         start = np.arange(a.out) * a.stride
         taps = a.taps_before(start, high) - a.taps_before(start, low)
         if not taps.all():

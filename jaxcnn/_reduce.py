@@ -16,7 +16,7 @@ from jaxcnn._geometry import Axis, Geometry, refuse
 from jaxcnn._padding import zero_pad
 from jaxcnn._primitives import differentiated_as, linear_pair_of_one, primitive
 from jaxcnn._reduce_xla import reduce_by_xla
-from jaxcnn._windows import LONG, each_window, tap_slices, taps
+from jaxcnn._windows import LONG, each_window, levels, tap_slices, taps
 from jaxcnn._winner import first_winner
 
 # Arrays that are reduced together: the values, and for indices where each of them stood.
@@ -190,7 +190,7 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
         if _may_be_differentiated(cells, combine):
             return (first_winner(cells[0], (axis,), laid, combine),)
         return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
-    fine = math.isqrt(a.window)
+    fine = levels(a.window)[1]
     coarse, rest = divmod(a.window, fine)
     run = a._replace(size=a.padded, low=0, high=0, window=fine, stride=1)
     apart = fine * a.dilation

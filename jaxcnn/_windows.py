@@ -9,7 +9,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry, axes_of, geometry, per_axis, refuse, side
@@ -19,17 +18,18 @@ from jaxcnn._remember import remembered
 # The definition ----------------------------------------------------------------------------------------------------
 
 
-def window_at(x: jax.Array, start: jax.Array, g: Geometry) -> jax.Array:
+def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Array:
     """One window of one padded map: the cells that the taps see when the first of them lies at `start`."""
-    cells = lax.dynamic_slice(x, tuple(start), [a.span for a in g.axes])
+    cells = lax.dynamic_slice(x, start, [a.span for a in g.axes])
     return cells[tuple(slice(None, None, d) for d in g.dilation)]
 
 
 def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) -> jax.Array:
     """f of every window of one padded map, laid out as a map: `vmap` runs it over the output positions."""
-    stride = np.array(g.stride, np.int32).reshape(g.n, 1)
-    starts = jnp.indices(g.out, jnp.int32).reshape(g.n, math.prod(g.out)) * stride
-    seen: jax.Array = jax.vmap(lambda start: f(window_at(x, start, g)), in_axes=1)(starts)
+    starts = [
+        lax.broadcasted_iota(jnp.int32, g.out, i).reshape(math.prod(g.out)) * a.stride for i, a in enumerate(g.axes)
+    ]
+    seen: jax.Array = jax.vmap(lambda *start: f(window_at(x, start, g)), axis_size=math.prod(g.out))(*starts)
     return seen.reshape(g.out)
 
 
@@ -60,7 +60,7 @@ def taps(x: jax.Array, g: Geometry, axes: Sequence[int] | None = None) -> jax.Ar
 
 def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
     a, at = g.axes[axis], x.ndim - g.n + axis
-    coarse, fine = _levels(a.window)
+    coarse, fine = levels(a.window)
     if coarse == 1:
         return jnp.stack(tap_slices(x, axis, g))
     # Tap i * fine + j of a window is tap j of the run of `fine` taps that starts at its tap i * fine.
@@ -75,10 +75,10 @@ def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
     return seen.reshape(coarse * fine, *seen.shape[2:])[: a.window]
 
 
-def _levels(window: int) -> tuple[int, int]:
+def levels(window: int) -> tuple[int, int]:
     """A long window as a window of windows, of which the inner one is short: (windows, taps of the inner one)."""
-    levels = next(levels for levels in itertools.count(1) if LONG**levels >= window)
-    fine = next(taps for taps in range(1, LONG + 1) if taps**levels >= window)
+    depth = next(depth for depth in itertools.count(1) if LONG**depth >= window)
+    fine = next(taps for taps in range(1, LONG + 1) if taps**depth >= window)
     return -(-window // fine), fine
 
 
@@ -202,7 +202,7 @@ def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:
 def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
     """What each tap saw along one axis, added back in its place: (window, ...) to the padded map on this axis."""
     a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
-    coarse, fine = _levels(a.window)
+    coarse, fine = levels(a.window)
     if coarse == 1:
         around = [(0, 0, 0), *overlap_padding(a, at, seen.ndim - 1)]
         padded = lax.pad(seen, jnp.zeros((), seen.dtype), around)
