@@ -147,7 +147,7 @@ def _first_tap(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
     """Where along an axis the first winner stands, or the first NaN."""
     won = (x == jnp.expand_dims(_extreme(x, axis, lowest), axis)) | (x != x)
     tap = lax.broadcasted_iota(jnp.int32, x.shape, axis)
-    return jnp.min(jnp.where(won, tap, jnp.iinfo(jnp.int32).max), axis, keepdims=True)
+    return jnp.min(jnp.where(won, tap, 2**31 - 1), axis, keepdims=True)
 
 
 def _at(tap: jax.Array, x: jax.Array, axis: int) -> jax.Array:

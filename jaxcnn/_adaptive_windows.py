@@ -1,7 +1,7 @@
 """Windows that follow from the size of the map and their number, by a program whose size depends on neither.
 
-Window i of `out` on `size` cells sees the cells from floor(i * size / out) up to ceil((i + 1) * size / out). Cell c lies
-in the windows from floor(c * out / size) up to ceil((c + 1) * out / size): the same rule with the two sizes exchanged.
+Window i of `out` on `size` cells sees the cells from floor(i * size / out) up to ceil((i + 1) * size / out). Cell c is
+seen by the windows from floor(c * out / size) up to ceil((c + 1) * out / size): the same rule with the sizes exchanged.
 So the adjoint gathers, as the windows do, and no two windows add to one place in memory.
 """
 
@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._primitives import linear_pair, primitive
-from jaxcnn._symbolic import is_symbolic, known
+from jaxcnn._symbolic import at_least, is_symbolic
 
 
 def bounds(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
@@ -24,11 +24,12 @@ def bounds(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
 def _scaled(i: jax.Array, size: Any, out: Any) -> jax.Array:
     """floor(i * size / out), also where i * size is too large for an int32.
 
-    The quotient is rounded first. The products wrap around, but what the rounding left over is small, and so it is exact.
+    The quotient is rounded first. The products wrap around, but their difference is small, and so it is exact.
     """
     size, out = (jnp.asarray(number).astype(jnp.int32) for number in (size, out))
     near = (i.astype(jnp.float32) * (size.astype(jnp.float32) / out.astype(jnp.float32))).astype(jnp.int32)
-    return near + (i * size - near * out) // out
+    exact: jax.Array = near + (i * size - near * out) // out
+    return exact
 
 
 def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | None]:
@@ -37,7 +38,7 @@ def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | No
     An axis is counted from the end, so that arrays may have any leading axes.
     """
     size, at = x.shape[axis], x.ndim + axis
-    if known(lambda: size % out == 0):
+    if size % out == 0:
         return x.reshape(*x.shape[:at], out, size // out, *x.shape[at + 1 :]), None
     sees = _cells(size, out)[1]
     return spread_cells.bind(x, axis=axis, size=size, out=out), _against(sees, x.ndim + 1, axis)
@@ -57,7 +58,7 @@ def _cells(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
 
 def _longest(size: Any, out: Any) -> Any:
     """How many cells the longest window sees, or at least so many where a size is a symbol."""
-    if known(lambda: size < out):
+    if at_least(out, size):
         return 2
     if is_symbolic(size, out):
         return size // out + 2

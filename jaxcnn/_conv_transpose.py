@@ -98,8 +98,9 @@ def _laid(
             problem = f"on axis {i} is {more}, but must be below the larger of stride {s} and dilation {d}"
             raise ValueError(refuse(function, "output_padding", problem))
         if is_symbolic(full, low, high):
-            problem, left = f"({low}, {high}) on axis {i} leaves {full - low - high + more} cells", full - low - high
-            require(function, "padding", problem, lambda: left + more >= 1, f"{left + more} >= 1")
+            left = full - low - high + more
+            problem = f"({low}, {high}) on axis {i} leaves {left} cells"
+            require(function, "padding", problem, left, 1)
         elif full - low - high + more < 1:
             problem = f"({low}, {high}) on axis {i} leaves nothing of an output of {full} + {more} cells"
             raise ValueError(refuse(function, "padding", problem, "cut off less"))

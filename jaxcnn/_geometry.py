@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
-from jaxcnn._symbolic import is_symbol, is_symbolic, known, larger, smaller
+from jaxcnn._symbolic import at_least, is_symbol, is_symbolic, larger, smaller
 
 Pair = tuple[int, int]
 
@@ -40,18 +40,19 @@ def integer(function: str, argument: str, value: Any, *, least: int | None = Non
     return number
 
 
-def side(function: str, argument: str, value: Any, *, least: int) -> Any:
-    """`value` as the side of a map: an int as above, or a symbolic size."""
+def side(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
+    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
     if not is_symbol(value):
         return integer(function, argument, value, least=least)
-    require(function, argument, f"is {value}", lambda: value >= least, f"{value} >= {least}")
+    if least is not None:
+        require(function, argument, f"is {value}", value, least)
     return value
 
 
-def require(function: str, argument: str, problem: str, fact: Callable[[], bool], constraint: str) -> None:
-    """Refuse symbolic sizes of which a fact isn't known, and say how to make it known."""
-    if not known(fact):
-        remedy = f"add the constraint '{constraint}' in jax.export.symbolic_shape(..., constraints=...)"
+def require(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
+    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
+    if not at_least(size, least):
+        remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
         raise ValueError(refuse(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
 
 
@@ -105,7 +106,7 @@ class Axis(NamedTuple):
     def out(self) -> int:
         """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
         room = self.padded - self.span
-        if not self.ceil_mode or known(lambda: room < 0):
+        if not self.ceil_mode or at_least(-1, room):
             return larger(room // self.stride + 1, 0)
         out = -(-room // self.stride) + 1
         # The last window has to start inside the map or its low padding, in which so many windows start.
@@ -113,8 +114,11 @@ class Axis(NamedTuple):
 
     @property
     def overhang(self) -> int:
-        """Cells by which ceil mode's last window reaches past the padded map."""
-        return larger((self.out - 1) * self.stride + self.span - self.padded, 0)
+        """Cells by which ceil mode's last window reaches past the padded map; below 0 that of a symbolic map is cut."""
+        if not self.ceil_mode:
+            return 0
+        beyond = (self.out - 1) * self.stride + self.span - self.padded
+        return beyond if is_symbolic(beyond) else max(beyond, 0)
 
     @property
     def on_map(self) -> Pair:
@@ -223,7 +227,7 @@ def geometry(
     for i, a in enumerate(axes):
         if is_symbolic(a.padded):
             problem = f"on axis {i} spans {a.span} cells, but the padded map has {a.padded}"
-            require(function, named, problem, lambda a=a: a.padded >= a.span, f"{a.size} >= {a.span - a.low - a.high}")
+            require(function, named, problem, a.size, a.span - a.low - a.high)
         elif a.span > a.padded:
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
@@ -251,7 +255,7 @@ def padding_pairs(
         if n == 1 and is_sequence(padding) and len(tuple(padding)) == 2:
             problem = f"{tuple(padding)} is one int per axis, but there is 1 spatial axis"
             raise ValueError(refuse(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
-        return tuple((p, p) for p in per_axis(function, "padding", padding, n))
+        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=side))
     entries = tuple(padding)
     if len(entries) != n:
         raise ValueError(refuse(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
@@ -263,7 +267,7 @@ def _pair(function: str, axis: int, entry: Any) -> Pair:
     if not is_sequence(entry) or len(tuple(entry)) != 2:
         problem = f"on axis {axis} is {entry!r}, but the other axes have pairs"
         raise ValueError(refuse(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
-    low, high = (integer(function, f"padding on axis {axis}", value) for value in entry)
+    low, high = (side(function, f"padding on axis {axis}", value) for value in entry)
     return low, high
 
 

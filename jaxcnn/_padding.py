@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn._geometry import Pair, is_sequence, refuse, require
-from jaxcnn._symbolic import is_symbolic, known, larger
+from jaxcnn._symbolic import at_least, is_symbolic, larger
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 
@@ -124,7 +124,7 @@ def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: 
     first, last = larger(-low, 0), x.shape[axis] - larger(-high, 0)
     if is_symbolic(first, last):
         problem = f"({low}, {high}) leaves {last - first} cells for {mode!r} to repeat"
-        require(function, "padding", problem, lambda: last > first, f"{last - first} >= 1")
+        require(function, "padding", problem, last - first, 1)
     elif last <= first:
         problem = f"({low}, {high}) leaves none of the {x.shape[axis]} cells that {mode!r} could repeat"
         raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
@@ -136,8 +136,11 @@ def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: 
             jnp.broadcast_to(end, (*x.shape[:axis], wide, *x.shape[x.ndim + axis + 1 :]))
             for end, wide in zip(ends, (low, high), strict=True)
         )
-    elif not known(lambda: larger(low, high) <= size - own):  # the map is repeated more than once
-        return jnp.take(x, _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode), axis, mode="clip")
+    elif not at_least(size - own, larger(low, high)):  # the map is repeated more than once
+        repeated: jax.Array = jnp.take(
+            x, _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode), axis, mode="clip"
+        )
+        return repeated
     elif mode == "circular":
         before, after = lax.slice_in_dim(x, size - low, size, axis=axis), lax.slice_in_dim(x, 0, high, axis=axis)
     else:
@@ -150,6 +153,6 @@ def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
     """Which cell of a map of `size` stands at a place before it, on it or behind it."""
     if mode == "circular":
         return cell % size
-    back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # the place of cell 0 again, on the way back
+    back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # where cell 0 stands again, on the way back
     cell = cell % (back + 1 if mode == "symmetric" else larger(back, 1))
     return jnp.minimum(cell, back - cell)

@@ -78,7 +78,10 @@ def _check_no_window_is_padding(function: str, g: Geometry) -> None:
             reach = (a.span - low, high - (a.out - 1) * a.stride, high - low - min(a.dilation, a.span) + 1)
             problem = f"({a.low}, {a.high}) on axis {i} leaves windows without a cell of a map of {a.size}"
             for cells in reach:
-                require(function, "padding", problem, lambda cells=cells: cells >= 1, f"{cells} >= 1")
+                if is_symbolic(cells):
+                    require(function, "padding", problem, cells, 1)
+                elif cells < 1:
+                    raise ValueError(refuse(function, "padding", problem, f"pad less than a window spans: {a.span}"))
             continue
         start = np.arange(a.out) * a.stride
         taps = a.taps_before(start, high) - a.taps_before(start, low)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, pad, padding_modes
 from jaxcnn._reduce import first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows, sum_windows
-from jaxcnn._symbolic import known, larger
+from jaxcnn._symbolic import at_least, larger
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
@@ -65,10 +65,9 @@ def pool_with(
 ) -> jax.Array:
     """Windows reduced by a function that has no identity."""
     modes = padding_modes("pool", padding_mode, g.n)
-    overhang = not all(known(lambda a=a: a.overhang <= 0) for a in g.axes)
+    overhang = not all(at_least(0, a.overhang) for a in g.axes)
     constant = any(
-        mode == "constant" and not known(lambda a=a: larger(a.low, a.high) <= 0)
-        for mode, a in zip(modes, g.axes, strict=True)
+        mode == "constant" and not at_least(0, larger(a.low, a.high)) for mode, a in zip(modes, g.axes, strict=True)
     )
     if fill is None and (overhang or constant):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
@@ -107,7 +106,7 @@ def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
     counts = jnp.ones((1,) * (like.ndim - g.n), like.dtype)
     for a in g.axes:
         low, high = (0, a.padded) if count_include_pad else a.on_map
-        if known(lambda a=a, low=low, high=high: low <= 0 and (a.out - 1) * a.stride + a.span <= high):
+        if at_least(0, low) and at_least(high, (a.out - 1) * a.stride + a.span):
             taps = jnp.full(1, a.window, like.dtype)
         else:
             start = jnp.arange(a.out, dtype=jnp.int32) * a.stride

@@ -25,10 +25,17 @@ def known(fact: Callable[[], bool]) -> bool:
         return False
 
 
-def larger(a: Any, b: Any) -> Any:
-    """The larger of two sizes, which may be symbols."""
-    return jax.core.max_dim(a, b) if is_symbolic(a, b) else max(a, b)
+def at_least(a: Any, b: Any) -> bool:
+    """Whether a >= b is known."""
+    return known(lambda: a >= b)
 
 
-def smaller(a: Any, b: Any) -> Any:
-    return jax.core.min_dim(a, b) if is_symbolic(a, b) else min(a, b)
+def larger(a: Any, b: Any) -> int:
+    """The larger of two sizes; a symbol is an int to whoever reads the types."""
+    found: int = jax.core.max_dim(a, b) if is_symbolic(a, b) else max(a, b)
+    return found
+
+
+def smaller(a: Any, b: Any) -> int:
+    found: int = jax.core.min_dim(a, b) if is_symbolic(a, b) else min(a, b)
+    return found

@@ -37,9 +37,9 @@ def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
 def _padding(a: Axis) -> tuple[Pair, Pair]:
     """What is put around an axis before the convolution, and what the convolution does itself.
 
-    XLA's gradient (jaxlib 0.10.2) can abort the process for a negative padding, and on a CPU for windows of 2 with stride
-    2 and a padding of 1. lax takes no symbol for a padding, nor does its own gradient of a stride, unless the map ends
-    where the last window does.
+    XLA's gradient (jaxlib 0.10.2) can abort the process for a negative padding, and on a CPU for windows of 2 with
+    stride 2 and a padding of 1. lax takes no symbol for a padding, nor does its gradient of a stride, unless the map
+    ends where the last window does.
     """
     if is_symbolic(a.low, a.high) or (is_symbolic(a.size) and a.stride > 1):
         return (a.low, (a.out - 1) * a.stride + a.span - a.size - a.low), (0, 0)
@@ -64,8 +64,8 @@ def _sums(problem: Problem, operands: Any) -> Any:
 
 
 def _can(problem: Problem) -> bool:
-    """On a GPU cuDNN saturates sums of integers, or has no convolution of them."""
-    return not (problem.on_gpu and problem.exact)
+    """On a GPU cuDNN saturates sums of integers, or has no convolution of them; lax has none of symbolic groups."""
+    return not (problem.on_gpu and problem.exact) and not is_symbolic(problem.groups)
 
 
 xla = algorithm("xla", correlate, can=_can)

@@ -63,7 +63,7 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
 
 
 def _overlapping(x: jax.Array, count: int, size: int, step: int) -> jax.Array:
-    """(_, _, _, rows, ...) to (_, _, _, count, size, ...): a strip is a block of `step` rows, and rows of the next ones."""
+    """(_, _, _, rows, ...) to (_, _, _, count, size, ...): a strip is a block of `step` rows and some of the next."""
     blocks = -(-size // step)
     x = zero_pad(x, [(0, (count + blocks - 1) * step - x.shape[3]), *[(0, 0)] * (x.ndim - 4)])
     x = x.reshape(*x.shape[:3], count + blocks - 1, step, *x.shape[4:])
