@@ -137,16 +137,15 @@ def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: 
             for end, wide in zip(ends, (low, high), strict=True)
         )
     elif not at_least(size - own, larger(low, high)):  # the map is repeated more than once
-        repeated: jax.Array = jnp.take(
-            x, _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode), axis, mode="clip"
-        )
+        place = _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode)
+        repeated: jax.Array = jnp.take(x, place, axis, mode="clip")
         return repeated
     elif mode == "circular":
         before, after = lax.slice_in_dim(x, size - low, size, axis=axis), lax.slice_in_dim(x, 0, high, axis=axis)
     else:
         before = jnp.flip(lax.slice_in_dim(x, own, own + low, axis=axis), axis)
         after = jnp.flip(lax.slice_in_dim(x, size - own - high, size - own, axis=axis), axis)
-    return lax.concatenate([before, x, after], x.ndim + axis)
+    return lax.concatenate([part for part in (before, x, after) if part.shape[axis] != 0], x.ndim + axis)
 
 
 def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
@@ -155,4 +154,5 @@ def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
         return cell % size
     back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # where cell 0 stands again, on the way back
     cell = cell % (back + 1 if mode == "symmetric" else larger(back, 1))
-    return jnp.minimum(cell, back - cell)
+    there_or_back: jax.Array = jnp.minimum(cell, back - cell)
+    return there_or_back

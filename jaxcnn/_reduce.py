@@ -190,7 +190,8 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
         if _may_be_differentiated(cells, combine):
             return (first_winner(cells[0], (axis,), laid, combine),)
         return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
-    fine = levels(a.window)[1]
+    # A gradient goes back through one level after the other, so that few long ones are faster; values like short ones.
+    fine = levels(a.window)[1] if _may_be_differentiated(cells, combine) else a.window // 2
     coarse, rest = divmod(a.window, fine)
     run = a._replace(size=a.padded, low=0, high=0, window=fine, stride=1)
     apart = fine * a.dilation
