@@ -17,7 +17,7 @@ from jaxcnn._padding import zero_pad
 
 # One running sum stalls on its own latency; four keep the pipeline busy: depthwise 7x7 takes 1.1 ms, and 1.8 with one.
 CHAINS = 4
-# More terms than this take long to compile: each is an operation of its own.
+# More terms than this take long to compile: each of them is an operation.
 MOST_TERMS = 256
 # At most 64 running sums per fused loop: larger loops compile slowly.
 SUMS = 64
