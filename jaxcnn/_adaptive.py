@@ -1,16 +1,17 @@
 """Pooling to a given output size: the windows follow from the map."""
 
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.sharding import PartitionSpec
 
 from jaxcnn._adaptive_windows import bounds, spread
 from jaxcnn._geometry import axes_of, refuse, side
 from jaxcnn._padding import accumulator, as_array, spatial_shape
+from jaxcnn._primitives import differentiated_as, primitive
 from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
@@ -55,7 +56,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
     total = x.astype(accumulator(out_dtype))
     for axis, out in zip(range(-len(outs), 0), outs, strict=True):
-        total = _sum(spread(total, axis, out)[0], total.ndim + axis + 1)
+        total = _sum(spread(total, axis, out)[0], total.ndim + 1 + axis)
     if mode == "mean":
         total = total / _counts(x, outs, total.dtype)
     return total.astype(out_dtype)
@@ -118,42 +119,49 @@ def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array |
     if index is not None:
         index = jnp.broadcast_to(jnp.expand_dims(index, range(x.ndim - len(outs))), x.shape)
     for axis, out in reversed(list(zip(range(-len(outs), 0), outs, strict=True))):
-        (seen, sees), taps = spread(x, axis, out), x.ndim + axis + 1
+        seen, sees = spread(x, axis, out)
         if sees is not None:  # a tap without a cell repeats the first one, and so wins nothing
-            seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=taps))
+            seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=axis))
         if index is not None:
-            index = _at(_first_tap(seen, taps, lowest), spread(index, axis, out)[0], taps)
-        x = (_best if jnp.issubdtype(x.dtype, jnp.inexact) else _extreme)(seen, taps, lowest)
+            index = _at(_first_tap(seen, axis, lowest), spread(index, axis, out)[0], axis)
+        x = best_along.bind(seen, axis=axis, lowest=lowest)
     return x if index is None else (x, index)
 
 
-def _extreme(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
-    return jnp.min(x, axis) if lowest else jnp.max(x, axis)
-
-
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2))
-def _best(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
-    """The best along an axis, whose whole gradient goes to the first winner."""
-    return _extreme(x, axis, lowest)
-
-
-@_best.defjvp
-def _(axis: int, lowest: bool, primals: Any, tangents: Any) -> Any:
-    (x,), (tangent,) = primals, tangents
-    return _best(x, axis, lowest), _at(_first_tap(x, axis, lowest), tangent, axis)
+def _best(x: jax.Array, *, axis: int, lowest: bool, platform: str = "") -> jax.Array:
+    best: jax.Array = (lax.reduce_min if lowest else lax.reduce_max)(x, (x.ndim + axis,))
+    return best
 
 
 def _first_tap(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
     """Where along an axis the first winner stands, or the first NaN."""
-    won = (x == jnp.expand_dims(_extreme(x, axis, lowest), axis)) | (x != x)
-    tap = lax.broadcasted_iota(jnp.int32, x.shape, axis)
-    return jnp.min(jnp.where(won, tap, 2**31 - 1), axis, keepdims=True)
+    won = (x == jnp.expand_dims(_best(x, axis=axis, lowest=lowest), axis)) | (x != x)
+    return jnp.min(jnp.where(won, _taps(x, axis), 2**31 - 1), axis, keepdims=True)
 
 
 def _at(tap: jax.Array, x: jax.Array, axis: int) -> jax.Array:
     """The cell of x at one place along an axis."""
-    chosen = jnp.where(lax.broadcasted_iota(jnp.int32, x.shape, axis) == tap, x, jnp.zeros((), x.dtype))
-    return jnp.sum(chosen, axis, dtype=x.dtype)
+    return jnp.sum(jnp.where(_taps(x, axis) == tap, x, jnp.zeros((), x.dtype)), axis, dtype=x.dtype)
+
+
+def _taps(x: jax.Array, axis: int) -> jax.Array:
+    return lax.broadcasted_iota(jnp.int32, x.shape, x.ndim + axis)
+
+
+def _with_gradient(x: jax.Array, *, axis: int, lowest: bool) -> jax.Array:
+    """The whole gradient goes to the first winner."""
+    return _at(_first_tap(x, axis, lowest), x, axis)
+
+
+def _without(entries: Any, axis: int) -> tuple[Any, ...]:
+    return (*entries[:axis], *entries[len(entries) + axis + 1 :])
+
+
+best_along = primitive(
+    "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
+    lies=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
+)  # fmt: skip
+differentiated_as(best_along, _with_gradient, _with_gradient)
 
 
 def _counts(x: jax.Array, outs: Sequence[int], dtype: Any) -> jax.Array:

@@ -151,7 +151,8 @@ def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: 
 def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
     """Which cell of a map of `size` stands at a place before it, on it or behind it."""
     if mode == "circular":
-        return cell % size
+        around: jax.Array = cell % size
+        return around
     back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # where cell 0 stands again, on the way back
     cell = cell % (back + 1 if mode == "symmetric" else larger(back, 1))
     there_or_back: jax.Array = jnp.minimum(cell, back - cell)

@@ -64,7 +64,8 @@ GROWING = {
     "windows, size": lambda n: (lambda x: jc.windows(x, (n,), stride=3), [(3 * n,)]),
     "fold, stride": lambda n: (lambda w: jc.fold(w, (4 * n + 3,), stride=n), [(5, 3)]),
     "fold, size": lambda n: (lambda w: jc.fold(w, (4 * 3 + n,), stride=3), [(5, n)]),
-    **{f"{mode}, map": lambda n, mode=mode: (lambda x: jc.pool(x, (3, 3), mode, stride=2, padding=1, ceil_mode=True), [(1, n, n)])
+    **{f"{mode}, map": lambda n, mode=mode: (
+           lambda x: jc.pool(x, (3, 3), mode, stride=2, padding=1, ceil_mode=True), [(1, n, n)])
        for mode in ("max", "min", "mean", "sum", "lp")},
     **{f"{mode}, stride": lambda n, mode=mode: (lambda x: jc.pool(x, (3,), mode, stride=n), [(5 * n,)])
        for mode in ("max", "min", "mean", "sum", "lp")},
