@@ -6,6 +6,9 @@ from typing import Any
 import jax
 import jax.export
 
+# JAX 0.8 has it in another module.
+_UNKNOWN = getattr(jax.errors, "InconclusiveDimensionOperation", None) or jax.core.InconclusiveDimensionOperation
+
 
 def is_symbolic(*sizes: Any) -> bool:
     """Whether one of these sizes, ints otherwise, is a symbol."""
@@ -21,7 +24,7 @@ def known(fact: Callable[[], bool]) -> bool:
     """Whether a fact about sizes holds for all values that their constraints allow, as far as JAX can tell."""
     try:
         return bool(fact())
-    except jax.errors.InconclusiveDimensionOperation:
+    except _UNKNOWN:
         return False
 
 
