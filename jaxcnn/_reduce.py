@@ -66,7 +66,10 @@ def limits(dtype: Any) -> tuple[Any, Any]:
 
 def places(spatial: Sequence[int]) -> jax.Array:
     """The flat index of each cell of a map."""
-    return jnp.arange(math.prod(spatial), dtype=jnp.int32).reshape(spatial)
+    index = jnp.zeros((), jnp.int32)
+    for size in spatial:
+        index = index[..., None] * size + jnp.arange(size, dtype=jnp.int32)[(None,) * index.ndim]
+    return index
 
 
 def beside(x: jax.Array, index: jax.Array) -> Cells:

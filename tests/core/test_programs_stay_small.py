@@ -5,7 +5,7 @@ import re
 import jax
 import jax.numpy as jnp
 import pytest
-from jax import export
+from jax import export, lax
 
 import jaxcnn as jc
 
@@ -71,6 +71,8 @@ GROWING = {
        for mode in ("max", "min", "mean", "sum", "lp")},
     **{f"{mode}, window": lambda n, mode=mode: (lambda x: jc.pool(x, (n,), mode, stride=3), [(3 * n,)])
        for mode in ("max", "min", "mean", "sum", "lp")},
+    "reduce_window, stride": lambda n: (lambda x: jc.reduce_window(x, 0.0, lax.add, (3,), (n,), "SAME"), [(5 * n,)]),
+    "reduce_window, window": lambda n: (lambda x: jc.reduce_window(x, 1.0, lax.mul, (n,), (3,), "VALID"), [(3 * n,)]),
     "median, window": lambda n: (lambda x: jc.pool(x, (n,), jnp.median, stride=3), [(3 * n,)]),
     "definition, window": lambda n: (lambda x: jc.pool(x, (n,), "max", stride=3, method="definition"), [(3 * n,)]),
     "max_pool_with_indices, map": lambda n: (lambda x: jc.max_pool_with_indices(x, (3,), padding=1)[0], [(n,)]),

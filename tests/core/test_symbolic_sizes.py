@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from checks import assert_close
-from jax import export
+from jax import export, lax
 
 import jaxcnn as jc
 
@@ -58,6 +58,9 @@ OPERATIONS = {
     "conv_general_dilated, transposed": lambda x, k: jc.conv_general_dilated(
         x, k, (1, 1), [(1, 2), (2, 1)], lhs_dilation=(2, 3), rhs_dilation=(1, 2)
     ),
+    "reduce_window": lambda x, k: jc.reduce_window(x, -jnp.inf, lax.max, (1, 1, 3, 3), (1, 1, 2, 2), "SAME"),
+    "reduce_window by a product": lambda x, k: jc.reduce_window(x, 1.0, lax.mul, (1, 1, 3, 3), (1, 1, 2, 1), "VALID"),
+    "accelerate": jc.accelerate(lambda x, k: lax.conv_general_dilated(x, k, (1, 1), ((1, 1), (1, 1)))),
     "windows": lambda x, k: jc.windows(x, (3, 2), stride=2, padding=1),
     "windows, reflect": lambda x, k: jc.windows(x, (3, 2), padding=2, padding_mode="reflect"),
     "fold": lambda x, k: jc.fold(jc.windows(x, (3, 2), stride=2), x.shape[2:], stride=2),
@@ -78,6 +81,9 @@ OPERATIONS = {
     "definition": pool("max", (3, 3), stride=2, method="definition"),
     "channels last": lambda x, k: jc.pool(jnp.moveaxis(x, 1, -1), (2, 2), "max", axes=(1, 2)),
     "max_pool_with_indices": lambda x, k: jc.max_pool_with_indices(x, (3, 2), stride=2, padding=1),
+    "max_pool_with_indices of a pooled map": lambda x, k: jc.max_pool_with_indices(
+        jc.pool(x, (3, 3), "mean", stride=1), (2, 2)
+    ),
     "max_unpool": lambda x, k: jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), x.shape[2:]),
     **{f"adaptive {mode}": lambda x, k, mode=mode: jc.adaptive_pool(x, (3, 2), mode)
        for mode in ("max", "min", "mean", "sum")},
