@@ -1,31 +1,22 @@
 """Pooling to a given output size: the windows follow from the map."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import lax
+from jax.sharding import PartitionSpec
 
-from jaxcnn._geometry import axes_of, integer, refuse
+from jaxcnn._adaptive_windows import bounds, spread
+from jaxcnn._geometry import axes_of, refuse, side
 from jaxcnn._padding import accumulator, as_array, spatial_shape
-from jaxcnn._reduce import (
-    Cells,
-    Combine,
-    add,
-    beside,
-    first_max,
-    first_min,
-    places,
-    reduce_axis,
-    refuse_bool_sum,
-    refuse_complex,
-)
+from jaxcnn._primitives import differentiated_as, primitive
+from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
+from jaxcnn._symbolic import is_symbolic
 
-MODES: dict[str, Combine] = {"max": first_max, "min": first_min, "mean": add, "sum": add}
+MODES = ("max", "min", "mean", "sum")
 
 
 @remembered("x")
@@ -58,11 +49,14 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
         raise ValueError(refuse("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
     if mode in ("max", "min"):
         refuse_complex("adaptive_pool", x, mode)
-        return _reduce((x,), outs, MODES[mode])[0]
+        winners: jax.Array = _winners(x, outs, mode == "min")
+        return winners
     if mode == "sum":
         refuse_bool_sum("adaptive_pool", x)
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
-    total = _reduce((x.astype(accumulator(out_dtype)),), outs, add)[0]
+    total = x.astype(accumulator(out_dtype))
+    for axis, out in zip(range(-len(outs), 0), outs, strict=True):
+        total = _sum(spread(total, axis, out)[0], total.ndim + 1 + axis)
     if mode == "mean":
         total = total / _counts(x, outs, total.dtype)
     return total.astype(out_dtype)
@@ -93,7 +87,7 @@ def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | Non
     outs = _outs("adaptive_max_pool_with_indices", x, output_size)
     refuse_complex("adaptive_max_pool_with_indices", x)
     spatial = x.shape[x.ndim - len(outs) :]
-    values, indices = _reduce(beside(x, places(spatial)), outs, first_max)
+    values, indices = _winners(x, outs, False, places(spatial))
     return values, indices
 
 
@@ -103,37 +97,77 @@ def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
     if 0 in spatial:
         raise ValueError(refuse(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
     return tuple(
-        side if out is None else integer(function, f"output_size on axis {i}", out, least=1)
-        for i, (side, out) in enumerate(zip(spatial, output_size, strict=True))
+        size if out is None else side(function, f"output_size on axis {i}", out, least=1)
+        for i, (size, out) in enumerate(zip(spatial, output_size, strict=True))
     )
 
 
-def _pieces(size: int, out: int) -> tuple[int, list[tuple[int, int]]]:
-    """The windows repeat: how many equal blocks the axis falls into, and the (start, stop) of the windows in one."""
-    blocks = math.gcd(size, out)
-    cells, windows = size // blocks, out // blocks
-    return blocks, [(i * cells // windows, -(-(i + 1) * cells // windows)) for i in range(windows)]
+def _sum(x: jax.Array, axis: int) -> jax.Array:
+    """Neighbours first, which rounds less than a running sum."""
+    while not is_symbolic(x.shape[axis]) and x.shape[axis] > 1:
+        size = x.shape[axis]
+        even, odd = (lax.slice_in_dim(x, i, size - size % 2, 2, axis) for i in (0, 1))
+        x = lax.concatenate([even + odd, lax.slice_in_dim(x, size - size % 2, size, axis=axis)], axis)
+    return jnp.sum(x, axis, dtype=x.dtype)
 
 
-def _reduce(cells: Cells, outs: Sequence[int], combine: Combine) -> Cells:
-    """One axis at a time, the last first; on an axis, each window of a block is one slice."""
-    for axis, out in reversed(list(enumerate(outs))):
-        at = cells[0].ndim - len(outs) + axis
-        blocks, pieces = _pieces(cells[0].shape[at], out)
-        blocked = [a.reshape(*a.shape[:at], blocks, a.shape[at] // blocks, *a.shape[at + 1 :]) for a in cells]
-        reduced = [
-            reduce_axis(tuple(lax.slice_in_dim(a, start, stop, axis=at + 1) for a in blocked), at + 1, combine)
-            for start, stop in pieces
-        ]
-        joined = (lax.concatenate(parts, at + 1) for parts in zip(*reduced, strict=True))
-        cells = tuple(a.reshape(*a.shape[:at], out, *a.shape[at + 2 :]) for a in joined)
-    return cells
+def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array | None = None) -> Any:
+    """The best cell of each window, or with an index for each cell of the map, that too.
+
+    The last axis goes first, so that a tie falls to the first cell in row-major order.
+    """
+    if index is not None:
+        index = jnp.broadcast_to(jnp.expand_dims(index, range(x.ndim - len(outs))), x.shape)
+    for axis, out in reversed(list(zip(range(-len(outs), 0), outs, strict=True))):
+        seen, sees = spread(x, axis, out)
+        if sees is not None:  # a tap without a cell repeats the first one, and so wins nothing
+            seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=axis))
+        if index is not None:
+            index = _at(_first_tap(seen, axis, lowest), spread(index, axis, out)[0], axis)
+        x = best_along.bind(seen, axis=axis, lowest=lowest)
+    return x if index is None else (x, index)
+
+
+def _best(x: jax.Array, *, axis: int, lowest: bool, platform: str = "") -> jax.Array:
+    best: jax.Array = (lax.reduce_min if lowest else lax.reduce_max)(x, (x.ndim + axis,))
+    return best
+
+
+def _first_tap(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
+    """Where along an axis the first winner stands, or the first NaN."""
+    won = (x == jnp.expand_dims(_best(x, axis=axis, lowest=lowest), axis)) | (x != x)
+    return jnp.min(jnp.where(won, _taps(x, axis), 2**31 - 1), axis, keepdims=True)
+
+
+def _at(tap: jax.Array, x: jax.Array, axis: int) -> jax.Array:
+    """The cell of x at one place along an axis."""
+    return jnp.sum(jnp.where(_taps(x, axis) == tap, x, jnp.zeros((), x.dtype)), axis, dtype=x.dtype)
+
+
+def _taps(x: jax.Array, axis: int) -> jax.Array:
+    return lax.broadcasted_iota(jnp.int32, x.shape, x.ndim + axis)
+
+
+def _with_gradient(x: jax.Array, *, axis: int, lowest: bool) -> jax.Array:
+    """The whole gradient goes to the first winner."""
+    return _at(_first_tap(x, axis, lowest), x, axis)
+
+
+def _without(entries: Any, axis: int) -> tuple[Any, ...]:
+    return (*entries[:axis], *entries[len(entries) + axis + 1 :])
+
+
+best_along = primitive(
+    "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
+    lies=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
+)  # fmt: skip
+differentiated_as(best_along, _with_gradient, _with_gradient)
 
 
 def _counts(x: jax.Array, outs: Sequence[int], dtype: Any) -> jax.Array:
     """How many cells each window covers."""
-    counts = np.array(1)
+    counts = jnp.ones((1,) * (x.ndim - len(outs)), dtype)
     for size, out in zip(x.shape[x.ndim - len(outs) :], outs, strict=True):
-        blocks, pieces = _pieces(size, out)
-        counts = np.multiply.outer(counts, [stop - start for start, stop in pieces] * blocks)
-    return jnp.asarray(counts.reshape((1,) * (x.ndim - len(outs)) + tuple(outs)), dtype)
+        first, end = bounds(size, out)
+        counts = counts[..., None] * jnp.expand_dims((end - first).astype(dtype), range(counts.ndim))
+    return counts

@@ -5,10 +5,11 @@ from typing import Any
 import jax
 
 from jaxcnn._engine.primitive import contract_transposed
-from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse
+from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse, require
 from jaxcnn._layout import add_bias, layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
+from jaxcnn._symbolic import is_symbolic
 
 
 @remembered("x", "kernel", "bias")
@@ -96,11 +97,18 @@ def _laid(
         if more >= max(s, d):
             problem = f"on axis {i} is {more}, but must be below the larger of stride {s} and dilation {d}"
             raise ValueError(refuse(function, "output_padding", problem))
-        if full - low - high + more < 1:
+        if is_symbolic(full, low, high):
+            left = full - low - high + more
+            problem = f"({low}, {high}) on axis {i} leaves {left} cells"
+            require(function, "padding", problem, left, 1)
+        elif full - low - high + more < 1:
             problem = f"({low}, {high}) on axis {i} leaves nothing of an output of {full} + {more} cells"
             raise ValueError(refuse(function, "padding", problem, "cut off less"))
     columns = zip(whole, window, stride, pairs, extra, dilation, strict=True)
-    axes = (Axis(full - low - high + more, k, s, low, high - more, d) for full, k, s, (low, high), more, d in columns)
+    axes = (
+        Axis(full - low - high + more, k, s, low, high - more, d).without_idle_stride()
+        for full, k, s, (low, high), more, d in columns
+    )
     return Geometry(tuple(axes))
 
 

@@ -1,10 +1,12 @@
 """Integers only: where windows lie on a map, how many there are, and the one voice in which bad input is refused."""
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
+
+from jaxcnn._symbolic import at_least, is_symbol, is_symbolic, larger, smaller
 
 Pair = tuple[int, int]
 
@@ -18,6 +20,9 @@ def refuse(function: str, argument: str, problem: str, remedy: str = "") -> str:
 
 def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
     """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
+    if is_symbol(value):
+        problem = f"is the symbolic size {value}, but must be known when the program is exported"
+        raise TypeError(refuse(function, argument, problem, "pass an int; adaptive_pool pools a map of any size"))
     try:
         number = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
@@ -35,20 +40,38 @@ def integer(function: str, argument: str, value: Any, *, least: int | None = Non
     return number
 
 
+def side(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
+    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
+    if not is_symbol(value):
+        return integer(function, argument, value, least=least)
+    if least is not None:
+        require(function, argument, f"is {value}", value, least)
+    return value
+
+
+def require(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
+    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
+    if not at_least(size, least):
+        remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
+        raise ValueError(refuse(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
+
+
 def is_sequence(value: Any) -> bool:
     """Whether `value` lists one entry per axis (an array scalar does not)."""
     return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
 
 
-def per_axis(function: str, argument: str, value: Any, n: int, *, least: int | None = None) -> tuple[int, ...]:
+def per_axis(
+    function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
+) -> tuple[int, ...]:
     """An int for all n axes, or one int per axis, as a tuple of n ints."""
     if not is_sequence(value):
-        return (integer(function, argument, value, least=least),) * n
+        return (read(function, argument, value, least=least),) * n
     values = tuple(value)
     if len(values) != n:
         raise ValueError(refuse(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
                                 f"pass one int, or a tuple of {n}"))  # fmt: skip
-    return tuple(integer(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
+    return tuple(read(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
 
 
 def axes_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
@@ -83,32 +106,34 @@ class Axis(NamedTuple):
     def out(self) -> int:
         """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
         room = self.padded - self.span
-        if room < 0:
-            return 0
-        if not self.ceil_mode:
-            return room // self.stride + 1
+        if not self.ceil_mode or at_least(-1, room):
+            return larger(room // self.stride + 1, 0)
         out = -(-room // self.stride) + 1
-        # The last window has to start inside the map or its low padding.
-        return out - 1 if (out - 1) * self.stride >= self.size + self.low else out
+        # The last window has to start inside the map or its low padding, in which so many windows start.
+        return larger(out - 1, smaller(out, -(-(self.size + self.low) // self.stride)))
 
     @property
     def overhang(self) -> int:
-        """Cells by which ceil mode's last window reaches past the padded map."""
-        return max((self.out - 1) * self.stride + self.span - self.padded, 0)
+        """Cells by which ceil mode's last window reaches past the padded map; below 0 that of a symbolic map is cut."""
+        if not self.ceil_mode:
+            return 0
+        beyond = (self.out - 1) * self.stride + self.span - self.padded
+        return beyond if is_symbolic(beyond) else max(beyond, 0)
 
     @property
     def on_map(self) -> Pair:
         """Where on the padded map the cells of the map lie: [first, last)."""
-        return max(self.low, 0), min(self.low + self.size, self.padded)
+        return larger(self.low, 0), smaller(self.low + self.size, self.padded)
 
-    def taps_inside(self, low: int, high: int) -> tuple[int, ...]:
-        """For each window, how many of its taps fall on padded cells [low, high)."""
+    def taps_before(self, start: Any, cell: int) -> Any:
+        """How many taps of windows that start at these cells come before a cell of the padded map."""
+        return (-((start - cell) // self.dilation)).clip(0, self.window)
 
-        def taps_before(cell: int) -> int:
-            return min(max(-(-cell // self.dilation), 0), self.window)
-
-        starts = range(0, self.out * self.stride, self.stride)
-        return tuple(max(taps_before(high - start) - taps_before(low - start), 0) for start in starts)
+    def without_idle_stride(self) -> "Axis":
+        """A stride that steps off the map at once is shortened to that map: no cell is then laid out for it in vain."""
+        if is_symbolic(*self):
+            return self
+        return self._replace(stride=min(self.stride, max(self.padded, self.size + self.low, 1)))
 
 
 @dataclass(frozen=True)
@@ -150,6 +175,10 @@ class Geometry:
     @cached_property
     def size(self) -> tuple[int, ...]:
         return tuple(a.size for a in self.axes)
+
+    def but(self, axis: int, a: Axis) -> "Geometry":
+        """The same windows on all other axes."""
+        return Geometry((*self.axes[:axis], a, *self.axes[axis + 1 :]))
 
     def unpadded(self) -> "Geometry":
         """The same windows over a map that has its padding already."""
@@ -194,9 +223,12 @@ def geometry(
     dilation = per_axis(function, "dilation", dilation, n, least=1)
     pairs = padding_pairs(function, padding, size, window, stride, dilation)
     columns = zip(size, window, stride, pairs, dilation, strict=True)
-    axes = tuple(Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
+    axes = tuple(Axis(m, k, s, low, high, d, ceil_mode).without_idle_stride() for m, k, s, (low, high), d in columns)
     for i, a in enumerate(axes):
-        if a.span > a.padded:
+        if is_symbolic(a.padded):
+            problem = f"on axis {i} spans {a.span} cells, but the padded map has {a.padded}"
+            require(function, named, problem, a.size, a.span - a.low - a.high)
+        elif a.span > a.padded:
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
             raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
@@ -223,7 +255,7 @@ def padding_pairs(
         if n == 1 and is_sequence(padding) and len(tuple(padding)) == 2:
             problem = f"{tuple(padding)} is one int per axis, but there is 1 spatial axis"
             raise ValueError(refuse(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
-        return tuple((p, p) for p in per_axis(function, "padding", padding, n))
+        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=side))
     entries = tuple(padding)
     if len(entries) != n:
         raise ValueError(refuse(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
@@ -235,7 +267,7 @@ def _pair(function: str, axis: int, entry: Any) -> Pair:
     if not is_sequence(entry) or len(tuple(entry)) != 2:
         problem = f"on axis {axis} is {entry!r}, but the other axes have pairs"
         raise ValueError(refuse(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
-    low, high = (integer(function, f"padding on axis {axis}", value) for value in entry)
+    low, high = (side(function, f"padding on axis {axis}", value) for value in entry)
     return low, high
 
 
@@ -246,7 +278,7 @@ def _named_padding(name: str, size: int, span: int, stride: int) -> Pair:
         return span - 1, span - 1
     if name == "CAUSAL":
         return span - 1, 0
-    total = max((-(-size // stride) - 1) * stride + span - size, 0)
+    total = larger((-(-size // stride) - 1) * stride + span - size, 0)
     less, more = total // 2, total - total // 2
     return (less, more) if name == "SAME" else (more, less)
 

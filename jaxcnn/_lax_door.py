@@ -1,7 +1,6 @@
 """The door for those who come from lax: its signature, its results and its refusals, on our windows."""
 
 import math
-import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_transposed, result_dtype
-from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
+from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
 from jaxcnn._layout import layout
 from jaxcnn._padding import as_array
 from jaxcnn._remember import remembered
@@ -176,7 +175,8 @@ def _laid(
             problem = f"({low}, {high}) on axis {i} cuts off more than the {m} cells of lhs"
             raise ValueError(refuse(_NAME, "padding", problem))
     columns = zip(sizes, window, stride, pairs, apart, strict=True)
-    return Geometry(tuple(Axis(m, k, s, low, high, d) for m, k, s, (low, high), d in columns)), spread
+    axes = (Axis(m, k, s, low, high, d).without_idle_stride() for m, k, s, (low, high), d in columns)
+    return Geometry(tuple(axes)), spread
 
 
 def _ints(argument: str, values: Any, n: int, below_one: type[Exception]) -> tuple[int, ...]:
@@ -198,7 +198,7 @@ def _pairs(padding: Any, size: Any, window: Any, stride: Any, dilation: Any) -> 
             raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
         return padding_pairs(_NAME, padding.upper(), size, window, stride, dilation)
     try:
-        pairs = tuple((operator.index(low), operator.index(high)) for low, high in padding)
+        pairs = tuple((side(_NAME, "padding", low), side(_NAME, "padding", high)) for low, high in padding)
     except (TypeError, ValueError) as error:
         problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
         raise ValueError(refuse(_NAME, "padding", problem)) from error

@@ -9,16 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Pair, is_sequence, refuse
+from jaxcnn._geometry import Pair, is_sequence, refuse, require
+from jaxcnn._symbolic import at_least, is_symbolic, larger
 
-# Our names for the padding modes, and numpy's.
-MODES = {
-    "constant": "constant",
-    "reflect": "reflect",
-    "replicate": "edge",
-    "circular": "wrap",
-    "symmetric": "symmetric",
-}
+MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 
 # Kinds of number, each of which holds those before it.
 _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
@@ -73,7 +67,7 @@ def pad(
     _refuse_uneven_division(function, x, padding)
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
-            x = _index_pad(function, x, axis - len(padding), low, high, name)
+            x = _map_pad(function, x, axis - len(padding), low, high, name)
     left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
     return _differentiable_pad(x, left, cell) if isinstance(fill, jax.Array) else _constant_pad(x, left, cell)
 
@@ -142,36 +136,41 @@ def _differentiable_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) 
     return jnp.where(jnp.broadcast_to(on_map, padded.shape), padded, fill)
 
 
-def _index_pad(function: str, x: jax.Array, axis: int, low: int, high: int, mode: str) -> jax.Array:
-    """Pad one axis with cells of the map: numpy says which, and each run of neighbours is one slice."""
-    size = x.shape[axis]
-    kept = np.arange(size)[max(-low, 0) : size - max(-high, 0)]
-    if not kept.size:
-        problem = f"({low}, {high}) leaves none of the {size} cells that {mode!r} could repeat"
+def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:
+    """Pad one axis with cells of the map."""
+    first, last = larger(-low, 0), x.shape[axis] - larger(-high, 0)
+    if is_symbolic(first, last):
+        problem = f"({low}, {high}) leaves {last - first} cells for {mode!r} to repeat"
+        require(function, "padding", problem, last - first, 1)
+    elif last <= first:
+        problem = f"({low}, {high}) leaves none of the {x.shape[axis]} cells that {mode!r} could repeat"
         raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
-    index = np.pad(kept, (max(low, 0), max(high, 0)), MODES[mode])  # type: ignore[call-overload]
-    parts = [_run(x, axis, run) for run in _runs(index)]
-    return parts[0] if len(parts) == 1 else lax.concatenate(parts, x.ndim + axis)
+    x, low, high = lax.slice_in_dim(x, first, last, axis=axis), larger(low, 0), larger(high, 0)
+    size, own = x.shape[axis], 1 if mode == "reflect" else 0  # the border's own cell is not repeated
+    if mode == "replicate":
+        ends = (lax.slice_in_dim(x, at, at + 1, axis=axis) for at in (0, size - 1))
+        before, after = (
+            jnp.broadcast_to(end, (*x.shape[:axis], wide, *x.shape[x.ndim + axis + 1 :]))
+            for end, wide in zip(ends, (low, high), strict=True)
+        )
+    elif not at_least(size - own, larger(low, high)):  # the map is repeated more than once
+        place = _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode)
+        repeated: jax.Array = jnp.take(x, place, axis, mode="clip")
+        return repeated
+    elif mode == "circular":
+        before, after = lax.slice_in_dim(x, size - low, size, axis=axis), lax.slice_in_dim(x, 0, high, axis=axis)
+    else:
+        before = jnp.flip(lax.slice_in_dim(x, own, own + low, axis=axis), axis)
+        after = jnp.flip(lax.slice_in_dim(x, size - own - high, size - own, axis=axis), axis)
+    return lax.concatenate([part for part in (before, x, after) if part.shape[axis] != 0], x.ndim + axis)
 
 
-def _runs(index: np.ndarray) -> list[np.ndarray]:
-    """An index cut into runs of one step: up by one, down by one, or standing still."""
-    runs, start = [], 0
-    steps = np.diff(index)
-    while start < len(index):
-        stop = start + 1
-        while stop < len(index) and abs(steps[stop - 1]) <= 1 and steps[stop - 1] == steps[start]:
-            stop += 1
-        runs.append(index[start:stop])
-        start = stop
-    return runs
-
-
-def _run(x: jax.Array, axis: int, run: np.ndarray) -> jax.Array:
-    first, last = int(run[0]), int(run[-1])
-    cells = lax.slice_in_dim(x, min(first, last), max(first, last) + 1, axis=axis)
-    if first > last:
-        return jnp.flip(cells, axis)
-    if first == last and len(run) > 1:
-        return jnp.repeat(cells, len(run), axis)
-    return cells
+def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
+    """Which cell of a map of `size` stands at a place before it, on it or behind it."""
+    if mode == "circular":
+        around: jax.Array = cell % size
+        return around
+    back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # where cell 0 stands again, on the way back
+    cell = cell % (back + 1 if mode == "symmetric" else larger(back, 1))
+    there_or_back: jax.Array = jnp.minimum(cell, back - cell)
+    return there_or_back

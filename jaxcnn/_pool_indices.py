@@ -9,12 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, integer, refuse
+from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, require, side
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import surround
 from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
 from jaxcnn._remember import remembered
+from jaxcnn._symbolic import is_symbolic
 
 
 @remembered("x")
@@ -71,10 +72,22 @@ def max_pool_with_indices(
 
 def _check_no_window_is_padding(function: str, g: Geometry) -> None:
     for i, a in enumerate(g.axes):
-        taps = a.taps_inside(*a.on_map)
-        if 0 in taps:
+        low, high = a.on_map
+        if is_symbolic(low, high, a.out):
+            # The first window, the last one, and none between whose taps step over the map.
+            reach = (a.span - low, high - (a.out - 1) * a.stride, high - low - min(a.dilation, a.span) + 1)
+            problem = f"({a.low}, {a.high}) on axis {i} leaves windows without a cell of a map of {a.size}"
+            for cells in reach:
+                if is_symbolic(cells):
+                    require(function, "padding", problem, cells, 1)
+                elif cells < 1:
+                    raise ValueError(refuse(function, "padding", problem, f"pad less than a window spans: {a.span}"))
+            continue
+        start = np.arange(a.out) * a.stride
+        taps = a.taps_before(start, high) - a.taps_before(start, low)
+        if not taps.all():
             problem = (
-                f"({a.low}, {a.high}) on axis {i} leaves window {taps.index(0)} of {a.out} without a cell of the map"
+                f"({a.low}, {a.high}) on axis {i} leaves window {taps.argmin()} of {a.out} without a cell of the map"
             )
             raise ValueError(refuse(function, "padding", problem, f"pad less than the window, which spans {a.span}"))
 
@@ -105,7 +118,7 @@ def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.
     function = "max_unpool"
     x, indices = as_array(function, "x", x), as_array(function, "indices", indices)
     n = axes_of(function, "spatial", spatial)
-    spatial = tuple(integer(function, f"spatial on axis {i}", side, least=1) for i, side in enumerate(spatial))
+    spatial = per_axis(function, "spatial", spatial, n, least=1, read=side)
     spatial_shape(function, x, n)
     if x.shape != indices.shape:
         problem = f"has shape {indices.shape}, but x has {x.shape}"

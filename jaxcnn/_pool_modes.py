@@ -1,17 +1,16 @@
 """What each mode of pooling makes of its windows: a winner, a sum, or what a function says."""
 
-import functools
 import math
 from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, pad, padding_modes
 from jaxcnn._reduce import first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows, sum_windows
+from jaxcnn._symbolic import at_least, larger
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
@@ -66,8 +65,10 @@ def pool_with(
 ) -> jax.Array:
     """Windows reduced by a function that has no identity."""
     modes = padding_modes("pool", padding_mode, g.n)
-    overhang = any(a.overhang for a in g.axes)
-    constant = any(mode == "constant" and max(a.low, a.high) > 0 for mode, a in zip(modes, g.axes, strict=True))
+    overhang = not all(at_least(0, a.overhang) for a in g.axes)
+    constant = any(
+        mode == "constant" and not at_least(0, larger(a.low, a.high)) for mode, a in zip(modes, g.axes, strict=True)
+    )
     if fill is None and (overhang or constant):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
         raise ValueError(refuse("pool", "fill", problem, "pass fill=..."))
@@ -102,7 +103,13 @@ def surround(
 
 def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
     """For each window the number of its taps on cells that count, which the overhang never does."""
-    counted = [(0, a.padded) if count_include_pad else a.on_map for a in g.axes]
-    taps = [np.array(a.taps_inside(*cells)) for a, cells in zip(g.axes, counted, strict=True)]
-    counts = functools.reduce(np.multiply.outer, taps, np.array(1))
-    return jnp.asarray(counts.reshape((1,) * (like.ndim - g.n) + g.out), like.dtype)
+    counts = jnp.ones((1,) * (like.ndim - g.n), like.dtype)
+    for a in g.axes:
+        low, high = (0, a.padded) if count_include_pad else a.on_map
+        if at_least(0, low) and at_least(high, (a.out - 1) * a.stride + a.span):
+            taps = jnp.full(1, a.window, like.dtype)
+        else:
+            start = jnp.arange(a.out, dtype=jnp.int32) * a.stride
+            taps = (a.taps_before(start, high) - a.taps_before(start, low)).astype(like.dtype)
+        counts = counts[..., None] * jnp.expand_dims(taps, range(counts.ndim))
+    return counts

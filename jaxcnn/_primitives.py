@@ -191,17 +191,17 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
     for made, adjoint in ((one, other), (other, one)):
 
         def series(primals: Any, terms: Any, *, made: Primitive = made, **params: Any) -> Any:
-            (a, b), (of_a, _) = primals, terms
-            return made.bind(a, b, **params), [made.bind(term, b, **params) for term in of_a]
+            (a, *others), (of_a, *_) = primals, terms
+            return made.bind(a, *others, **params), [made.bind(term, *others, **params) for term in of_a]
 
         def jvp(primals: Any, tangents: Any, *, made: Primitive = made, **params: Any) -> Any:
-            (a, b), (tangent, _) = primals, tangents
-            return made.bind(a, b, **params), made.bind(tangent, b, **params)
+            (a, *others), (tangent, *_) = primals, tangents
+            return made.bind(a, *others, **params), made.bind(tangent, *others, **params)
 
-        def transpose(cotangent: Any, a: Any, b: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
+        def transpose(cotangent: Any, a: Any, *others: Any, adjoint: Primitive = adjoint, **params: Any) -> Any:
             if isinstance(cotangent, ad.Zero):
-                return None, None
-            return lying_as(adjoint.bind(cotangent, b, **params), a.aval), None
+                return None, *(None for _ in others)
+            return lying_as(adjoint.bind(cotangent, *others, **params), a.aval), *(None for _ in others)
 
         SERIES[made] = series
         ad.primitive_jvps[made] = jvp

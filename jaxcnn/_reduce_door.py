@@ -1,6 +1,5 @@
 """The second door for those who come from lax: `reduce_window`, with a gradient for every reducer."""
 
-import operator
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse
+from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
 from jaxcnn._padding import accumulator, as_array
 from jaxcnn._reduce import Cells, Combine, add, first_max, first_min, limits, reduce_windows
 from jaxcnn._remember import remembered
@@ -153,9 +152,10 @@ def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells
             raise ValueError(refuse(_NAME, "computation", problem, "it must give what it takes, scalars of one kind"))
         return tuple(leaves)
 
-    shape = a[0].shape
-    flat = (tuple(x.ravel() for x in cells) for cells in (a, b))
-    return tuple(x.reshape(shape) for x in jax.vmap(of_scalars)(*flat))
+    of_arrays = of_scalars
+    for _ in range(a[0].ndim):  # not of all cells in a row: JAX can't tell that the product of symbolic sizes is a size
+        of_arrays = jax.vmap(of_arrays)
+    return of_arrays(a, b)
 
 
 def _identity(reducer: str, dtype: Any) -> Any:
@@ -210,7 +210,8 @@ def _laid(
     pairs = _pairs(padding, shape, window, stride, dilation)
     sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(shape, apart, strict=True)]
     columns = zip(sizes, window, stride, pairs, dilation, strict=True)
-    return Geometry(tuple(Axis(m, k, s, low, high, d) for m, k, s, (low, high), d in columns)), apart
+    axes = (Axis(m, k, s, low, high, d).without_idle_stride() for m, k, s, (low, high), d in columns)
+    return Geometry(tuple(axes)), apart
 
 
 def _ints(argument: str, values: Any, n: int) -> tuple[int, ...]:
@@ -233,7 +234,7 @@ def _pairs(padding: Any, shape: Any, window: Any, stride: Any, dilation: Any) ->
             raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
         return padding_pairs(_NAME, padding.upper(), shape, window, stride, dilation)
     try:
-        pairs = tuple((operator.index(low), operator.index(high)) for low, high in padding)
+        pairs = tuple((side(_NAME, "padding", low), side(_NAME, "padding", high)) for low, high in padding)
     except TypeError as error:
         problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
         raise TypeError(refuse(_NAME, "padding", problem)) from error

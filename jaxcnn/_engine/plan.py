@@ -18,6 +18,7 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._geometry import refuse
+from jaxcnn._symbolic import known
 
 
 @dataclass(frozen=True)
@@ -38,9 +39,9 @@ def plan(problem: Problem, method: str = "auto") -> Plan:
         easier = (stride_as_blocks, *others) if named.in_blocks else others
     rewrites, left = _applying(easier, problem, None)
     algorithm, why = _choice(left) if named is None else (named, f"method={method!r}")
-    if not algorithm.can(left):
+    if not known(lambda: algorithm.can(left)):
         algorithm, why = _choice(left)
-        why = f"method={method!r} does not compute this exactly on {problem.platform}; {why}"
+        why = f"method={method!r} cannot compute this, or not exactly, on {problem.platform}; {why}"
     pieces, left = _applying(platform.PIECES, left, algorithm)
     return Plan(problem, (*rewrites, *pieces), algorithm, left, why)
 

@@ -15,10 +15,11 @@ ROOT = Path(jaxcnn.__file__).parent
 FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names stand in its stub
 
 FLOORS = [
-    {"jaxcnn._lazy", "jaxcnn._geometry"},
+    {"jaxcnn._lazy", "jaxcnn._symbolic"},
+    {"jaxcnn._geometry"},
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla"},
     {"jaxcnn._remember", "jaxcnn._jaxprs"},
-    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices"},
+    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm

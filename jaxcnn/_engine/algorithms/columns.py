@@ -19,6 +19,15 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._windows import fold_taps, tap_slice, taps
 
+# An axis of more taps than this is not left: one share for each of them takes long to compile.
+MOST_SHARES = 32
+
+
+def _left(problem: Problem, left: int) -> int:
+    """How many axes are left to be summed afterwards."""
+    g = problem.geometry
+    return 0 if any(a.window > MOST_SHARES for a in g.axes[g.n - min(left, g.n) :]) else min(left, g.n)
+
 
 def _columns(problem: Problem, x: jax.Array, unrolled: int) -> jax.Array:
     """(*window[:unrolled], groups, ins, samples, *out[:unrolled], *padded[unrolled:])
@@ -38,7 +47,7 @@ def _samples_first(array: jax.Array) -> jax.Array:
 
 
 def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array, *, left: int) -> jax.Array:
-    g, left = problem.geometry, min(left, problem.geometry.n)
+    g, left = problem.geometry, _left(problem, left)
     unrolled = g.n - left
     # (groups, *window[unrolled:], outs, *window[:unrolled], ins)
     rows = jnp.moveaxis(kernel, (*range(3 + unrolled, 3 + g.n), 2), (*range(1, 1 + left), -1))
@@ -85,7 +94,8 @@ def _cells(problem: Problem, *, left: int) -> int:
     g = problem.geometry
     if problem.face != "y":
         return problem.ins * math.prod(g.window) * math.prod(g.out)
-    unrolled, left_standing = g.axes[: g.n - left], g.axes[max(g.n - left, 0) :]
+    left = _left(problem, left)
+    unrolled, left_standing = g.axes[: g.n - left], g.axes[g.n - left :]
     columns, shares = (math.prod(a.window for a in axes) for axes in (unrolled, left_standing))
     shares = shares if left else 0
     positions = math.prod(a.out for a in unrolled) * math.prod(a.padded for a in left_standing)

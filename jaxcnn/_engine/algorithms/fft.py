@@ -14,6 +14,7 @@ from jax import lax
 from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
+from jaxcnn._symbolic import is_symbolic
 
 
 def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -86,8 +87,8 @@ def _is_complex(problem: Problem) -> bool:
 
 
 def _can(problem: Problem) -> bool:
-    """Neither integers, which it would round, nor a map without axes."""
-    return not problem.exact and problem.geometry.n > 0
+    """Neither integers, which it would round, nor a map without axes, nor one whose size XLA does not know."""
+    return not problem.exact and problem.geometry.n > 0 and not is_symbolic(*(a.padded for a in problem.geometry.axes))
 
 
 fft = Algorithm(

@@ -17,6 +17,8 @@ from jaxcnn._padding import zero_pad
 
 # One running sum stalls on its own latency; four keep the pipeline busy: depthwise 7x7 takes 1.1 ms, and 1.8 with one.
 CHAINS = 4
+# More terms than this take long to compile: each of them is an operation.
+MOST_TERMS = 256
 # At most 64 running sums per fused loop: larger loops compile slowly.
 SUMS = 64
 
@@ -58,4 +60,8 @@ def _add_each(a: Any, b: Any) -> list[jax.Array]:
     return [p + q for p, q in zip(a, b, strict=True)]
 
 
-shifts = algorithm("shifts", correlate, kernel=gather, in_blocks=True, one_loop=True)
+def _can(problem: Problem) -> bool:
+    return problem.ins * problem.taps <= MOST_TERMS
+
+
+shifts = algorithm("shifts", correlate, kernel=gather, can=_can, in_blocks=True, one_loop=True)

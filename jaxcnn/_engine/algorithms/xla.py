@@ -10,15 +10,14 @@ from jax.lax import conv_general_dilated  # as it is now: somebody may put ours 
 
 from jaxcnn._engine.algorithms.algorithm import algorithm
 from jaxcnn._engine.problem import Problem
+from jaxcnn._geometry import Axis, Pair
 from jaxcnn._padding import accumulator, zero_pad
+from jaxcnn._symbolic import is_symbolic
 
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
     g = problem.geometry
-    # XLA's gradient (jaxlib 0.10.2) can abort the process for a negative padding, and on a CPU for windows of 2 with
-    # stride 2 and a padding of 1: such an axis is padded before.
-    before = [(a.low, a.high) if min(a.low, a.high) < 0 or a.window == a.stride == 2 else (0, 0) for a in g.axes]
-    padding = [(0, 0) if done != (0, 0) else pair for done, pair in zip(before, g.padding, strict=True)]
+    before, padding = zip(*map(_padding, g.axes), strict=True) if g.n else ((), ())
     common = x.dtype if x.dtype == kernel.dtype else problem.summed  # where the wider one is a cotangent
     x, kernel = zero_pad(x, before).astype(common), kernel.astype(common)
 
@@ -33,6 +32,20 @@ def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
         return y
     y = convolve(_channels(x, 1), _channels(kernel, 0), problem.groups)
     return y.reshape(problem.shape("y"))
+
+
+def _padding(a: Axis) -> tuple[Pair, Pair]:
+    """What is put around an axis before the convolution, and what the convolution does itself.
+
+    XLA's gradient (jaxlib 0.10.2) can abort the process for a negative padding, and on a CPU for windows of 2 with
+    stride 2 and a padding of 1. lax takes no symbol for a padding, nor does its gradient of a stride, unless the map
+    ends where the last window does.
+    """
+    if is_symbolic(a.low, a.high) or (is_symbolic(a.size) and a.stride > 1):
+        return (a.low, (a.out - 1) * a.stride + a.span - a.size - a.low), (0, 0)
+    if min(a.low, a.high) < 0 or a.window == a.stride == 2:
+        return (a.low, a.high), (0, 0)
+    return (0, 0), (a.low, a.high)
 
 
 def _channels(array: jax.Array, at: int) -> jax.Array:
@@ -51,8 +64,8 @@ def _sums(problem: Problem, operands: Any) -> Any:
 
 
 def _can(problem: Problem) -> bool:
-    """On a GPU cuDNN saturates sums of integers, or has no convolution of them."""
-    return not (problem.on_gpu and problem.exact)
+    """On a GPU cuDNN saturates sums of integers, or has no convolution of them; lax has none of symbolic groups."""
+    return not (problem.on_gpu and problem.exact) and not is_symbolic(problem.groups)
 
 
 xla = algorithm("xla", correlate, can=_can)

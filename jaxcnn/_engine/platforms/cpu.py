@@ -14,7 +14,6 @@ from jaxcnn._engine.rewrites.sample_blocks import sample_blocks
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._engine.rewrites.strips import strips
 from jaxcnn._geometry import Geometry
-from jaxcnn._windows import LONG
 
 NAMES = ("cpu",)
 EASIER = (stride_as_blocks, mirror)
@@ -93,8 +92,7 @@ def _dilated(p: Problem) -> bool:
 
 
 def _fewer_cells(p: Problem) -> bool:
-    long = p.geometry.n > 0 and p.geometry.axes[-1].window > LONG
-    return long or windows.cells(p) <= rows.cells(p)
+    return windows.cells(p) <= rows.cells(p)
 
 
 RULES = (
@@ -107,8 +105,6 @@ RULES = (
     Rule(xla, _one_axis, "64 channels of 9: 17 ms; the next best takes 42 ms"),
     Rule(xla, _wide, "256 channels of 3x3: 11 ms, as the next best, and nothing is laid out in memory"),
     Rule(xla, _dilated, "64 channels of 3x3, dilation 4: 3.7 ms; the next best takes 3.9 ms"),
-    Rule(
-        windows, _fewer_cells, "fewer cells are laid out in memory than for rows, or a long last axis compiles sooner"
-    ),
+    Rule(windows, _fewer_cells, "fewer cells are laid out in memory than for rows"),
     Rule(rows, always, "64 channels of 3x3: only a third of the columns are laid out in memory"),
 )

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.problem import Problem
+from jaxcnn._symbolic import known
 
 
 class Rule(NamedTuple):
@@ -13,7 +14,8 @@ class Rule(NamedTuple):
     why: str  # for a user, with the times of the algorithm and of the next best
 
     def applies(self, problem: Problem) -> bool:
-        return self.when(problem) and self.algorithm.can(problem)
+        """Whether it is known to; so of symbolic sizes only what holds for all of them."""
+        return known(lambda: self.when(problem) and self.algorithm.can(problem))
 
 
 def always(problem: Problem) -> bool:

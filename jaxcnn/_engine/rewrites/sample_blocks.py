@@ -10,6 +10,7 @@ from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.isolate import without_ones
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
+from jaxcnn._symbolic import is_symbolic
 
 # Cells laid out at a time: 8 MiB of float32. It stays in the cache, and below the size from which the allocator takes
 # fresh pages from the system at each call: LeNet's second layer at batch 1024, the gradient for the data, takes 87 ms
@@ -23,9 +24,9 @@ def laid_out(problem: Problem, algorithm: Algorithm | None) -> int:
 
 
 def _block(problem: Problem, algorithm: Algorithm | None) -> Any:
-    """The most samples that fit, down to half as many where that divides the batch; a symbolic batch is never split."""
-    samples, most = problem.samples, max(CELLS // max(laid_out(problem, algorithm), 1), 1)
-    if not isinstance(samples, int) or most >= samples:
+    """The most samples that fit, down to half as many where that divides the batch; symbolic sizes are never split."""
+    samples, cells = problem.samples, laid_out(problem, algorithm)
+    if is_symbolic(samples, cells) or samples <= (most := max(CELLS // max(cells, 1), 1)):
         return samples
     return next((block for block in range(most, most // 2, -1) if samples % block == 0), most)
 

@@ -12,6 +12,8 @@ from jaxcnn._engine.rewrites import sample_blocks
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
+from jaxcnn._symbolic import is_symbolic
+from jaxcnn._windows import LONG
 
 
 class _Cut(NamedTuple):
@@ -23,16 +25,18 @@ class _Cut(NamedTuple):
 
 def _cut(problem: Problem, algorithm: Algorithm | None) -> _Cut:
     whole, cells = problem.geometry.axes[0].out, sample_blocks.laid_out(problem, algorithm)
-    fit = max(whole * sample_blocks.CELLS // cells, 1)
+    # A strip is put together from all the others that it reaches into: at most LONG of them.
+    least = -(-problem.geometry.axes[0].span // (LONG * problem.geometry.axes[0].stride))
+    fit = max(whole * sample_blocks.CELLS // cells, least)
     out = -(-whole // -(-whole // fit))
     return _Cut(-(-whole // out), out)
 
 
 def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
-    if not problem.geometry.n or problem.face == "x" or not isinstance(problem.samples, int):
+    cells = sample_blocks.laid_out(problem, algorithm)
+    if not problem.geometry.n or problem.face == "x" or is_symbolic(problem.samples, cells):
         return False
-    large = sample_blocks.laid_out(problem, algorithm) > sample_blocks.CELLS
-    return large and _cut(problem, algorithm).strips > 1
+    return cells > sample_blocks.CELLS and _cut(problem, algorithm).strips > 1
 
 
 def _leaves(problem: Problem, algorithm: Algorithm | None) -> Problem:
@@ -46,8 +50,7 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     first, strip, whole_axes = problem.geometry.axes[0], left.geometry.axes[0], [(0, 0)] * (problem.geometry.n - 1)
     rows = strip.size + (strips - 1) * out * first.stride
     x = zero_pad(a, [(first.low, rows - first.size - first.low), *whole_axes])
-    starts = range(0, strips * out * first.stride, out * first.stride)
-    x = jnp.stack([lax.slice_in_dim(x, start, start + strip.size, axis=3) for start in starts], 1)
+    x = jnp.moveaxis(_overlapping(x, strips, strip.size, out * first.stride), 3, 1)
     x = x.reshape(a.shape[0] * strips, *x.shape[2:])
     if problem.face == "kernel":
         y = zero_pad(b, [(0, strips * out - first.out), *whole_axes])
@@ -57,6 +60,15 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     y = jnp.moveaxis(y.reshape(a.shape[0], strips, *y.shape[1:]), 1, 3)
     y = y.reshape(*y.shape[:3], strips * out, *y.shape[5:])
     return lax.slice_in_dim(y, 0, first.out, axis=3)
+
+
+def _overlapping(x: jax.Array, count: int, size: int, step: int) -> jax.Array:
+    """(_, _, _, rows, ...) to (_, _, _, count, size, ...): a strip is a block of `step` rows and some of the next."""
+    blocks = -(-size // step)
+    x = zero_pad(x, [(0, (count + blocks - 1) * step - x.shape[3]), *[(0, 0)] * (x.ndim - 4)])
+    x = x.reshape(*x.shape[:3], count + blocks - 1, step, *x.shape[4:])
+    parts = [x[:, :, :, i : i + count, : min(step, size - i * step)] for i in range(blocks)]
+    return lax.concatenate(parts, 4)
 
 
 strips = Rewrite("cut the map into strips", _applies, _leaves, _carry_out)

@@ -1,0 +1,112 @@
+"""Windows that follow from the size of the map and their number, by a program whose size depends on neither.
+
+Window i of `out` on `size` cells sees the cells from floor(i * size / out) up to ceil((i + 1) * size / out). Cell c is
+seen by the windows from floor(c * out / size) up to ceil((c + 1) * out / size): the same rule with the sizes exchanged.
+So the adjoint gathers, as the windows do, and no two windows add to one place in memory.
+"""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.sharding import PartitionSpec
+
+from jaxcnn._primitives import linear_pair, primitive
+from jaxcnn._symbolic import at_least, is_symbolic
+
+
+def bounds(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
+    """The first cell of each window, and the cell behind its last."""
+    window = jnp.arange(out, dtype=jnp.int32)
+    return _scaled(window, size, out), -_scaled(-1 - window, size, out)
+
+
+def _scaled(i: jax.Array, size: Any, out: Any) -> jax.Array:
+    """floor(i * size / out), also where i * size is too large for an int32.
+
+    The quotient is rounded first. The products wrap around, but their difference is small, and so it is exact.
+    """
+    size, out = (jnp.asarray(number).astype(jnp.int32) for number in (size, out))
+    near = (i.astype(jnp.float32) * (size.astype(jnp.float32) / out.astype(jnp.float32))).astype(jnp.int32)
+    exact: jax.Array = near + (i * size - near * out) // out
+    return exact
+
+
+def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | None]:
+    """(..., cells, ...) to (..., windows, taps, ...), and which taps see a cell; None is all, and the others see 0.
+
+    An axis is counted from the end, so that arrays may have any leading axes.
+    """
+    size, at = x.shape[axis], x.ndim + axis
+    if size % out == 0:
+        return x.reshape(*x.shape[:at], out, size // out, *x.shape[at + 1 :]), None
+    sees = _cells(size, out)[1]
+    return spread_cells.bind(x, axis=axis, size=size, out=out), _against(sees, x.ndim + 1, axis)
+
+
+def _against(sees: jax.Array, rank: int, axis: int) -> jax.Array:
+    """(windows, taps) with as many axes as the windows of an array have."""
+    return jnp.expand_dims(sees, (*range(rank - 1 + axis), *range(rank + 1 + axis, rank)))
+
+
+def _cells(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
+    """The cell that each tap of each window sees, and whether there is one."""
+    first, end = bounds(size, out)
+    cell = first[:, None] + jnp.arange(_longest(size, out), dtype=jnp.int32)[None]
+    return cell, cell < end[:, None]
+
+
+def _longest(size: Any, out: Any) -> Any:
+    """How many cells the longest window sees, or at least so many where a size is a symbol."""
+    if at_least(out, size):
+        return 2
+    if is_symbolic(size, out):
+        return size // out + 2
+    return size // out + min(size % out // math.gcd(size, out), 2)
+
+
+# The windows and their adjoint ---------------------------------------------------------------------------------------
+
+
+def _spread(x: jax.Array, *, axis: int, size: Any, out: Any, platform: str) -> jax.Array:
+    cell, sees = _cells(size, out)
+    seen = jnp.take(x, cell, axis=axis, mode="clip")
+    return jnp.where(_against(sees, seen.ndim, axis), seen, jnp.zeros((), x.dtype))
+
+
+def _gather(y: jax.Array, *, axis: int, size: Any, out: Any, platform: str) -> jax.Array:
+    """For each cell, the windows that see it, and by which tap each of them does."""
+    window, sees = _cells(out, size)
+    taps, at = _longest(size, out), y.ndim - 1 + axis
+    tap = jnp.arange(size, dtype=jnp.int32)[:, None] - jnp.take(bounds(size, out)[0], window, mode="clip")
+    flat = y.reshape(*y.shape[:at], out * taps, *y.shape[at + 2 :])
+    seen = jnp.take(flat, window * taps + tap, axis=axis, mode="clip")
+    seen = jnp.where(_against(sees, seen.ndim, axis), seen, jnp.zeros((), y.dtype))
+    return jnp.sum(seen, at + 1, dtype=y.dtype)
+
+
+def _spread_shape(x: Any, *, axis: int, size: Any, out: Any) -> Any:
+    at = x.ndim + axis
+    return (*x.shape[:at], out, _longest(size, out), *x.shape[at + 1 :]), x.dtype
+
+
+def _gathered_shape(y: Any, *, axis: int, size: Any, out: Any) -> Any:
+    at = y.ndim - 1 + axis
+    return (*y.shape[:at], size, *y.shape[at + 2 :]), y.dtype
+
+
+def _spread_lies(x: Any, *, axis: int, **_: Any) -> PartitionSpec:
+    """As x does, but on the axis that is windowed nothing is divided."""
+    at, spec = x.ndim + axis, x.sharding.spec
+    return PartitionSpec(*spec[:at], None, None, *spec[at + 1 :])
+
+
+def _gathered_lies(y: Any, *, axis: int, **_: Any) -> PartitionSpec:
+    at, spec = y.ndim - 1 + axis, y.sharding.spec
+    return PartitionSpec(*spec[:at], None, *spec[at + 2 :])
+
+
+spread_cells = primitive("jaxcnn_spread_cells", _spread_shape, _spread, lies=_spread_lies)
+gather_cells = primitive("jaxcnn_gather_cells", _gathered_shape, _gather, lies=_gathered_lies)
+linear_pair(spread_cells, gather_cells)
