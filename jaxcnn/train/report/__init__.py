@@ -14,21 +14,25 @@ __all__ = ["facts_of", "page", "write_report"]
 SCRIPTS = ("draw.js", "page.js", "explorer.js")
 
 
-def write_report(run: Run, to: Path) -> Path:
+def write_report(
+    run: Run, to: Path, *, data_dir: Path | None = None, data_file: Path | None = None
+) -> tuple[str, ...]:
     """Write the report page of a run.
 
     Args:
-      run: read back by `open_run`; its data must still be where they were.
+      run: read back by `open_run`.
       to: the file.
+      data_dir, data_file: where its data are, if they have moved.
 
     Returns:
-      `to`.
+      What is to be said of the data.
 
     Raises:
       InputError: data that are gone or have changed, a damaged run directory, a file that can't be written.
     """
-    write_whole(to, page(facts_of(run)).encode(), remedy="choose another file with --out")
-    return to
+    facts = facts_of(run, data_dir=data_dir, data_file=data_file)
+    write_whole(to, page(facts).encode(), remedy="choose another file with --out")
+    return tuple(facts["notes"])
 
 
 def page(facts: Facts) -> str:
