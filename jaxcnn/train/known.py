@@ -347,7 +347,7 @@ def to_test(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
     Raises:
       InputError: there are none.
     """
-    notes = [*loaded.notes, *differences(loaded, ("test",))]
+    notes = [*loaded.notes, *differences(loaded, ("test",) if other else SIDES)]
     test, fresh = loaded.data.test, loaded.fresh
     new = 0 if fresh is None else len(fresh.targets)
     if fresh is not None and other:

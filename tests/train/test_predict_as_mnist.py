@@ -223,7 +223,7 @@ def test_every_file_gets_its_line(trained, test_images, tmp_path, capsys):
         (tmp_path / name).write_bytes(content)
     (tmp_path / "folder").mkdir()
     wrong = {name: message for name, (_, message) in BAD.items()}
-    wrong |= {"nowhere.png": r"can't be read: No such file or directory", "folder": r"can't be read: Is a directory"}
+    wrong |= {"nowhere.png": r"can't be read: No such file or directory", "folder": r"holds no picture: give"}
     for number in range(2):
         Image.fromarray(drawn(test_images[number])).save(tmp_path / f"{number}.png")
     paths = [tmp_path / name for name in ("0.png", *wrong, "1.png")]

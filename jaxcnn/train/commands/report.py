@@ -40,11 +40,11 @@ def main(arguments: Sequence[str]) -> int:
     """
     command = of_a_run(Report, "report", arguments, EXAMPLES)
     from jaxcnn.train.record import open_run
-    from jaxcnn.train.report import write_report
+    from jaxcnn.train.report import facts_of, write_report
 
     run = open_run(command.run_dir)
-    to = command.out or command.run_dir / "report.html"
-    notes = write_report(run, to, data_dir=command.data_dir, data_file=command.data_file)
-    note(*run.notes, *notes)
-    say(f"report: {to}")
+    facts = facts_of(run, data_dir=command.data_dir, data_file=command.data_file)
+    written = write_report(run, command.out or command.run_dir / "report.html", facts)
+    note(*run.notes, *facts["notes"])
+    say(f"report: {written}")
     return 0

@@ -22,7 +22,7 @@ from jaxcnn.train.errors import InputError
 FEW = 4
 """An axis of at most so many may be that of the channels."""
 
-LEAST_SIDE = 12
+LEAST_SIDE = 12  # of LeNet
 """LeNet takes no smaller ones."""
 
 PARTS = {"train": TRAIN, "training": TRAIN, "test": TEST, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION}
@@ -32,6 +32,9 @@ KINDS = {
     **dict.fromkeys(("labels", "label", "y", "target", "targets"), LABELS),
 }
 """x_train, train_images, X, test_labels, valid_y, ...: a part and a kind, in any order and case."""
+
+PARTNERS = {"images": "labels", "labels": "images", "x": "y", "y": "x", "image": "label", "label": "image"}
+"""The other word of a pair of arrays."""
 
 NAMES_OF_CLASSES = ("classes", "class_names", "label_names", "names")
 
@@ -176,9 +179,11 @@ def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[st
             raise InputError(f"{path} has no array {kind}: save it with np.savez(file, images=..., labels=...)")
     for part in parts.values():
         if len(part) == 1:
-            (kind, array), = part.items()
-            other = _short(array).lower().replace("images", "labels") if kind == IMAGES else "its images"
-            raise InputError(f"{path} has {_short(array)} alone: save both of images and labels, or neither ({other})")
+            ((kind, array),) = part.items()
+            name = _short(array)
+            other = "_".join(PARTNERS.get(word.lower(), word) for word in name.split("_"))
+            images, labels = (name, other) if kind == IMAGES else (other, name)
+            raise InputError(f"{path} has {name} alone: save both of {images} and {labels}, or neither")
         images, labels = part[IMAGES], part[LABELS]
         if len(images.values) != len(labels.values):
             raise InputError(
