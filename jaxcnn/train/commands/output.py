@@ -120,11 +120,13 @@ def streams() -> Iterator[None]:
     for stream in former:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    sys.stdout, sys.stderr = (_Closed() if stream is None else stream for stream in former)  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        sys.stdout, sys.stderr = former
+    with open(os.devnull, "w") as nowhere:
+        sys.stdout = former[0] or _Closed()  # type: ignore[assignment]
+        sys.stderr = former[1] or nowhere  # nobody is there to be told
+        try:
+            yield
+        finally:
+            sys.stdout, sys.stderr = former
 
 
 @contextmanager

@@ -27,11 +27,12 @@ class Terminal:
     Where it can't print it says no more, and the run goes on: what is trained is worth more than its lines.
     """
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, lost: OutputError | None = None) -> None:
         """Load tqdm.
 
         Args:
           quiet: say nothing, as all processes of a run but the first.
+          lost: why nothing can be printed, if that is known already.
 
         Raises:
           InputError: tqdm isn't installed.
@@ -39,7 +40,7 @@ class Terminal:
         with extra():
             from tqdm import tqdm
         self._tqdm, self._quiet = tqdm, quiet
-        self._lost: OutputError | None = None
+        self._lost = lost
         self._bar_at: int | None = None
         """Where the bar begins, until it is there."""
 

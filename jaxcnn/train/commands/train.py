@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jaxcnn.train.commands.line import read_line
-from jaxcnn.train.commands.output import guarded, say
+from jaxcnn.train.commands.output import OutputError, guarded, say
 from jaxcnn.train.config import LENGTH, PLACE, Config, learning, option, preset, read_config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import read_text
@@ -43,12 +43,16 @@ def main(arguments: Sequence[str]) -> int:
     """
     line = parse(arguments)
     line.config.check()
-    if line.config.process == 0:
-        say(first_line(line))
+    lost = None
+    try:
+        if line.config.process == 0:
+            say(first_line(line))
+    except OutputError as error:  # the run is worth more than its lines
+        lost = error
     from jaxcnn.train.commands.terminal import Terminal
     from jaxcnn.train.training import run
 
-    with Terminal(quiet=line.config.process > 0) as terminal:
+    with Terminal(quiet=line.config.process > 0, lost=lost) as terminal:
         outcome = run(line.config, terminal, resume=line.resume is not None, from_step=line.from_step)
         terminal.end(outcome)
     return exit_code(outcome.signal) if outcome.signal else 0
