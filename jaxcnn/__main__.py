@@ -17,7 +17,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from jaxcnn.train.commands.door import main as door
 
-        return door() if arguments is None else door(arguments)
+        return door(arguments)
     except ModuleNotFoundError as error:
         sys.stderr.write(f"error: {error.name} isn't installed: pip install 'jaxcnn[train]' brings it\n")
         return 2

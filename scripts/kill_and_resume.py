@@ -1,6 +1,4 @@
-"""End a training run at random moments, by signals of three kinds, resume it each time, and compare its end with that of
-an uninterrupted one.
-"""
+"""End a training run at random moments by three signals in turn, resume it, and compare it with a whole one."""
 
 import argparse
 import json

@@ -39,7 +39,11 @@ def pictures_in(path: Path) -> Iterator[Path]:
         yield path
         return
     try:
-        hidden = (file for file in sorted(path.rglob("*")) if not any(part.startswith(".") for part in file.relative_to(path).parts))
+        hidden = (
+            file
+            for file in sorted(path.rglob("*"))
+            if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
         found = [file for file in hidden if file.suffix.lower() in picture.ENDINGS and not file.is_dir()]
     except OSError as error:
         raise InputError(f"{path} can't be looked at ({error.strerror})") from error

@@ -42,7 +42,9 @@ def read_runs(paths: Sequence[Path]) -> list[Compared]:
     if len(paths) < 2:
         raise InputError("give the directories of two or more runs to compare")
     if len(twice := {path.resolve() for path in paths}) < len(paths):
-        raise InputError(f"{len(paths)} run directories are given, but only {len(twice)} different ones: give each once")
+        raise InputError(
+            f"{len(paths)} run directories are given, but only {len(twice)} different ones: give each once"
+        )
     runs = []
     for path, name in zip(paths, _names(paths), strict=True):
         records = read_metrics(path)
@@ -66,7 +68,12 @@ def table(runs: Sequence[Compared]) -> tuple[list[str], list[list[Any]]]:
     differing = [name for name in settings if len({str(getattr(run.config, name)) for run in runs}) > 1]
     validated = any(run.last("validation_accuracy") is not None for run in runs)
     columns = ["run", "data", "test accuracy", "best", *(["validation accuracy"] if validated else []), "test loss"]
-    columns += ["epochs done", "steps done", "seconds", *(name.replace("_", " ") for name in differing if name != "data")]
+    columns += [
+        "epochs done",
+        "steps done",
+        "seconds",
+        *(name.replace("_", " ") for name in differing if name != "data"),
+    ]
     rows = []
     for run in runs:
         row = [run.name, run.config.data, run.last("test_accuracy"), run.best("test_accuracy")]

@@ -121,7 +121,8 @@ class Config:
     """Rotate each training image at random by at most this many degrees."""
 
     initializer: Literal["lecun", "normal"] = "lecun"
-    """Draw the first parameters as LeCun did, with zero biases, or all of them from the standard normal distribution."""
+    """Draw the first kernels as LeCun did, with zero biases, or draw everything from the standard normal
+    distribution."""
 
     init_from: Path | None = None
     """Start from the parameters of this run instead of random ones. Where the classes are others, the last layer starts

@@ -53,8 +53,8 @@ def to_stablehlo(run: Run) -> bytes:
 
     Returns:
       The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. Its
-      `fun_name` is a JSON object that says what it wants, {"classes", "preprocessing"}. JAX promises to read the file for
-      six months at least.
+      `fun_name` is a JSON object that says what it wants, {"classes", "preprocessing"}. JAX promises to read the file
+      for six months at least.
 
     Raises:
       InputError: flatbuffers isn't installed.

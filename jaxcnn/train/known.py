@@ -6,9 +6,11 @@ added, removed or renamed since.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,10 +108,10 @@ class Loaded(NamedTuple):
     fresh: Split | None = None
     """Samples that the run has never seen."""
 
-    missing: dict[str, int] = {}  # noqa: RUF012  (of a NamedTuple)
+    missing: Mapping[str, int] = MappingProxyType({})
     """How many samples of each side are gone."""
 
-    relabelled: dict[str, int] = {}  # noqa: RUF012
+    relabelled: Mapping[str, int] = MappingProxyType({})
     """How many samples of each side have another class now."""
 
 
@@ -156,6 +158,8 @@ def load_again(config: Config, known: Known, *, data_dir: Path | None = None, da
       InputError: they can't be loaded, or are of another shape.
     """
     config = _moved(config, known, data_dir, data_file)
+    if (moved := data_dir or data_file) is not None:
+        known = known._replace(path=moved.absolute())
     samples = load_pool(config, like=known.preprocessing if known.counts else None, known=known.classes)
     notes: list[str] = list(samples.notes)
     samples = _as_known(samples, known, notes)
@@ -181,8 +185,10 @@ def _moved(config: Config, known: Known, data_dir: Path | None, data_file: Path 
         return config
     if not known.path.exists():
         option = "--data-file" if config.data == "npz" else "--data-dir"
-        raise InputError(f"the data of this run were in {known.path}, which is gone: say where they are now by {option}")
-    return replace(config, **{"data_file" if config.data == "npz" else "data_dir": known.path})
+        raise InputError(
+            f"the data of this run were in {known.path}, which is gone: say where they are now by {option}"
+        )
+    return replace(config, data_file=known.path) if config.data == "npz" else replace(config, data_dir=known.path)
 
 
 def _path(config: Config) -> Path | None:
@@ -235,60 +241,54 @@ def _with_classes(samples: Pool, classes: Sequence[str], notes: list[str]) -> Po
     if not len(keep):
         raise InputError(f"these data have the classes {_few(samples.classes)}, and none of the run's: {_few(classes)}")
     images = samples.images if len(keep) == len(targets) else samples.images[keep]
-    return samples._replace(
-        images=images, targets=targets[keep], sides=samples.sides[keep], classes=tuple(classes)
-    )
+    return samples._replace(images=images, targets=targets[keep], sides=samples.sides[keep], classes=tuple(classes))
 
 
 def _matched(samples: Pool, known: Known, notes: list[str]) -> Loaded:
-    """Each recorded sample where it is found; a picture of the same content and class first."""
-    assert known.samples is not None
-    there = digest(Split(samples.images, samples.targets), samples.classes)
-    exactly: dict[Any, list[int]] = {}
-    for i in range(len(there) - 1, -1, -1):  # the first one is taken first
-        exactly.setdefault(there[i].tobytes(), []).append(i)
-    recorded = {side: [record.tobytes() for record in known.samples[side]] for side in SIDES}
-    places: dict[str, list[int]] = {side: [] for side in SIDES}
-    open_records: list[tuple[str, int, int]] = []
-    found: dict[str, dict[int, int]] = {side: {} for side in SIDES}
+    """Each recorded sample where it is found: one of the same content and class, else one of the same content."""
+    records = {} if known.samples is None else known.samples
+    there, recorded = digest(Split(samples.images, samples.targets), samples.classes), [records[side] for side in SIDES]
+    side_of = [side for side, of in zip(SIDES, recorded, strict=True) for _ in of]
+    wanted, free = np.concatenate(recorded), set(range(len(there)))
+    place = _claim([mark.tobytes() for mark in wanted], [mark.tobytes() for mark in there], free)
+    rest = [position for position in range(len(wanted)) if position not in place]
+    again = _claim(wanted["image"][rest].tolist(), there["image"].tolist(), free)
+    place |= {rest[i]: at for i, at in again.items()}
+    relabelled = Counter(side_of[rest[i]] for i in again)
+    missing = Counter(side_of[position] for position in rest if position not in place)
+    splits: dict[str, Split | None] = {}
     for side in SIDES:
-        for position, record in enumerate(recorded[side]):
-            if left := exactly.get(record):
-                found[side][position] = left.pop()
-            else:
-                open_records.append((side, position, int(known.samples[side]["image"][position])))
-    used = {i for at in found.values() for i in at.values()}
-    by_image: dict[int, list[int]] = {}
-    for i in reversed(range(len(there))):
-        if i not in used:
-            by_image.setdefault(int(there["image"][i]), []).append(i)
-    missing, relabelled = dict.fromkeys(SIDES, 0), dict.fromkeys(SIDES, 0)
-    for side, position, image in open_records:
-        if rest := by_image.get(image):
-            found[side][position] = rest.pop()
-            relabelled[side] += 1
-        else:
-            missing[side] += 1
-    splits = {}
-    for side in SIDES:
-        places[side] = [found[side][position] for position in sorted(found[side])]
-        splits[side] = take(samples, np.array(places[side], np.intp)) if places[side] else None
-    used = {i for at in places.values() for i in at}
-    seen = np.concatenate([known.samples[side]["image"] for side in SIDES])
-    left = np.array(sorted(set(range(len(there))) - used), np.intp)
-    fresh = left[~np.isin(there["image"][left], seen)]
+        indices = [place[position] for position in sorted(place) if side_of[position] == side]
+        splits[side] = take(samples, np.array(indices, np.intp)) if indices else None
+    left = np.array(sorted(free), np.intp)
+    new = left[~np.isin(there["image"][left], wanted["image"])]
     if (samples.sides == TEST).any():  # what lies with the training images is not for testing
-        fresh = fresh[samples.sides[fresh] == TEST]
+        new = new[samples.sides[new] == TEST]
     nothing = Split(samples.images[:0], samples.targets[:0])
     data = Data(splits["train"] or nothing, splits["test"], known.classes, splits["validation"])
-    return Loaded(data, known, tuple(notes), take(samples, fresh) if len(fresh) else None, missing, relabelled)
+    return Loaded(data, known, tuple(notes), take(samples, new) if len(new) else None, missing, relabelled)
+
+
+def _claim(wanted: Sequence[Any], there: Sequence[Any], free: set[int]) -> dict[int, int]:
+    """The first free place of each mark that is wanted; what is claimed is free no more.
+
+    >>> free = {0, 1, 2}
+    >>> _claim(["b", "c", "b", "b"], ["b", "a", "b"], free), free
+    ({0: 0, 2: 2}, {1})
+    """
+    places: dict[Any, list[int]] = {}
+    for at in sorted(free, reverse=True):
+        places.setdefault(there[at], []).append(at)
+    claimed = {i: places[mark].pop() for i, mark in enumerate(wanted) if places.get(mark)}
+    free.difference_update(claimed.values())
+    return claimed
 
 
 def digest(split: Split | None, classes: Sequence[str]) -> NDArray[Any]:
     """A digest of each image and of each target, the same on every machine and in any order.
 
     >>> digest(Split(np.zeros((2, 1, 2, 2), np.float32), np.array([0, 1])), ("cat", "dog"))["image"].tolist()
-    [12022366430229033, 12022366430229033]
+    [1041621211125469266, 1041621211125469266]
     """
     if split is None:
         return np.empty(0, DIGEST)
@@ -316,7 +316,8 @@ def differences(loaded: Loaded, sides: Sequence[str] = SIDES) -> Iterator[str]:
         if gone := loaded.missing.get(side, 0):
             yield f"{gone} of the {counts[side]} {names[side]} images {_are(gone)} gone or changed"
         if other := loaded.relabelled.get(side, 0):
-            yield f"{other} of the {counts[side]} {names[side]} images {'has' if other == 1 else 'have'} another class now"
+            have = "has" if other == 1 else "have"
+            yield f"{other} of the {counts[side]} {names[side]} images {have} another class now"
 
 
 def same_for_resume(loaded: Loaded, run_dir: Path) -> Loaded:
@@ -361,7 +362,9 @@ def to_test(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
         if trained and loaded.data.test is None:
             notes.append(f"{_images(trained)} {_are(trained)} left out: the run was trained on them")
     elif fresh is not None:
-        notes.append(f"{_images(new)} {_are(new)} new since the run began: left out (--data-dir or --data-file counts them)")
+        notes.append(
+            f"{_images(new)} {_are(new)} new since the run began: left out (--data-dir or --data-file counts them)"
+        )
     if test is None or not len(test.targets):
         if loaded.known.samples is None or not loaded.known.counts or not loaded.known.counts["test"]:
             raise InputError("the data of this run have no test images to evaluate on")

@@ -91,7 +91,8 @@ def as_json(measured: Measurement) -> dict[str, Any]:
 def table(measured: Measurement) -> Iterator[str]:
     """Accuracy with what it is worth, and a line a class.
 
-    >>> print(*table(Measurement(3, 4, [Score("cat", 1.0, 0.5, 2 / 3, 2), Score("dog", 2 / 3, 1.0, 0.8, 2)])), sep="\\n")
+    >>> cat, dog = Score("cat", 1.0, 0.5, 2 / 3, 2), Score("dog", 2 / 3, 1.0, 0.8, 2)
+    >>> print(*table(Measurement(3, 4, [cat, dog])), sep="\\n")
     accuracy 75.0% (3/4); always saying the commonest class gives 50.0%
     class       precision  recall      F1  count
     cat            100.0%   50.0%   66.7%      2

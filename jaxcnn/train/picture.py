@@ -1,4 +1,4 @@
-"""A picture file to the network's input: one table of formats and one preprocessing, for training and for predicting."""
+"""A picture file to the network's input: one table of formats, one preprocessing for training and predicting."""
 
 import io
 import math
@@ -74,7 +74,9 @@ class Preprocessing:
         """Values from 0 to 1, of images (..., channels, *spatial), as values from `low` to `high`."""
         if (self.low, self.high) == ((0.0,), (1.0,)):
             return images
-        low, high = (np.asarray(ends, np.float32).reshape(-1, *[1] * (len(self.image) - 1)) for ends in (self.low, self.high))
+        low, high = (
+            np.asarray(ends, np.float32).reshape(-1, *[1] * (len(self.image) - 1)) for ends in (self.low, self.high)
+        )
         return np.asarray(low + (high - low) * images, np.float32)
 
     def to_json(self) -> dict[str, Any]:
@@ -104,8 +106,8 @@ class Preprocessing:
         ends = [", ".join(f"{value:g}" for value in end) for end in (self.low, self.high)]
         kind = {1: "grey", 3: "red, green and blue"}.get(self.image[0], f"{self.image[0]} channels")
         look = {
-            HANDWRITING: "bright ink on a black background, cropped, scaled to fit 20/28 of each side, its centre of mass "
-            "in the middle",
+            HANDWRITING: "bright ink on a black background, cropped, scaled to fit 20/28 of each side, its centre of "
+            "mass in the middle",
             BRIGHT: "bright on dark, scaled to fit, in the middle of its own background",
             PLAIN: "scaled to fit, in the middle of its own background",
         }[self.style]
@@ -151,7 +153,11 @@ def values(image: Any) -> NDArray[Any]:
         return np.asarray(image).clip(0, 2**16 - 1).astype(np.uint16)
     if image.mode == "F":  # of a TIFF: from 0 to 1, or from 0 to 255
         floats = np.nan_to_num(np.asarray(image, np.float64))
-        return np.round(floats.clip(0, None) * (2**16 - 1) / (1 if floats.max(initial=0) <= 1 else 255)).clip(0, 2**16 - 1).astype(np.uint16)
+        return (
+            np.round(floats.clip(0, None) * (2**16 - 1) / (1 if floats.max(initial=0) <= 1 else 255))
+            .clip(0, 2**16 - 1)
+            .astype(np.uint16)
+        )
     return np.asarray(on_white(image).convert("L" if image.mode in GREY else "RGB"))
 
 

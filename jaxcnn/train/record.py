@@ -61,9 +61,9 @@ def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, 
 class RunDirectory:
     """config.json, data.json, metrics.jsonl and, in the end, params.npz. A watcher of the loop.
 
-    data.json has what the run knows of its data, {"image", "classes", "path", "counts", "preprocessing", "samples"}: the
-    shape of an image, the names of the classes, where the data were, samples of each side, how a picture becomes an
-    image, and a digest of each sample.
+    data.json has what the run knows of its data, {"image", "classes", "path", "counts", "preprocessing", "samples"}:
+    the shape of an image, the names of the classes, where the data were, samples of each side, how a picture becomes
+    an image, and a digest of each sample.
 
     metrics.jsonl has a line a step, {"step", "epoch", "loss", "accuracy", "learning_rate", ..., "seconds",
     "images_per_second"} with what else the step measured, and a line an epoch, {"epoch", "steps", "train_loss",
@@ -222,7 +222,9 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
     """
     path = run_dir / METRICS
     try:
-        *lines, _ = read_text(path, errors="replace").split("\n")  # who was killed, or writes now, may have begun a line
+        *lines, _ = read_text(path, errors="replace").split(
+            "\n"
+        )  # who was killed, or writes now, may have begun a line
         records: list[dict[str, Any]] = [parse_json(line) for line in lines]
         if not all(map(_is_record, records)):
             raise ValueError("a line is no record")
@@ -334,7 +336,9 @@ def fitted(run: "Run", drawn: dict[str, Any], classes: Sequence[str]) -> dict[st
                 f"--init-from {run.path}: its {layer} has the shapes {theirs}, and that of this run {ours}: its images "
                 f"are of shape {run.image}; take the same size of images, --width and --dense-bias"
             )
-    return {layer: run.params[layer] for layer in same} | {last: drawn[last] if run.classes != tuple(classes) else run.params[last]}
+    return {layer: run.params[layer] for layer in same} | {
+        last: drawn[last] if run.classes != tuple(classes) else run.params[last]
+    }
 
 
 class Run(NamedTuple):

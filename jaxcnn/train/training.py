@@ -90,19 +90,26 @@ class Silent:
 
 
 def run(
-    config: Config, audience: Audience | None = None, *, resume: bool = False, from_step: int | None = None
+    config: Config,
+    audience: Audience | None = None,
+    *,
+    resume: bool = False,
+    from_step: int | None = None,
+    data_dir: Path | None = None,
+    data_file: Path | None = None,
 ) -> Outcome:
     """Train LeNet as a config says, and keep what came of it in a run directory.
 
     The directory is made once the config is checked and the data are loaded. Ctrl-C, SIGTERM or SIGHUP ends the run
-    after the step at hand, with what was trained so far saved. A run that goes on from a checkpoint ends as it would have without the
-    break, to the last bit.
+    after the step at hand, with what was trained so far saved. A run that goes on from a checkpoint ends as it would
+    have without the break, to the last bit.
 
     Args:
       config: the settings.
       audience: told of the start, of every step and of every epoch.
       resume: go on with the run whose directory is config.run_dir.
       from_step: the checkpoint from which to go on; None is the last one.
+      data_dir, data_file: where the data of a run that goes on are now, if they have moved.
 
     Returns:
       The parameters, and where their record is.
@@ -124,7 +131,7 @@ def run(
     connect(config)
     mesh = make_mesh(config)
     with jax.default_device(mesh.local_devices[0]):
-        loaded = _load(config, resume=resume)
+        loaded = _load(config, resume=resume, data_dir=data_dir, data_file=data_file)
         data = on_devices(loaded.data, mesh)
         plan = make_plan(config, len(data.train.targets))
         image = data.train.images.shape[1:]
@@ -254,12 +261,13 @@ class Keeping:
             self._record.save_params(state.params)
 
 
-def _load(config: Config, *, resume: bool) -> Loaded:
+def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Path | None) -> Loaded:
     """The data of a run that begins, or of one that goes on."""
     run_dir = config.run_dir or Path()
     if not (resume and (run_dir / "data.json").exists()):
         return load_new(config)
-    return same_for_resume(load_again(config, read_known(run_dir, config.data)), run_dir)
+    loaded = load_again(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
+    return same_for_resume(loaded, run_dir)
 
 
 def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str], *, resume: bool) -> lenet.Params:

@@ -133,10 +133,10 @@ def test_usage_says_how_it_was_started(name, monkeypatch, capsys):
 
 
 def test_a_reader_that_leaves_early_meets_no_traceback(tmp_path):
-    before = "import jaxcnn.train.commands.door as door\ndef main(): raise BrokenPipeError\ndoor.main = main"
+    before = "import jaxcnn.train.commands.door as door\ndef main(_): raise BrokenPipeError\ndoor.main = main"
     assert program("train", cwd=tmp_path, before=before) == (1, "", "")
 
 
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):
-    before = "import jaxcnn.train.commands.door as door\ndef main(): raise KeyboardInterrupt\ndoor.main = main"
+    before = "import jaxcnn.train.commands.door as door\ndef main(_): raise KeyboardInterrupt\ndoor.main = main"
     assert program("train", cwd=tmp_path, before=before) == (130, "", "")

@@ -252,6 +252,6 @@ def test_help_shows_the_defaults_of_the_data_set(data, default, capsys):
 
 
 def test_importing_loads_no_more_than_is_used():
-    code = "import sys, jaxcnn.train.commands.train; print(*sorted({'tyro', 'tqdm', 'mlxtend'} & set(sys.modules)))"
+    code = "import sys, jaxcnn.train.commands.train; print(*sorted({'tqdm', 'mlxtend'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert result.stdout == "\n"

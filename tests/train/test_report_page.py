@@ -110,7 +110,9 @@ def logits(run):
 
 def test_data_that_have_changed_are_refused(run):
     other = run.known._replace(preprocessing=Preprocessing((3, 28, 28)))
-    with pytest.raises(InputError, match=r"images of shape \(3, 28, 28\), and .* are of shape \(1, 28, 28\) with 10 cl"):
+    with pytest.raises(
+        InputError, match=r"images of shape \(3, 28, 28\), and .* are of shape \(1, 28, 28\) with 10 cl"
+    ):
         facts_of(run._replace(known=other))
     old = Known(Preprocessing((1, 28, 28)), DIGITS[:2])
     with pytest.raises(InputError, match=r"trained on 2 classes, and its data have 10 now"):

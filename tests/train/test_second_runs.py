@@ -20,6 +20,7 @@ from jaxcnn.train.classify import look
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.data import load_pool
 from jaxcnn.train.ledger import Progress
+from jaxcnn.train.loop import Plan
 from jaxcnn.train.record import RunDirectory, read_metrics
 from jaxcnn.train.training import Silent
 
@@ -54,7 +55,10 @@ def test_an_unfinished_run_is_looked_at_by_its_last_checkpoint(copy, whole, caps
     assert (code, out) == finished[:2]
     assert err == f"note: {copy} hasn't ended: this is its last checkpoint, after 6 steps\n"
     jax.tree.map(np.testing.assert_array_equal, open_run(copy).params, load_params(whole / "params.npz"))
-    for command in (["report", copy], ["predict", copy, Path(json.loads((copy / "config.json").read_text())["data_dir"])]):
+    for command in (
+        ["report", copy],
+        ["predict", copy, Path(json.loads((copy / "config.json").read_text())["data_dir"])],
+    ):
         assert said(capsys, *command)[0] == 0
 
 
@@ -109,8 +113,6 @@ def test_metrics_are_appended_to_and_cut_once(tmp_path):
     record.close()
     assert [found["step"] for found in read_metrics(tmp_path)] == [0, 1]
     record = RunDirectory(Config(run_dir=tmp_path), resume=True)
-    from jaxcnn.train.loop import Plan
-
     assert record.go_on(Plan(8, 8, 4, 4, 1), 1, 0.5) == Progress(1, 0.5, [(1.0, 8)], [])
     record._add({"step": 1, "loss": 2.0})
     record.save_metrics()
@@ -140,7 +142,9 @@ def test_a_picture_becomes_what_training_saw(way, tmp_path, monkeypatch):
     shown, saved = WAYS[way]
     saved = saved if saved.dtype == np.uint8 else saved.astype(np.float32)
     # Black and white are among them, as they are in a data set of some size.
-    saved = np.concatenate([saved, np.stack([np.full_like(saved[0], saved.min()), np.full_like(saved[0], saved.max())])])
+    saved = np.concatenate(
+        [saved, np.stack([np.full_like(saved[0], saved.min()), np.full_like(saved[0], saved.max())])]
+    )
     npz("data.npz", images=saved, labels=np.r_[LABELS, 0, 1])
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
@@ -198,7 +202,8 @@ def test_a_run_outlives_its_output(config, tmp_path, monkeypatch, capsys):
     options = ["--data", "folder", "--data-dir", config.data_dir, "--steps", "1", "--run-dir", tmp_path / "run"]
     code, _, err = said(capsys, "train", *options)
     assert code == 1
-    assert err == f"error: the output can't be written (No space left on device); the run went on, and is whole: {tmp_path}/run\n"
+    went_on = f"the run went on, and is whole: {tmp_path}/run"
+    assert err == f"error: the output can't be written (No space left on device); {went_on}\n"
     assert (tmp_path / "run" / "params.npz").exists()
     assert Terminal(quiet=True)
 

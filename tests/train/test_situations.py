@@ -1,13 +1,9 @@
 """What people have and do comes to what situations.py says of it: exit code, words, and never a traceback."""
 
 import io
-import json
-import os
 import re
 import sys
 
-import jax
-import numpy as np
 import pytest
 from runs import random_params
 from situations import ROWS

@@ -264,4 +264,7 @@ def test_the_program_says_what_is_wrong_in_one_line(tmp_path, capsys):
     bad.write_text("no picture")
     code = main(["--data", "folder", "--data-dir", str(tmp_path / "data"), "--run-dir", str(tmp_path / "run")])
     assert code == 2
-    assert capsys.readouterr().err == f"error: {bad} is no picture: give a file of PNG, JPEG, WEBP, GIF, BMP, TIFF or PPM\n"
+    assert (
+        capsys.readouterr().err
+        == f"error: {bad} is no picture: give a file of PNG, JPEG, WEBP, GIF, BMP, TIFF or PPM\n"
+    )

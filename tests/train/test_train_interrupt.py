@@ -1,9 +1,11 @@
 """Each signal that ends a program is a flag inside the block, and what it was outside of it."""
 
+import logging
 import signal
 import subprocess
 import sys
 import threading
+import warnings
 from pathlib import Path
 
 import pytest
@@ -76,9 +78,6 @@ def test_a_second_one_names_the_way_to_go_on(capsys):
 
 
 def test_what_libraries_say_is_not_heard(capsys):
-    import logging
-    import warnings
-
     @guarded("nothing was done")
     def noisy(_):
         logging.getLogger("absl").error("a library's")

@@ -10,7 +10,7 @@ from jaxcnn.train.commands.output import guarded, say
 
 @dataclass(frozen=True)
 class Compare:
-    """Compare runs: what each came to, and the settings in which they differ; from their records, without their data."""
+    """Compare runs: what each came to, and the settings in which they differ, from their records alone."""
 
     run_dirs: tuple[Path, ...]
     """Run directories, finished or not."""

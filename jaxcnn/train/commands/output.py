@@ -39,7 +39,9 @@ def output_error(error: Exception) -> OutputError:
     """Why stdout can't be written. What is left in its buffer goes nowhere, so that Python's end isn't noisy."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(error, BrokenPipeError):  # whoever read it has gone, as in `jaxcnn evaluate | head -1`: that's no error
+    if isinstance(
+        error, BrokenPipeError
+    ):  # whoever read it has gone, as in `jaxcnn evaluate | head -1`: that's no error
         return OutputError("")
     return OutputError(f"the output can't be written ({getattr(error, 'strerror', None) or error})")
 
@@ -71,9 +73,9 @@ def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]
       lost: what there is not, where it was interrupted.
 
     Returns:
-      A decorator. The command takes the arguments without the names of program and command, None for `sys.argv[1:]`, and
-      returns 0; 2 after an error that the user can mend; 1 where its output can't be written; 128 and the number of the
-      signal that ended it.
+      A decorator. The command takes the arguments without the names of program and command (None is `sys.argv[1:]`),
+      and returns 0; 2 after an error that the user can mend; 1 where its output can't be written; 128 and the number of
+      the signal that ended it.
     """
 
     def decorate(work: Work) -> Callable[[Sequence[str] | None], int]:
@@ -110,7 +112,7 @@ class _Closed(io.TextIOBase):
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """Inside this block a letter that the encoding lacks is written as its number, and no file takes a stream's place."""
+    """Inside this block a letter that the encoding lacks is written as its number; no file takes a stream's place."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -121,7 +123,7 @@ def streams() -> Iterator[None]:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     with open(os.devnull, "w") as nowhere:
-        sys.stdout = former[0] or _Closed()  # type: ignore[assignment]
+        sys.stdout = former[0] or _Closed()
         sys.stderr = former[1] or nowhere  # nobody is there to be told
         try:
             yield

@@ -18,8 +18,8 @@ class Predict:
     """Run directory of the model; of an unfinished run its last checkpoint counts."""
 
     files: tuple[Path, ...]
-    """Pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM) of any size and colour, one digit or thing in each; of a folder all
-    pictures that it holds, those of its subfolders too."""
+    """Pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM) of any size and colour, one digit or thing in each; of a folder
+    all pictures that it holds, those of its subfolders too."""
 
     top: int = 3
     """How many of the likeliest classes to print."""

@@ -174,8 +174,8 @@ def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Itera
         yield f"no epoch was better for {start.config.patience}: ended after {outcome.steps} steps, with the best epoch"
     elif outcome.steps < start.plan.steps:
         yield (
-            f"stopped by {named(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; what was trained so far "
-            f"is saved: --resume {outcome.directory} goes on"
+            f"stopped by {named(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
+            f"what was trained so far is saved: --resume {outcome.directory} goes on"
         )
     if start.data.test is None and latest:
         yield "what sample 0 is taken for, and its label:"

@@ -1,9 +1,10 @@
 """The command that trains: its line into a config, a run, and every error in two lines at most."""
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from jaxcnn.train.commands.line import read_line
@@ -53,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     from jaxcnn.train.training import run
 
     with Terminal(quiet=line.config.process > 0, lost=lost) as terminal:
-        outcome = run(line.config, terminal, resume=line.resume is not None, from_step=line.from_step)
+        outcome = run(line.config, terminal, resume=line.resume is not None, from_step=line.from_step, **line.moved)
         terminal.end(outcome)
     return exit_code(outcome.signal) if outcome.signal else 0
 
@@ -64,6 +65,8 @@ class Line(NamedTuple):
     config: Config
     resume: Path | None = None
     from_step: int | None = None
+    moved: Mapping[str, Path] = MappingProxyType({})
+    """With --resume: where the data are now, as data_dir or data_file."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,13 @@ def parse(arguments: Sequence[str]) -> Line:
     config = Config(**said)
     if from_step is not None and resume is None:
         raise InputError("--from-step: only --resume goes on from a step")
+    moved = {}
     if resume is not None:
+        now = {name: getattr(config, name) for name in ("data_dir", "data_file")}
+        moved = {name: path for name, path in now.items() if path is not None and path != getattr(begun, name)}
+        config = replace(config, data_dir=begun.data_dir, data_file=begun.data_file)
         _unchanged(config, begun)
-    return Line(config, resume, from_step)
+    return Line(config, resume, from_step, moved)
 
 
 def first_line(line: Line) -> str:

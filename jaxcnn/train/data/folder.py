@@ -22,6 +22,9 @@ SIDES = {
 }
 """Folders that hold the classes of one side, as people name them."""
 
+LITTER = ("__MACOSX", "@eaDir")
+"""Folders that unpackers and file servers leave."""
+
 NAMED = 8
 """Of the files that can't be used, at most so many are named."""
 
@@ -70,7 +73,9 @@ def load(
     groups, notes = _groups(folder, bool(known))
     classes = _classes(folder, groups, bool(known))
     convert = _converter(size, like)
-    pictures, bad, others = [], [], 0
+    pictures: list[Picture] = []
+    bad: list[tuple[Path, InputError]] = []
+    others = 0
     for side, parent in groups:
         for label, name in enumerate(classes):
             if (parent / name).is_dir():
@@ -93,12 +98,14 @@ def load(
     if not pictures:
         raise InputError(f"{folder} has no pictures: put some into a subfolder for each class")
     if others:
-        notes.append(f"{others} {'file that is no picture is' if others == 1 else 'files that are no pictures are'} left out")
+        notes.append(
+            f"{others} {'file that is no picture is' if others == 1 else 'files that are no pictures are'} left out"
+        )
     images = _images(pictures, like) if like else _unit_images(pictures)
     labels = np.array([picture.label for picture in pictures], np.int32)
     sides = np.array([picture.side for picture in pictures], np.int8)
-    ends = {"low": like.low, "high": like.high} if like else {}
-    return Pool(images, labels, classes, sides, **ends, notes=tuple(notes))
+    low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
+    return Pool(images, labels, classes, sides, low, high, notes=tuple(notes))
 
 
 def _groups(folder: Path, known: bool) -> tuple[list[tuple[int, Path]], list[str]]:
@@ -113,7 +120,7 @@ def _groups(folder: Path, known: bool) -> tuple[list[tuple[int, Path]], list[str
             raise InputError(f"{folder} has both {sides[side]} and {name}: which of them is meant? Rename the other")
         sides[side] = name
     plain = [name for name in there if name not in sides.values()]
-    notes = []
+    notes: list[str] = []
     if not sides:
         return [(OPEN, folder)], notes
     if TRAIN in sides and plain:
@@ -146,7 +153,8 @@ def _holds_classes(folder: Path) -> bool:
 def _entries(folder: Path) -> dict[Path, bool]:
     """What a folder holds, in alphabetical order, and whether it is a folder itself."""
     try:
-        return {path: path.is_dir() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
+        there = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", *LITTER)))
+        return {path: path.is_dir() for path in there}
     except OSError as error:
         raise InputError(f"{folder} can't be looked at ({error.strerror}): check --data-dir") from error
 
@@ -163,6 +171,8 @@ def _classes(folder: Path, groups: Sequence[tuple[int, Path]], known: bool) -> t
     if known:
         names, rest = tuple(sorted({name for _, there in each for name in there})), []
     if len(names) < (1 if known else 2):
+        if len(names) == 1 and len(_subfolders(first / names[0])) > 1:
+            raise InputError(f"{first} has one subfolder, which has the classes: give --data-dir {first / names[0]}")
         raise InputError(
             f"{first} has {'one subfolder' if names else 'no subfolders'}: "
             "give a folder of two or more, one for each class, by --data-dir"

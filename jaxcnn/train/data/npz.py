@@ -4,8 +4,8 @@ images: (samples, rows, columns), (samples, channels, rows, columns) or (samples
 with the channels last. Whole numbers run from 0 to 255 (or to 65,535) and are divided by that, as are floating values
 that plainly do; other floating values are taken as they are.
 
-labels: (samples,) or (samples, 1) whole numbers from 0, names, or true and false; or (samples, classes), one-hot or rows
-of probabilities.
+labels: (samples,) or (samples, 1) whole numbers from 0, names, or true and false; or (samples, classes), one-hot or
+rows of probabilities.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,14 @@ FEW = 4
 LEAST_SIDE = 12  # of LeNet
 """LeNet takes no smaller ones."""
 
-PARTS = {"train": TRAIN, "training": TRAIN, "test": TEST, "val": VALIDATION, "valid": VALIDATION, "validation": VALIDATION}
+PARTS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "test": TEST,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+}
 IMAGES, LABELS, CLASSES = "images", "labels", "classes"
 KINDS = {
     **dict.fromkeys(("images", "image", "imgs", "x", "data"), IMAGES),
@@ -57,7 +64,11 @@ class Images(NamedTuple):
 
 
 def load(
-    path: Path | None, *, channels: str | None = None, known: Sequence[str] = (), scale: tuple[float, float] | None = None
+    path: Path | None,
+    *,
+    channels: str | None = None,
+    known: Sequence[str] = (),
+    scale: tuple[float, float] | None = None,
 ) -> Pool:
     """The arrays of images and labels, with those of a validation and a test if they are there.
 
@@ -175,7 +186,9 @@ def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[st
     for (side, kind), array in found.items():
         parts.setdefault(side, {})[kind] = array
     for kind in (IMAGES, LABELS):
-        if kind not in parts.get(TRAIN, {}) and not any(len(part) == 2 for side, part in parts.items() if side != TRAIN):
+        if kind not in parts.get(TRAIN, {}) and not any(
+            len(part) == 2 for side, part in parts.items() if side != TRAIN
+        ):
             raise InputError(f"{path} has no array {kind}: save it with np.savez(file, images=..., labels=...)")
     for part in parts.values():
         if len(part) == 1:
@@ -184,11 +197,10 @@ def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[st
             other = "_".join(PARTNERS.get(word.lower(), word) for word in name.split("_"))
             images, labels = (name, other) if kind == IMAGES else (other, name)
             raise InputError(f"{path} has {name} alone: save both of {images} and {labels}, or neither")
-        images, labels = part[IMAGES], part[LABELS]
-        if len(images.values) != len(labels.values):
+        counts = [len(part[kind].values) for kind in (IMAGES, LABELS)]
+        if counts[0] != counts[1]:
             raise InputError(
-                f"{images.name} has {len(images.values)} samples and {_short(labels)} {len(labels.values)}: "
-                "save one for one"
+                f"{part[IMAGES].name} has {counts[0]} samples and {_short(part[LABELS])} {counts[1]}: save one for one"
             )
     return {side: parts[side] for side in (TRAIN, VALIDATION, TEST) if side in parts}
 
@@ -251,7 +263,8 @@ def _floats(array: Array, scale: tuple[float, float] | None) -> Images:
     axes = (0, *range(2, values.ndim))
     lows, highs = (tuple(map(float, ends)) for ends in (values.min(axes), values.max(axes)))
     highs = tuple(high if high > low else low + 1 for low, high in zip(lows, highs, strict=True))
-    note = f"{_short(array)} has values from {low:g} to {high:g}, taken as they are: the least is black, the greatest white"
+    ends = f"from {low:g} to {high:g}"
+    note = f"{_short(array)} has values {ends}, taken as they are: the least is black, the greatest white"
     return Images(values, lows, highs, exact=False, note=note)
 
 
@@ -301,8 +314,8 @@ def _targets(array: Array, names: Sequence[str]) -> NDArray[Any]:
         labels, kind = np.clip(labels, -(2.0**40), 2.0**40).astype(np.int64), "i"
     if labels.ndim != 1 or kind not in "iu":
         raise InputError(
-            f"{array.name} is of {labels.dtype} and shape {array.values.shape}: save (samples,) whole numbers from 0, or "
-            "(samples, classes) probabilities"
+            f"{array.name} is of {labels.dtype} and shape {array.values.shape}: save (samples,) whole numbers from 0, "
+            "or (samples, classes) probabilities"
         )
     if labels.min() < 0:
         first = int(np.argmax(labels < 0))
@@ -316,10 +329,10 @@ def _one_hot(name: str, rows: NDArray[Any]) -> NDArray[np.int32]:
     wrong = (rows.astype(bool).sum(axis=1) != 1) | (rows.max(axis=1) != 1) | (rows.min(axis=1) < 0)
     if wrong.any():
         raise InputError(
-            f"{name}: row {int(np.argmax(wrong))} has not exactly one 1: save one class a sample, or floats that add up "
-            "to 1"
+            f"{name}: row {int(np.argmax(wrong))} has not exactly one 1: save one class a sample, or floats that add "
+            "up to 1"
         )
-    return rows.argmax(axis=1).astype(np.int32)
+    return np.asarray(rows.argmax(axis=1), np.int32)
 
 
 def _indices(name: str, labels: NDArray[np.str_], names: Sequence[str]) -> NDArray[np.int32]:
@@ -327,7 +340,7 @@ def _indices(name: str, labels: NDArray[np.str_], names: Sequence[str]) -> NDArr
     if unknown := sorted(set(map(str, np.unique(labels))) - index.keys()):
         raise InputError(f"{name} has the label {unknown[0]}, which classes doesn't name: add it there")
     present, where = np.unique(labels, return_inverse=True)
-    return np.array([index[str(each)] for each in present], np.int32)[where]
+    return np.asarray([index[str(each)] for each in present], np.int32)[np.asarray(where)]
 
 
 def _probabilities(array: Array) -> NDArray[np.float32]:

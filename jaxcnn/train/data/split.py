@@ -72,9 +72,8 @@ def pool(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str],
       facts: other fields of the pool.
     """
     sides = [np.full(len(targets), side, np.int8) for _, targets, side in parts]
-    images, targets = (
-        parts[0][i] if len(parts) == 1 else np.concatenate([part[i] for part in parts]) for i in range(2)
-    )
+    images = parts[0][0] if len(parts) == 1 else np.concatenate([part[0] for part in parts])
+    targets = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts])
     return Pool(images, targets, tuple(classes), np.concatenate(sides), **facts)
 
 
@@ -134,7 +133,9 @@ def put_aside(data: Data, count: int, seed: int) -> Data:
     """
     samples = len(data.train.targets)
     if data.validation is not None:
-        raise InputError(f"--validation {count}: the data have {len(data.validation.targets)} of their own: leave it out")
+        raise InputError(
+            f"--validation {count}: the data have {len(data.validation.targets)} of their own: leave it out"
+        )
     if count >= samples:
         raise InputError(f"--validation {count}: there are {samples} training images: give fewer")
     order = np.random.default_rng((seed, samples)).permutation(samples)

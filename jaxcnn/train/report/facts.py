@@ -82,7 +82,9 @@ def _check_finite(run: Run) -> None:
         raise InputError(f"{run.path}/params.npz holds numbers that aren't finite: train with a lower --learning-rate")
 
 
-def _data(run: Run, data_dir: Path | None, data_file: Path | None) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
+def _data(
+    run: Run, data_dir: Path | None, data_file: Path | None
+) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
     """The images to show, how many there are on each side (None is a side that there isn't), and what is to be said."""
     known = run.known or read_known(run.path, run.config.data)
     loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
@@ -95,7 +97,11 @@ def _data(run: Run, data_dir: Path | None, data_file: Path | None) -> tuple[Spli
         return data.train, counted, loaded.notes
     split, notes = to_test(loaded, other=data_dir is not None or data_file is not None)
     trained = {name: count or None for name, count in (known.counts or {}).items()}
-    return split, {**counted, **trained, "train": trained.get("train") or counted["train"], "test": len(split.targets)}, notes
+    return (
+        split,
+        {**counted, **trained, "train": trained.get("train") or counted["train"], "test": len(split.targets)},
+        notes,
+    )
 
 
 def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
