@@ -208,11 +208,11 @@ class Config:
         if not synthetic and self.samples is not None:
             raise InputError(f"--samples: only --data synthetic draws samples, not {self.data}: leave it out")
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
-            raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out")
+            raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out, or say --data folder")
         if self.data == "folder" and self.data_dir is None:
             raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
         if (self.data_file is None) == (self.data == "npz"):
-            raise InputError("--data npz and --data-file belong together: give both, or neither")
+            raise InputError("--data npz and --data-file FILE belong together: give both, or neither")
         if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):
             raise InputError("--data-url: only --data mnist and fashion-mnist without --data-dir are downloaded")
         if self.image_size is not None and self.data != "folder":

@@ -211,17 +211,17 @@ def _as_known(samples: Pool, known: Known, notes: list[str]) -> Pool:
     if samples.classes != known.classes:
         samples = _with_classes(samples, known.classes, notes)
     ours = known.preprocessing
-    if (samples.low, samples.high) != (ours.low, ours.high) and _nameable(samples):
+    if (samples.low, samples.high) != (ours.low, ours.high) and _named(samples.low, exact=samples.exact):
         low, high = samples.low[0], samples.high[0]
-        if samples.exact or (ours.low, ours.high) in (((0.0,), (1.0,)), ((-1.0,), (1.0,))):
+        if _named(ours.low, exact=samples.exact):
             images = ours.rescaled((samples.images - np.float32(low)) / np.float32(high - low))
             samples = samples._replace(images=images)
     return samples
 
 
-def _nameable(samples: Pool) -> bool:
-    """Whether black and white are values that the format or the range names: not the extremes of odd floats."""
-    return samples.exact or (samples.low, samples.high) in (((0.0,), (1.0,)), ((-1.0,), (1.0,)))
+def _named(low: tuple[float, ...], *, exact: bool) -> bool:
+    """Whether the value of black is known, from the format or as one that people choose: not the least of odd floats."""
+    return exact or low in ((0.0,), (-0.5,), (-1.0,))
 
 
 def _with_classes(samples: Pool, classes: Sequence[str], notes: list[str]) -> Pool:

@@ -643,3 +643,18 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
     assert sections == {"curves", "filters", "maps"}
     assert all(min(picture["width"], picture["height"]) > 0 for picture in seen["pictures"])
     assert "Output" in seen["text"]["layers"]
+
+
+@needs_browser
+def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
+    """Of so many the matrix is a picture, and what stands out of it is a table."""
+    classes = tuple(f"kind {number}" for number in range(200))
+    run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
+    text = page(facts_of(run))
+    assert len(text) < 2_000_000
+    seen = visit(text, tmp_path, width=360)
+    assert seen["faults"] == []
+    assert seen["width"] == [360, 360]
+    assert "Taken for each other most often" in seen["text"]["confusion"]
+    assert "Found least often" in seen["text"]["confusion"]
+    assert len(seen["text"]["confusion"]) < 10_000

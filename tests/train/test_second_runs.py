@@ -22,6 +22,7 @@ from jaxcnn.train.data import load_pool
 from jaxcnn.train.ledger import Progress
 from jaxcnn.train.loop import Plan
 from jaxcnn.train.record import RunDirectory, read_metrics
+from jaxcnn.train.report import facts_of
 from jaxcnn.train.training import Silent
 
 pytestmark = late_reads_are_ignored
@@ -85,7 +86,9 @@ def test_going_on_elsewhere_with_new_and_renamed_pictures_gives_the_same_bits(co
     for path in sorted(folder.rglob("*.png")):
         path.rename(path.with_name(f"{99 - int(path.stem)}.png"))
     save(folder / "cat" / "new.png", image(0, 77))
-    assert main(["train", "--resume", str(begun.directory)]) == 0
+    moved = folder.rename(tmp_path / "moved")
+    assert main(["train", "--resume", str(begun.directory)]) == 2
+    assert main(["train", "--resume", str(begun.directory), "--data-dir", str(moved)]) == 0
     assert (begun.directory / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
 
 
@@ -130,6 +133,8 @@ WAYS = {
     "bytes": (IMAGES, IMAGES),
     "0 to 1": (IMAGES, IMAGES / 255),
     "-1 to 1": (IMAGES, IMAGES / 127.5 - 1),
+    "-0.5 to 0.5": (IMAGES, IMAGES / 255 - 0.5),
+    "0 to 16": (IMAGES // 17 * 17, (IMAGES // 17).astype(np.float32)),
     "floats to 255": (IMAGES, IMAGES.astype(np.float32)),
     "colours": (COLOUR, COLOUR),
     "colours, -1 to 1": (COLOUR, COLOUR / 127.5 - 1),
@@ -142,9 +147,8 @@ def test_a_picture_becomes_what_training_saw(way, tmp_path, monkeypatch):
     shown, saved = WAYS[way]
     saved = saved if saved.dtype == np.uint8 else saved.astype(np.float32)
     # Black and white are among them, as they are in a data set of some size.
-    saved = np.concatenate(
-        [saved, np.stack([np.full_like(saved[0], saved.min()), np.full_like(saved[0], saved.max())])]
-    )
+    black, white = saved.min(), {"0 to 16": 15}.get(way, saved.max())
+    saved = np.concatenate([saved, np.stack([np.full_like(saved[0], black), np.full_like(saved[0], white)])])
     npz("data.npz", images=saved, labels=np.r_[LABELS, 0, 1])
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
@@ -178,6 +182,14 @@ def test_so_it_does_for_folders(tmp_path, monkeypatch, size, channels):
 
 def test_one_table_of_formats():
     assert {".png", ".jpg", ".webp", ".tiff", ".gif", ".bmp", ".ppm"} <= picture.ENDINGS
+
+
+def test_the_report_counts_each_side_as_training_did(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pictures(Path("data"))
+    run_on(Config(data="folder", data_dir=Path("data"), validation=9))
+    said = facts_of(open_run(Path("run")))["run"]
+    assert (said["train"], said["validation"], said["test"]) == (15, 9, 6)
 
 
 def test_an_evaluation_of_bytes_by_a_run_on_other_values(tmp_path, monkeypatch, capsys):

@@ -64,6 +64,6 @@ def usage() -> Iterator[str]:
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    near = difflib.get_close_matches(name, (*COMMANDS, "--help", "--version"), n=1)
     meant = f"did you mean {near[0]}?" if near else f"take one of {', '.join(COMMANDS)}"
     return f"there is no command {name}: {meant}" if name else f"give a command: {meant.removeprefix('take ')}"

@@ -170,7 +170,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"there is no option {name}: {meant}")
 
     def print_help(self, file: Any = None) -> None:
-        say(self.format_help().rstrip())
+        say(*self.format_help().rstrip().splitlines())
 
 
 def _examples(command: str, examples: Sequence[str]) -> str | None:

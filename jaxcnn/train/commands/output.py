@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from functools import wraps
 from typing import TextIO
 
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.errors import InputError, printable
 from jaxcnn.train.interrupt import Ended, ended_by_signals, exit_code
 
 USAGE_ERROR, UNWRITABLE, INTERRUPTED = 2, 1, 130
@@ -29,7 +29,7 @@ def say(*lines: str) -> None:
       OutputError: they can't be written.
     """
     try:
-        sys.stdout.writelines(f"{line}\n" for line in lines)
+        sys.stdout.writelines(f"{printable(line)}\n" for line in lines)
         sys.stdout.flush()
     except (OSError, ValueError) as error:
         raise output_error(error) from error

@@ -22,6 +22,9 @@ from jaxcnn.train.errors import InputError
 FEW = 4
 """An axis of at most so many may be that of the channels."""
 
+DARK = 64
+"""Floats up to 255 that reach this run from 0 to 255, and whole numbers that don't are perhaps no parts of 255."""
+
 LEAST_SIDE = 12  # of LeNet
 """LeNet takes no smaller ones."""
 
@@ -228,7 +231,9 @@ def _images(array: Array, channels: str | None, scale: tuple[float, float] | Non
             f"{array.name} is of {array.values.dtype} from {least} to {greatest}: save floats, or whole numbers from 0 "
             "to 255"
         )
-    return Images(np.ascontiguousarray(scaled(values.astype(np.uint16), white)), (0.0,), (1.0,), exact=True)
+    dark = f"{_short(array)} has whole numbers up to {greatest} only, of {white}: it is divided by {white}, and dark"
+    note = dark if white == 255 and greatest < DARK else ""
+    return Images(np.ascontiguousarray(scaled(values.astype(np.uint16), white)), (0.0,), (1.0,), exact=True, note=note)
 
 
 def _which_axis(array: Array) -> str:
@@ -255,11 +260,12 @@ def _floats(array: Array, scale: tuple[float, float] | None) -> Images:
         return Images(values, (scale[0],), (scale[1],), exact=False)  # as those that the run was trained on
     if low >= 0 and high <= 1:
         return Images(values, (0.0,), (1.0,), exact=False)
-    if low >= 0 and high <= 255 and (high >= 64 or not np.any(values % 1)):
+    if low >= 0 and DARK <= high <= 255:
         note = f"{_short(array)} has floats from {low:g} to {high:g}: they are divided by 255"
         return Images(scaled(values, 255), (0.0,), (1.0,), exact=True, note=note)
-    if low >= -1 and high <= 1:
-        return Images(values, (-1.0,), (1.0,), exact=False)
+    for end in (0.5, 1.0):
+        if low >= -end and high <= end:
+            return Images(values, (-end,), (end,), exact=False)
     axes = (0, *range(2, values.ndim))
     lows, highs = (tuple(map(float, ends)) for ends in (values.min(axes), values.max(axes)))
     highs = tuple(high if high > low else low + 1 for low, high in zip(lows, highs, strict=True))
@@ -272,7 +278,7 @@ def _ends(all_images: Sequence[Images]) -> Images:
     """Black and white of all parts together: those of the training, or the wider ones where these are named."""
     first = all_images[0]
     for other in all_images[1:]:
-        named = {(0.0,): 0, (-1.0,): 1}
+        named = {(0.0,): 0, (-0.5,): 1, (-1.0,): 2}
         if first.low in named and other.low in named and named[other.low] > named[first.low]:
             first = other
     return first
@@ -373,7 +379,10 @@ def _classes(
     if len(array.values) < 2:
         raise InputError(f"{array.name} names one class: there is nothing to learn; save two or more")
     _check_count(labels_name, targets, len(array.values))
-    return tuple(map(str, _text(array.values)))
+    given = list(map(str, _text(array.values)))
+    if twice := sorted({name for name in given if given.count(name) > 1}):
+        raise InputError(f"{array.name} has the name {twice[0]} twice: name each class once")
+    return tuple(given)
 
 
 def _count(name: str, targets: NDArray[Any]) -> int:
