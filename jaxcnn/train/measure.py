@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import load_again, read_known, to_test
+from jaxcnn.train.known import read_known
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
 from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores

@@ -13,6 +13,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from jaxcnn import lenet
+from jaxcnn.train.again import Loaded, load_again, load_new, same_for_resume
 from jaxcnn.train.augment import make_augment
 from jaxcnn.train.checkpoint import Checkpoints, import_orbax
 from jaxcnn.train.config import Config
@@ -20,7 +21,7 @@ from jaxcnn.train.data import Data, Split
 from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.interrupt import Ended, interruptible
-from jaxcnn.train.known import Loaded, load_again, load_new, read_known, same_for_resume
+from jaxcnn.train.known import read_known
 from jaxcnn.train.ledger import BEGINNING, EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy

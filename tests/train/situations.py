@@ -16,7 +16,8 @@ from PIL import Image
 from runs import random_params, save_arrays
 
 from jaxcnn.train import Config, Split, preset
-from jaxcnn.train.known import digest, load_new
+from jaxcnn.train.again import load_new
+from jaxcnn.train.known import digest
 
 SIDE = 16
 NAMES = ("cat", "dog", "eel")

@@ -24,9 +24,10 @@ from idx_files import NAMES, idx, write
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
 from jaxcnn.train import run as train
+from jaxcnn.train.again import Loaded
 from jaxcnn.train.commands.report import main
 from jaxcnn.train.data.split import DIGITS
-from jaxcnn.train.known import Known, Loaded
+from jaxcnn.train.known import Known
 from jaxcnn.train.model import initial_params, make_apply
 from jaxcnn.train.picture import Preprocessing
 from jaxcnn.train.record import RunDirectory

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
+from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import load_again, read_known, to_test
+from jaxcnn.train.known import read_known
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
 from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
