@@ -125,7 +125,7 @@ def _as_known(samples: Pool, known: Known, notes: list[str]) -> Pool:
     if image != known.image:
         raise InputError(
             f"the run was trained on images of shape {known.image}, and these data are of shape {image} "
-            f"with {len(samples.classes)} classes: bring back the data that it was trained on"
+            f"with {len(samples.classes)} classes: give data of the run's shape"
         )
     if known.counts is None and samples.classes != known.classes:
         raise InputError(

@@ -47,9 +47,9 @@ def read_runs(paths: Sequence[Path]) -> list[Compared]:
         )
     runs = []
     for path, name in zip(paths, _names(paths), strict=True):
-        records = read_metrics(path)
+        config, records = read_config(path), read_metrics(path)
         steps, epochs = ([record for record in records if kind in record] for kind in ("step", "steps"))
-        runs.append(Compared(name, read_config(path), steps, epochs))
+        runs.append(Compared(name, config, steps, epochs))
     return runs
 
 

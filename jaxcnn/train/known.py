@@ -41,6 +41,8 @@ class Known(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         facts: dict[str, Any] = {"image": list(self.image), "classes": list(self.classes)}
+        if self.counts is None:  # what an older version didn't keep can't be known any more
+            return facts
         facts |= {"path": None if self.path is None else str(self.path), "counts": self.counts}
         facts |= {"preprocessing": self.preprocessing.to_json()}
         if self.samples is not None:

@@ -15,7 +15,7 @@ from jax.sharding import Mesh
 from jaxcnn import lenet
 from jaxcnn.train.again import Loaded, load_again, load_new, same_for_resume
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.checkpoint import Checkpoints, import_orbax
+from jaxcnn.train.checkpoint import FOLDER, Checkpoints, import_orbax
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
@@ -265,7 +265,8 @@ class Keeping:
 def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Path | None) -> Loaded:
     """The data of a run that begins, or of one that goes on."""
     run_dir = config.run_dir or Path()
-    if not (resume and (run_dir / "data.json").exists()):
+    begun = (run_dir / "data.json").exists() or any((run_dir / FOLDER).glob("[0-9]*"))
+    if not (resume and begun):  # one that was killed before its first step begins again
         return load_new(config)
     loaded = load_again(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
     return same_for_resume(loaded, run_dir)

@@ -92,6 +92,15 @@ def test_going_on_elsewhere_with_new_and_renamed_pictures_gives_the_same_bits(co
     assert (begun.directory / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
 
 
+def test_a_run_of_an_older_version_goes_on_and_stays_readable(copy, whole, capsys):
+    facts = json.loads((copy / "data.json").read_text())
+    (copy / "data.json").write_text(json.dumps({name: facts[name] for name in ("image", "classes")}))
+    for _ in range(2):
+        assert said(capsys, "train", "--resume", copy)[0] == 0
+    assert (copy / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
+    assert said(capsys, "evaluate", copy)[:2] == said(capsys, "evaluate", whole)[:2]
+
+
 def test_a_run_begins_from_another_s_parameters(config, whole, tmp_path, capsys):
     """And the report's kernels before the first step are these."""
     run_dir = tmp_path / "run"

@@ -61,6 +61,7 @@ def read_line(
     )
     helps, hints = _helps(options), get_type_hints(options)
     required = [field.name for field in fields(options) if field.default is MISSING]  # type: ignore[arg-type]
+    parser._negative_number_matcher = re.compile(r"-\.?\d")  # -1e-3 is a number too, and no option begins so
     parser.usage = f"{parser.prog} [OPTIONS]" + "".join(f" {_shown(name, hints[name])}" for name in required)
     for name in required:
         many = get_origin(hints[name]) is tuple
