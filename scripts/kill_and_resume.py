@@ -16,7 +16,7 @@ PROGRAM = [sys.executable, str(Path(__file__).with_name("train_lenet.py"))]
 SETTINGS = ["--epochs", "6", "--save-steps", "20", "--shift", "1", "--validation", "300"]
 TIMES = {"seconds", "images_per_second"}
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGKILL)
-SOON = 30
+SOON = 120
 """Seconds in which a run must have ended that was asked to."""
 
 

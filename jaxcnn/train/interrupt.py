@@ -11,6 +11,11 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """Ctrl-C, what a cluster sends to stop a job, and what a terminal sends when it is closed."""
 
 
+_came: list[int] = []
+"""The signal that came since the command began. An exception that a handler raises may be lost where Python or a library
+ignores exceptions, in a destructor for instance; this isn't."""
+
+
 class Ended(KeyboardInterrupt):
     """The program is to end at once, by this signal."""
 
@@ -44,10 +49,15 @@ def ended_by_signals() -> Iterator[None]:
     """Inside this block each of these signals raises `Ended`, so that what is half done is cleaned up."""
 
     def end(number: int, frame: FrameType | None) -> None:
+        _came.append(number)
         raise Ended(number)
 
-    with _handled(end):
-        yield
+    _came.clear()
+    try:
+        with _handled(end):
+            yield
+    finally:
+        _came.clear()
 
 
 @contextmanager
@@ -58,12 +68,17 @@ def interruptible() -> Iterator[Callable[[], int]]:
       A function that returns the number of the signal that came, or 0. Outside the main thread, where Python hands out
       no signals, none ever comes.
 
+    Raises:
+      Ended: a signal came before, and the exception that it raised was lost.
+
     >>> with interruptible() as stop:
     ...     before = stop()
     ...     signal.raise_signal(signal.SIGINT)
     ...     before, stop() == signal.SIGINT
     (0, True)
     """
+    if _came and threading.current_thread() is threading.main_thread():
+        raise Ended(_came[0])
     came: list[int] = []
 
     def flag(number: int, frame: FrameType | None) -> None:

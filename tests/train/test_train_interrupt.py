@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import warnings
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,18 @@ def test_a_thread_that_gets_no_signals_is_never_told_to_stop():
     thread.start()
     thread.join()
     assert answers == [0]
+
+
+def test_a_signal_whose_exception_was_lost_is_not():
+    def lose_it(_):
+        with suppress(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGTERM)
+        with interruptible():
+            return 0
+
+    assert guarded("nothing was done")(lose_it)([]) == 143
+    with interruptible() as stop:
+        assert not stop()
 
 
 @pytest.mark.parametrize(("number", "code"), list(zip(ENDING, (130, 143, 129), strict=True)))
