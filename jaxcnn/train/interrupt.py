@@ -12,8 +12,8 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 _came: list[int] = []
-"""The signal that came since the command began. An exception that a handler raises may be lost where Python or a library
-ignores exceptions, in a destructor for instance; this isn't."""
+"""The signal that came since the command began. An exception that a handler raises may be lost where Python or a
+library ignores exceptions, in a destructor for instance; this isn't."""
 
 
 class Ended(KeyboardInterrupt):

@@ -421,6 +421,8 @@ ROWS = [
         (r"nowhere is no run directory",)),
     Row(WORK, "shorter than it was begun", trained_folder(), "train --resume run --epochs 2", 2,
         (r"--epochs 2: the run was begun with 25",)),
+    Row(WORK, "longer in other units", trained_folder(), "train --resume run --steps 9999", 2,
+        (r"--steps 9999: the run was begun with --epochs 25: give more of these",)),
     Row(WORK, "the version", lambda: None, "--version", 0, (r"^jaxcnn \d",)),
     Row(WORK, "an option misspelt", lambda: None, "train --learning_rat 3", 2,
         (r"there is no option --learning-rat: did you mean --learning-rate",)),

@@ -159,6 +159,12 @@ def _unchanged(config: Config, begun: Config) -> None:
         before = (learning(begun) | {"run_dir": begun.run_dir})[name]
         if name in LENGTH and value is not None and before is not None and value >= before:
             continue
+        if name in LENGTH and value is None and before is not None:
+            (other,) = {*LENGTH} - {name}
+            raise InputError(
+                f"{option(other)} {getattr(config, other)}: the run was begun with {option(name)} {before}: give more of "
+                "these, or start a new run"
+            )
         if value != before:
             raise InputError(
                 f"{option(name)} {value}: the run was begun with {before}: leave it out, or start a new run"
