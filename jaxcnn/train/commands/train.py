@@ -162,8 +162,8 @@ def _unchanged(config: Config, begun: Config) -> None:
         if name in LENGTH and value is None and before is not None:
             (other,) = {*LENGTH} - {name}
             raise InputError(
-                f"{option(other)} {getattr(config, other)}: the run was begun with {option(name)} {before}: give more of "
-                "these, or start a new run"
+                f"{option(other)} {getattr(config, other)}: the run was begun with {option(name)} {before}: give more "
+                "of these, or start a new run"
             )
         if value != before:
             raise InputError(
