@@ -80,6 +80,17 @@ def test_a_command_ends_with_128_and_the_number(number, code, capsys):
     assert capsys.readouterr().err == "interrupted: nothing was done\n"
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_program_that_is_cut_short_doesn_t_wait_for_its_libraries(number, code):
+    """Nor for what they leave for the end, where they may crash."""
+    code_of_it = (
+        "import atexit, os, signal; from jaxcnn.train.commands.output import guarded\n"
+        f"atexit.register(os.abort); guarded('nothing was done')(lambda _: signal.raise_signal({int(number)}))()"
+    )
+    done = subprocess.run([sys.executable, "-c", code_of_it], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (code, "interrupted: nothing was done\n")
+
+
 def test_a_second_one_names_the_way_to_go_on(capsys):
     def cut_short(_):
         error = Ended(signal.SIGINT)

@@ -81,6 +81,7 @@ def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]
     def decorate(work: Work) -> Callable[[Sequence[str] | None], int]:
         @wraps(work)
         def main(arguments: Sequence[str] | None = None) -> int:
+            _process.is_ours |= arguments is None
             with streams(), quiet_libraries(), ended_by_signals():
                 try:
                     return work(sys.argv[1:] if arguments is None else arguments)
@@ -96,11 +97,30 @@ def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]
                         _to_stderr(f"stopped at once, without a last checkpoint: go on by train --resume {run_dir}")
                     else:
                         _to_stderr(f"interrupted: {lost}")
-                    return exit_code(error.number) if isinstance(error, Ended) else INTERRUPTED
+                    return _left(exit_code(error.number) if isinstance(error, Ended) else INTERRUPTED)
 
         return main
 
     return decorate
+
+
+class _Process:
+    """Whether this process is the program, or one in which it is called as a function."""
+
+    is_ours = False
+
+
+_process = _Process()
+
+
+def _left(code: int) -> int:
+    """Leave the program at once: cut short inside a library, it may crash when Python takes it down in order."""
+    if _process.is_ours:
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, ValueError):
+                stream.flush()
+        os._exit(code)
+    return code
 
 
 class _Closed(io.TextIOBase):
