@@ -1,11 +1,15 @@
-"""`jaxcnn train|evaluate|predict|report|export ...`, and `python -m jaxcnn ...`; `--help` says what they do."""
+"""`jaxcnn train|evaluate|predict|report|compare|export ...`, and `python -m jaxcnn ...`; `--help` says what they do."""
 
 import os
 import sys
+from collections.abc import Sequence
 
 
-def main() -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """The program as a user meets it: what isn't installed is one line, and Ctrl-C is no traceback.
+
+    Args:
+      arguments: without the program's name; None is `sys.argv[1:]`.
 
     Returns:
       The exit code.
@@ -13,7 +17,7 @@ def main() -> int:
     try:
         from jaxcnn.train.commands.door import main as door
 
-        return door()
+        return door(arguments)
     except ModuleNotFoundError as error:
         sys.stderr.write(f"error: {error.name} isn't installed: pip install 'jaxcnn[train]' brings it\n")
         return 2

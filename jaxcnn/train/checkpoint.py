@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxcnn.train.config import Config, learning
+from jaxcnn.train.config import LENGTH, Config, learning
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.step import State
 
@@ -48,12 +48,13 @@ class Checkpoint(NamedTuple):
 class Checkpoints:
     """The best state of a run, the last, and the one before; each is complete, or not there. A thread writes them."""
 
-    def __init__(self, run_dir: Path, config: Config) -> None:
+    def __init__(self, run_dir: Path, config: Config, *, reads: bool = False) -> None:
         """Open the folder, and make it if need be.
 
         Args:
           run_dir: of the run.
           config: kept with each state, and asked for with it.
+          reads: nothing will be written, and perhaps another process writes now.
 
         Raises:
           InputError: orbax-checkpoint isn't installed; no permission, no room.
@@ -71,12 +72,13 @@ class Checkpoints:
                            keep_checkpoints_without_metrics=False),
         ]  # fmt: skip
         try:
-            self.path.mkdir(exist_ok=True)
+            if not reads:
+                self.path.mkdir(exist_ok=True)
             self._manager = ocp.CheckpointManager(
                 self.path.absolute(),
                 options=ocp.CheckpointManagerOptions(
                     create=False,
-                    cleanup_tmp_directories=me == 0,
+                    cleanup_tmp_directories=me == 0 and not reads,
                     preservation_policy=policies.AnyPreservationPolicy(keep),
                     multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
                 ),
@@ -215,7 +217,7 @@ def _are_facts(found: Any, steps: int) -> bool:
 
 
 def _differing(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
-    names = [name for name in here if there.get(name) != here[name]]
+    names = [name for name in here if name not in LENGTH and there.get(name) != here[name]]
     return ", ".join(f"{name} is {there.get(name)} there and {here[name]} here" for name in names)
 
 

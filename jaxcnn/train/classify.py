@@ -1,6 +1,6 @@
 """What a trained model takes pictures for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import jax
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxcnn.train import picture
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
+from jaxcnn.train.record import Run, preprocessing_of
 
 TOP = 3
 
@@ -29,12 +29,35 @@ def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float3
     return lambda image: np.asarray(probabilities(image[None]))
 
 
+def pictures_in(path: Path) -> Iterator[Path]:
+    """The path itself, or of a folder all pictures that it holds, in alphabetical order.
+
+    Raises:
+      InputError: a folder that can't be looked at, or holds no picture.
+    """
+    if not path.is_dir():
+        yield path
+        return
+    try:
+        hidden = (
+            file
+            for file in sorted(path.rglob("*"))
+            if not any(part.startswith(".") for part in file.relative_to(path).parts)
+        )
+        found = [file for file in hidden if file.suffix.lower() in picture.ENDINGS and not file.is_dir()]
+    except OSError as error:
+        raise InputError(f"{path} can't be looked at ({error.strerror})") from error
+    if not found:
+        raise InputError(f"{path} holds no picture: give a folder of {', '.join(picture.FORMATS)} files")
+    yield from found
+
+
 def look(path: Path, run: Run) -> NDArray[np.float32]:
-    """A picture file as the image that a run's network takes.
+    """A picture file as the image that a run's network takes: what training did, and nothing else.
 
     Args:
       path: the file.
-      run: of which the data set and the shape of an image matter.
+      run: what `open_run` returns.
 
     Returns:
       (channels, *spatial).
@@ -42,18 +65,24 @@ def look(path: Path, run: Run) -> NDArray[np.float32]:
     Raises:
       InputError: no picture, or nothing on it.
     """
-    pixels = picture.read(path)
+    preprocessing = preprocessing_of(run)
+    pixels = picture.read(path, preprocessing.image[1:])
     try:
-        return picture.prepare(pixels, run.image, data=run.config.data)
+        return preprocessing(pixels)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
 
 
-def top(probabilities: NDArray[np.float32], classes: Sequence[str]) -> str:
-    """The likeliest classes, the first first.
+def best(probabilities: NDArray[np.float32], classes: Sequence[str], top: int = TOP) -> list[tuple[str, float]]:
+    """The likeliest classes with their probabilities, the first first."""
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [(classes[index], float(probabilities[index])) for index in order]
+
+
+def top(probabilities: NDArray[np.float32], classes: Sequence[str], count: int = TOP) -> str:
+    """The likeliest classes as a line.
 
     >>> top(np.array([0.004, 0.982, 0.009, 0.005], np.float32), ("cat", "dog", "cow", "hen"))
     'dog 98.2%, cow 0.9%, hen 0.5%'
     """
-    best = np.argsort(-probabilities, kind="stable")[:TOP]
-    return ", ".join(f"{classes[index]} {probabilities[index]:.1%}" for index in best)
+    return ", ".join(f"{name} {probability:.1%}" for name, probability in best(probabilities, classes, count))

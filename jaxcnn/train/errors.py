@@ -17,8 +17,17 @@ class InputError(ValueError):
     """
 
     def __str__(self) -> str:
-        text = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in super().__str__())
+        text = printable(super().__str__())
         return text if len(text) <= LONGEST else f"{text[: LONGEST // 2]} ... {text[-LONGEST // 4 :]}"
+
+
+def printable(text: str) -> str:
+    """A text that is one line, whatever is in it.
+
+    >>> print(printable("a\\tb"))
+    a\\tb
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in text)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import beside
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
+from jaxcnn.train.record import Run, preprocessing_of
 
 Function = Callable[[Any], Any]
 DType = Literal["float32", "bfloat16"]
@@ -52,8 +52,9 @@ def to_stablehlo(run: Run) -> bytes:
       run: what `open_run` returns.
 
     Returns:
-      The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. JAX
-      promises to read it for six months at least.
+      The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. Its
+      `fun_name` is a JSON object that says what it wants, {"classes", "preprocessing"}. JAX promises to read the file
+      for six months at least.
 
     Raises:
       InputError: flatbuffers isn't installed.
@@ -66,7 +67,12 @@ def to_stablehlo(run: Run) -> bytes:
         exported = jax.export.export(logits_of(run), platforms=PLATFORMS)(
             jax.ShapeDtypeStruct((batch, *run.image), jnp.float32)
         )
-    return bytes(exported.serialize())
+    return bytes(replace(exported, fun_name=json.dumps(metadata(run))).serialize())
+
+
+def metadata(run: Run) -> dict[str, Any]:
+    """What an exported file says of itself: its classes, and how a picture becomes an image."""
+    return {"classes": list(run.classes), "preprocessing": preprocessing_of(run).to_json()}
 
 
 def load_exported(path: Path) -> Function:
@@ -104,7 +110,8 @@ def to_onnx(run: Run) -> bytes:
 
     Returns:
       The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names
-      of the classes as a JSON list, "classes". It is written here since jax2onnx doesn't know our primitives.
+      of the classes as a JSON list, "classes", and how a picture becomes an image as a JSON object, "preprocessing". It
+      is written here since jax2onnx doesn't know our primitives.
 
     Raises:
       InputError: onnx isn't installed.
@@ -150,7 +157,7 @@ def to_onnx(run: Run) -> bytes:
     model = helper.make_model(
         graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION, producer_name="jaxcnn"
     )
-    helper.set_model_props(model, {"classes": json.dumps(run.classes)})
+    helper.set_model_props(model, {name: json.dumps(value) for name, value in metadata(run).items()})
     onnx.checker.check_model(model, full_check=True)
     return bytes(model.SerializeToString())
 

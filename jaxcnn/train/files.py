@@ -73,15 +73,19 @@ def beside(path: Path, remedy: str) -> Iterator[Path]:
             place.unlink()
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, errors: str = "strict") -> str:
     """The text of a UTF-8 file.
+
+    Args:
+      path: the file.
+      errors: what to do with bytes that are none, as `bytes.decode` takes it.
 
     Raises:
       OSError: it can't be opened or read.
       ValueError: it isn't UTF-8.
     """
     with open_regular(path) as file:
-        return file.read().decode()
+        return file.read().decode(errors=errors)
 
 
 def parse_json(text: str) -> Any:

@@ -1,13 +1,12 @@
-"""One writer at a time: the kernel holds the lock and drops it with the process, so that a kill leaves none behind."""
+"""One writer at a time: the system holds the lock and drops it with the process, so that a kill leaves none behind."""
 
-import fcntl
-import os
 from pathlib import Path
-from typing import BinaryIO
 
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.errors import InputError, extra
 
 NAME = ".lock"
+WAIT = 0.1
+"""Seconds."""
 
 
 class Lock:
@@ -20,7 +19,7 @@ class Lock:
           folder: that exists.
 
         Raises:
-          InputError: another process has it; no permission.
+          InputError: another process has it; no permission; filelock isn't installed.
 
         >>> import tempfile
         >>> folder = Path(tempfile.mkdtemp())
@@ -31,16 +30,14 @@ class Lock:
         jaxcnn.train.errors.InputError: ... is in use by another process: wait for its end, or stop it
         >>> lock.release()
         """
+        with extra():
+            from filelock import FileLock, Timeout
         self._path = folder / NAME
+        # More than one try: who had it may take the file away between its opening and its locking.
+        self._lock = FileLock(self._path, timeout=WAIT)
         try:
-            while True:
-                self._file = self._path.open("ab")
-                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if _is_at(self._file, self._path):
-                    return
-                self._file.close()  # who had it before took the file away between the two lines
-        except BlockingIOError as error:
-            self._file.close()
+            self._lock.acquire(poll_interval=WAIT / 5)
+        except (Timeout, RuntimeError) as error:  # a RuntimeError where this very process has it
             raise InputError(f"{folder} is in use by another process: wait for its end, or stop it") from error
         except OSError as error:
             raise InputError(
@@ -49,13 +46,6 @@ class Lock:
 
     def release(self) -> None:
         """Give it back; twice is once."""
-        if not self._file.closed:
+        if self._lock.is_locked:
             self._path.unlink(missing_ok=True)
-            self._file.close()
-
-
-def _is_at(file: BinaryIO, path: Path) -> bool:
-    try:
-        return os.path.samestat(os.fstat(file.fileno()), path.stat())
-    except FileNotFoundError:
-        return False
+            self._lock.release()

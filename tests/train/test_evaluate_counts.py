@@ -65,9 +65,12 @@ def test_the_table(evaluated, capsys):
     assert main([str(path)]) == 0
     out, err = capsys.readouterr()
     assert not err
-    accuracy, header, *rows = out.splitlines()
+    accuracy, never, header, *rows, macro = out.splitlines()
     correct = int((predicted == test.targets).sum())
-    assert accuracy == f"accuracy {correct / 57:.1%} ({correct}/57)"
+    greatest = np.bincount(test.targets).max() / 57
+    baseline = f"always saying the commonest class gives {greatest:.1%}"
+    assert accuracy == f"accuracy {correct / 57:.1%} ({correct}/57); {baseline}"
+    assert never.startswith("never recognized: ")
     assert header.split() == ["class", "precision", "recall", "F1", "count"]
     columns = np.transpose(sklearn_s(test.targets, predicted, 10))
     assert (columns[:, 0] == 0).any()  # a class never predicted is among them
@@ -76,6 +79,8 @@ def test_the_table(evaluated, capsys):
         for name, (*shares, count) in zip(DIGITS, columns, strict=True)
     ]
     assert [row.split() for row in rows] == expected
+    means = columns[np.bincount(test.targets, minlength=10) > 0, :3].mean(axis=0)
+    assert macro.split() == ["macro", "mean", *(f"{mean:.1%}" for mean in means)]
     assert len({len(row) for row in (header, *rows)}) == 1
 
 

@@ -8,6 +8,7 @@ import sys
 from functools import partial
 
 import jax
+import jax.export
 import numpy as np
 import pytest
 from runs import write_run
@@ -69,6 +70,9 @@ def test_stablehlo_gives_the_logits(name, tmp_path, capsys):
     call = exporting.load_exported(path / "model.stablehlo")
     logits = np.asarray(call(images[:3]))
     assert (logits.shape, logits.dtype) == ((3, 7), np.float32)
+    told = json.loads(jax.export.deserialize(bytearray((path / "model.stablehlo").read_bytes())).fun_name)
+    assert told["classes"] == list("abcdefg")
+    assert told["preprocessing"]["style"] == "handwriting"
     np.testing.assert_allclose(logits, expected[:3], atol=rounding, rtol=0)
     if config.dtype == "float32":
         np.testing.assert_allclose(by_jax_alone(images, tmp_path), expected, atol=rounding, rtol=0)
@@ -103,7 +107,10 @@ def test_onnx_gives_the_logits(name, tmp_path, capsys):
     onnx.checker.check_model(model, full_check=True)
     sides = [dim.dim_param or dim.dim_value for dim in model.graph.input[0].type.tensor_type.shape.dim]
     assert sides == ["b", *image]
-    assert json.loads(model.metadata_props[0].value) == list("abcdefg")
+    told = {prop.key: json.loads(prop.value) for prop in model.metadata_props}
+    assert told["classes"] == list("abcdefg")
+    assert told["preprocessing"]["image"] == list(image)
+    assert "black is 0, white is 1" in told["preprocessing"]["meaning"]
     (logits,) = onnx.reference.ReferenceEvaluator(model).run(["logits"], {"images": (images := images_of(image, 3))})
     expected = float32_logits(config, params, images)
     np.testing.assert_allclose(logits, expected, atol=1e-5 * np.abs(expected).max(), rtol=0)

@@ -24,15 +24,19 @@ from idx_files import NAMES, idx, write
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
 from jaxcnn.train import run as train
+from jaxcnn.train.again import Loaded
 from jaxcnn.train.commands.report import main
 from jaxcnn.train.data.split import DIGITS
+from jaxcnn.train.known import Known
 from jaxcnn.train.model import initial_params, make_apply
+from jaxcnn.train.picture import Preprocessing
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of, page, write_report
 from jaxcnn.train.report.facts import curves
 from jaxcnn.train.report.layer_table import layer_table
 
 ROOT = Path(__file__).parents[2]
+COUNTS = {"train": 4, "validation": 0, "test": 0}
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(
@@ -106,10 +110,14 @@ def logits(run):
 
 
 def test_data_that_have_changed_are_refused(run):
-    with pytest.raises(InputError, match=r"images of shape \(3, 28, 28\) and 10 classes, but .* now of shape \(1, 28"):
-        facts_of(run._replace(image=(3, 28, 28)))
-    with pytest.raises(InputError, match=r"and 2 classes, but its data are now of shape \(1, 28, 28\) and 10 classes"):
-        facts_of(run._replace(classes=DIGITS[:2]))
+    other = run.known._replace(preprocessing=Preprocessing((3, 28, 28)))
+    with pytest.raises(
+        InputError, match=r"images of shape \(3, 28, 28\), and .* are of shape \(1, 28, 28\) with 10 cl"
+    ):
+        facts_of(run._replace(known=other))
+    old = Known(Preprocessing((1, 28, 28)), DIGITS[:2])
+    with pytest.raises(InputError, match=r"trained on 2 classes, and its data have 10 now"):
+        facts_of(run._replace(known=old))
 
 
 def test_parameters_that_are_no_numbers_are_refused(run):
@@ -268,11 +276,13 @@ def untrained(tmp_path, monkeypatch):
         )
 
     def make(config, data, lines=()):
-        monkeypatch.setattr("jaxcnn.train.report.facts.load", lambda config: data)
+        test = 0 if data.test is None else len(data.test.targets)
+        known = Known(Preprocessing(data.train.images.shape[1:]), data.classes, None, {**COUNTS, "test": test})
+        monkeypatch.setattr("jaxcnn.train.report.facts.load_again", lambda *_, **__: Loaded(data, known, ()))
         monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
         config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
         with closing(RunDirectory(config)) as record:
-            record.save_data(image, data.classes)
+            record.save_data(known)
             record.save_params(drawn(config, image, len(data.classes)))
         (record.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return open_run(record.path)
@@ -394,7 +404,7 @@ def test_an_error_says_what_to_do(run, tmp_path, capsys, fault):
             refused(capsys, r"nowhere/a\.html can't be written \(No such file or directory\): .*--out", copy,
                     "--out", tmp_path / "nowhere" / "a.html")  # fmt: skip
         case "metrics":
-            (copy / "metrics.jsonl").write_text('{"step": 0, "lo')
+            (copy / "metrics.jsonl").write_text('{"step": 0, "lo\n')
             refused(capsys, r"metrics\.jsonl can't be read \(Unterminated string", copy)
         case "no metrics":
             (copy / "metrics.jsonl").unlink()
@@ -634,3 +644,18 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
     assert sections == {"curves", "filters", "maps"}
     assert all(min(picture["width"], picture["height"]) > 0 for picture in seen["pictures"])
     assert "Output" in seen["text"]["layers"]
+
+
+@needs_browser
+def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
+    """Of so many the matrix is a picture, and what stands out of it is a table."""
+    classes = tuple(f"kind {number}" for number in range(200))
+    run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
+    text = page(facts_of(run))
+    assert len(text) < 2_000_000
+    seen = visit(text, tmp_path, width=360)
+    assert seen["faults"] == []
+    assert seen["width"] == [360, 360]
+    assert "Taken for each other most often" in seen["text"]["confusion"]
+    assert "Found least often" in seen["text"]["confusion"]
+    assert len(seen["text"]["confusion"]) < 10_000

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from jaxcnn.train import Config, Evaluation, InputError, load_params
+from jaxcnn.train.known import Known
 from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.picture import Preprocessing
 from jaxcnn.train.record import RunDirectory, write_whole
 
 STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)}, seconds=2.0)
@@ -83,7 +85,7 @@ def test_a_record_of_a_run(tmp_path):
     again = load_params(record.path / "params.npz")
     assert jax.tree.structure(again) == jax.tree.structure(params)
     jax.tree.map(np.testing.assert_array_equal, again, params)
-    record.save_data((1, 28, 28), ("cat", "dog"))
+    record.save_data(Known(Preprocessing((1, 28, 28)), ("cat", "dog")))
     assert sorted(os.listdir(record.path)) == ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 

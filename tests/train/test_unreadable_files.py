@@ -43,7 +43,7 @@ UNREADABLE = {  # by evaluate, report and train --resume, which writes some of t
     "config.json": (r"config\.json " + DENIED,) * 3,
     "metrics.jsonl": (None, r"metrics\.jsonl " + DENIED, r"metrics\.jsonl " + DENIED),
     "params.npz": (r"params\.npz " + DENIED, r"params\.npz " + DENIED, None),
-    "data.json": (r"data\.json " + DENIED, r"data\.json " + DENIED, None),
+    "data.json": (r"data\.json " + DENIED,) * 3,
     "checkpoints": (None, None, r"checkpoints.* " + DENIED),
     ".": (r"run/config\.json " + DENIED,) * 3,
 }

@@ -2,21 +2,24 @@
 
 import difflib
 import importlib
-import sys
 from collections.abc import Iterator, Sequence
 
-from jaxcnn.train.commands import refuse, started_as
+from jaxcnn import __version__
+from jaxcnn.train.commands.line import started_as
+from jaxcnn.train.commands.output import guarded, refuse, say
 
 COMMANDS = {
     "train": "train LeNet, and keep what came of it in a run directory",
     "evaluate": "accuracy, precision and recall over the whole test set",
-    "predict": "what pictures show: the three likeliest classes of each",
+    "predict": "what pictures show: the likeliest classes of each",
     "report": "one page that shows a run: curves, mistakes, filters, feature maps",
+    "compare": "several runs in one table, as CSV, or on one page with their curves",
     "export": "the model as one StableHLO or ONNX file that runs without jaxcnn",
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+@guarded("nothing was done")
+def main(arguments: Sequence[str]) -> int:
     """Run the command that the first argument names, on the others.
 
     Args:
@@ -30,16 +33,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     <BLANKLINE>
       train     train LeNet, and keep what came of it in a run directory
       evaluate  accuracy, precision and recall over the whole test set
-      predict   what pictures show: the three likeliest classes of each
+      predict   what pictures show: the likeliest classes of each
       report    one page that shows a run: curves, mistakes, filters, feature maps
+      compare   several runs in one table, as CSV, or on one page with their curves
       export    the model as one StableHLO or ONNX file that runs without jaxcnn
     <BLANKLINE>
-    COMMAND --help says more.
+    COMMAND --help says more; --version says which version this is.
     0
     """
-    name, *rest = (sys.argv[1:] if arguments is None else arguments) or [""]
-    if name in ("--help", "-h"):
-        sys.stdout.writelines(f"{line}\n" for line in usage())
+    name, *rest = arguments or [""]
+    if name in ("--help", "-h", "help"):
+        say(*usage())
+        return 0
+    if name in ("--version", "-V"):
+        say(f"jaxcnn {__version__}")
         return 0
     if name not in COMMANDS:
         return refuse(_unknown(name))
@@ -53,10 +60,10 @@ def usage() -> Iterator[str]:
     yield ""
     yield from (f"  {name:<8}  {line}" for name, line in COMMANDS.items())
     yield ""
-    yield "COMMAND --help says more."
+    yield "COMMAND --help says more; --version says which version this is."
 
 
 def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
+    near = difflib.get_close_matches(name, (*COMMANDS, "--help", "--version"), n=1)
     meant = f"did you mean {near[0]}?" if near else f"take one of {', '.join(COMMANDS)}"
     return f"there is no command {name}: {meant}" if name else f"give a command: {meant.removeprefix('take ')}"

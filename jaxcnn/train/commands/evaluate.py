@@ -1,13 +1,12 @@
 """The command that measures a model: accuracy over the whole test set, precision and recall of each class."""
 
 import json
-import sys
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run, refuse
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands.output import guarded, note, say
 
 
 @dataclass(frozen=True)
@@ -15,12 +14,22 @@ class Evaluate:
     """Measure a model over the whole test set: accuracy, and of each class precision, recall and F1."""
 
     run_dir: Path
-    """Run directory of the model."""
+    """Run directory of the model; of an unfinished run its last checkpoint counts."""
+
+    data_dir: Path | None = None
+    """Folder of the data where they are now, or of other data with the same classes."""
+
+    data_file: Path | None = None
+    """The .npz file of the data where it is now, or of other data with the same classes."""
 
     json: bool = False
     """Print one JSON object instead of a table."""
 
 
+EXAMPLES = ("runs/a", "runs/a --data-dir other-pictures", "runs/a --json")
+
+
+@guarded("nothing was measured")
 def main(arguments: Sequence[str]) -> int:
     """Print how good a run's model is on its test set.
 
@@ -28,16 +37,14 @@ def main(arguments: Sequence[str]) -> int:
       arguments: without the names of program and command.
 
     Returns:
-      The exit code: 0, or 2 after an error that the user can mend.
+      The exit code.
     """
-    try:
-        command = of_a_run(Evaluate, "evaluate", arguments)
-        from jaxcnn.train.measure import measure, table
-        from jaxcnn.train.record import open_run
+    command = of_a_run(Evaluate, "evaluate", arguments, EXAMPLES)
+    from jaxcnn.train.measure import as_json, measure, table
+    from jaxcnn.train.record import open_run
 
-        measured = measure(open_run(command.run_dir))
-    except InputError as error:
-        return refuse(error)
-    lines = [json.dumps({"accuracy": measured.accuracy, **asdict(measured)})] if command.json else table(measured)
-    sys.stdout.writelines(f"{line}\n" for line in lines)
+    run = open_run(command.run_dir)
+    measured, notes = measure(run, data_dir=command.data_dir, data_file=command.data_file)
+    note(*run.notes, *notes)
+    say(*([json.dumps(as_json(measured))] if command.json else table(measured)))
     return 0

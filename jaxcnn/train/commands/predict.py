@@ -1,25 +1,37 @@
-"""The command that looks at pictures: the three likeliest classes of each."""
+"""The command that looks at pictures: the likeliest classes of each."""
 
-import sys
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run, refuse
+from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands.output import USAGE_ERROR, guarded, note, refuse, say
 from jaxcnn.train.errors import InputError
 
 
 @dataclass(frozen=True)
 class Predict:
-    """Say what pictures show: the three likeliest classes of each, with their probabilities."""
+    """Say what pictures show: the likeliest classes of each, with their probabilities."""
 
     run_dir: Path
-    """Run directory of the model."""
+    """Run directory of the model; of an unfinished run its last checkpoint counts."""
 
     files: tuple[Path, ...]
-    """Pictures (PNG, JPEG, WebP, GIF, BMP, PPM) of any size and colour, one digit or thing in each."""
+    """Pictures (PNG, JPEG, WebP, GIF, BMP, TIFF, PPM) of any size and colour, one digit or thing in each; of a folder
+    all pictures that it holds, those of its subfolders too."""
+
+    top: int = 3
+    """How many of the likeliest classes to print."""
+
+    json: bool = False
+    """Print a JSON object a line instead: the file, and the probability of each of the likeliest classes."""
 
 
+EXAMPLES = ("runs/a seven.png", "runs/a scans/ --top 1", "runs/a scans/ --json > answers.jsonl")
+
+
+@guarded("the rest was not looked at")
 def main(arguments: Sequence[str]) -> int:
     """Print a line a picture; one that can't be read is a line on stderr and keeps no other from being looked at.
 
@@ -30,20 +42,30 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, or 2 where something was wrong that the user can mend.
     """
     code = 0
-    try:
-        command = of_a_run(Predict, "predict", arguments)
-        if not command.files:
-            raise InputError("give the pictures to look at behind the run directory")
-        from jaxcnn.train.classify import look, make_classify, top
-        from jaxcnn.train.record import open_run
+    command = of_a_run(Predict, "predict", arguments, EXAMPLES)
+    if not command.files:
+        raise InputError("give the pictures to look at behind the run directory")
+    if command.top < 1:
+        raise InputError(f"--top {command.top}: give 1 or more")
+    from jaxcnn.train.classify import best, look, make_classify, pictures_in, top
+    from jaxcnn.train.record import open_run
 
-        run = open_run(command.run_dir)
-        classify = make_classify(run)
-    except InputError as error:
-        return refuse(error)
+    run = open_run(command.run_dir)
+    note(*run.notes)
+    classify = make_classify(run)
     for path in command.files:
         try:
-            sys.stdout.write(f"{path}: {top(classify(look(path, run)), run.classes)}\n")
+            for file in pictures_in(path):
+                try:
+                    probabilities = classify(look(file, run))
+                except InputError as error:
+                    code = refuse(error)
+                    continue
+                if command.json:
+                    shown = dict(best(probabilities, run.classes, command.top))
+                    say(json.dumps({"file": str(file), "classes": shown}))
+                else:
+                    say(f"{file}: {top(probabilities, run.classes, command.top)}")
         except InputError as error:
             code = refuse(error)
-    return code
+    return USAGE_ERROR if code else 0

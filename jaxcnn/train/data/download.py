@@ -1,7 +1,9 @@
 """Files fetched once, checked, and kept in a folder of the user's."""
 
 import os
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from jaxcnn.train.errors import InputError, extra
@@ -34,6 +36,9 @@ def fetch(name: str, url: str, checksums: Mapping[str, str]) -> Path:
     keeper = pooch.create(folder, url, registry={file: f"md5:{md5}" for file, md5 in checksums.items()})
     get = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=BLOCK)
     for file in checksums:
+        if not (folder / file).is_file():
+            with suppress(OSError, ValueError, AttributeError):  # stderr may be closed
+                sys.stderr.write(f"downloading {url}{file}\n")
         try:
             keeper.fetch(file, downloader=get)
         except RequestException as error:

@@ -1,43 +1,68 @@
 """A folder of pictures, in one subfolder for each class."""
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import Data, Split, divided
+from jaxcnn.train.data.split import OPEN, TEST, TRAIN, VALIDATION, Pool
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import decode, on_white
+from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, unit, values
 
-FORMATS = ("PNG", "JPEG", "BMP", "GIF")
-GREY = ("1", "L", "LA")
+SIDES = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+    "test": TEST,
+    "testing": TEST,
+}
+"""Folders that hold the classes of one side, as people name them."""
+
+LITTER = ("__MACOSX", "@eaDir")
+"""Folders that unpackers and file servers leave."""
+
+NAMED = 8
+"""Of the files that can't be used, at most so many are named."""
 
 
 class Picture(NamedTuple):
-    """One picture as its file has it."""
+    """One picture as its file has it, or as the network takes it."""
 
     path: Path
     pixels: NDArray[Any]
-    """(rows, columns) if it is grey, or (rows, columns, 3); 8 or 16 bits a value."""
+    """(rows, columns) if it is grey, or (rows, columns, 3); 8 or 16 bits a value, or float32 from 0 to 1."""
 
     label: int
+    side: int
 
 
-def load(folder: Path | None) -> Data:
-    """Pictures of one size, PNG, JPEG, BMP or GIF, whose classes are the subfolders in alphabetical order.
+def load(
+    folder: Path | None,
+    *,
+    size: int | None = None,
+    like: Preprocessing | None = None,
+    known: Sequence[str] = (),
+) -> Pool:
+    """Pictures whose classes are the subfolders in alphabetical order.
 
-    What is transparent lies on white. Names that begin with a dot, and files beside the subfolders, are left out.
+    What is transparent lies on white. Names that begin with a dot, and files that are no pictures, are left out.
 
     Args:
-      folder: of the subfolders; or of two folders, train and test, that have the same subfolders. Without these a
-        fifth of each class is held out for the test, the same whatever the seed.
+      folder: of the subfolders; or of folders train, val (valid, validation) and test that have the same subfolders, or
+        of subfolders with val or test next to them. Where there is val and no test, val is the test.
+      size: side of a square into which each picture is fitted; None takes pictures of one size as they are.
+      like: prepares each picture as a run did, whatever its size.
+      known: classes of that run; then one subfolder is enough, and one picture in it.
 
     Returns:
       Images (samples, 1, rows, columns) if all of them are grey, else (samples, 3, rows, columns), from 0 to 1.
 
     Raises:
-      InputError: no such folder, no classes, a class without pictures, a file that is none, pictures of two sizes.
+      InputError: no such folder, no classes, a class without pictures, a damaged file, pictures of two sizes.
 
     >>> load(Path("/nowhere"))
     Traceback (most recent call last):
@@ -45,38 +70,91 @@ def load(folder: Path | None) -> Data:
     """
     if folder is None:
         raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
-    top = _subfolders(folder)
-    if {"train", "test"} <= set(top):
-        return _given_split(folder, top)
-    classes = _classes(folder)
-    pictures = _pictures(folder, classes)
+    groups, notes = _groups(folder, bool(known))
+    classes = _classes(folder, groups, bool(known))
+    convert = _converter(size, like)
+    pictures: list[Picture] = []
+    bad: list[tuple[Path, InputError]] = []
+    others = 0
+    for side, parent in groups:
+        for label, name in enumerate(classes):
+            if (parent / name).is_dir():
+                found = list(_files(parent / name))
+                before = len(pictures)
+                for path in found:
+                    try:
+                        pictures.append(Picture(path, convert(path), label, side))
+                    except NoPictureError as error:
+                        if path.suffix.lower() in ENDINGS:
+                            bad.append((path, error))
+                        else:
+                            others += 1
+                    except InputError as error:
+                        bad.append((path, error))
+                if len(pictures) == before and not bad and not known:
+                    raise InputError(f"{parent / name} has no pictures: put some there, or take the subfolder away")
+    if bad:
+        raise _unusable(folder, bad)
+    if not pictures:
+        raise InputError(f"{folder} has no pictures: put some into a subfolder for each class")
+    if others:
+        notes.append(
+            f"{others} {'file that is no picture is' if others == 1 else 'files that are no pictures are'} left out"
+        )
+    images = _images(pictures, like) if like else _unit_images(pictures)
     labels = np.array([picture.label for picture in pictures], np.int32)
-    for name, count in zip(classes, np.bincount(labels), strict=True):
-        if count < 2:
-            raise InputError(f"{folder / name} has one picture: put two or more there, one of them is for the test")
-    return Data(*divided(_images(pictures), labels, labels), classes)
+    sides = np.array([picture.side for picture in pictures], np.int8)
+    low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
+    return Pool(images, labels, classes, sides, low, high, notes=tuple(notes))
 
 
-def _given_split(folder: Path, top: tuple[str, ...]) -> Data:
-    if others := sorted(set(top) - {"train", "test"}):
-        raise InputError(f"{folder} has train, test and {others[0]}: move {others[0]} away, it would be left out")
-    train, test = folder / "train", folder / "test"
-    classes = _classes(train)
-    if unlike := sorted(set(classes) ^ set(_classes(test))):
-        here, there = (train, test) if unlike[0] in classes else (test, train)
-        raise InputError(f"{here} has the class {unlike[0]} and {there} hasn't: give both the same subfolders")
-    to_train, to_test = _pictures(train, classes), _pictures(test, classes)
-    pictures = to_train + to_test
-    images = _images(pictures)
-    labels = np.array([picture.label for picture in pictures], np.int32)
-    first = len(to_train)
-    return Data(Split(images[:first], labels[:first]), Split(images[first:], labels[first:]), classes)
+def _groups(folder: Path, known: bool) -> tuple[list[tuple[int, Path]], list[str]]:
+    """The folders that have the classes as subfolders, each with its side; and what is to be said of them."""
+    there = _subfolders(folder)
+    sides: dict[int, str] = {}
+    for name in there:
+        side = SIDES.get(name.lower())
+        if side is None or not _holds_classes(folder / name):
+            continue
+        if side in sides:
+            raise InputError(f"{folder} has both {sides[side]} and {name}: which of them is meant? Rename the other")
+        sides[side] = name
+    plain = [name for name in there if name not in sides.values()]
+    notes: list[str] = []
+    if not sides:
+        return [(OPEN, folder)], notes
+    if TRAIN in sides and plain:
+        inside = set(_subfolders(folder / sides[TRAIN]))
+        if both := sorted(inside & set(plain)):
+            raise InputError(
+                f"{folder} has the class {both[0]} twice, by itself and in {sides[TRAIN]}: "
+                f"give --data-dir {folder / sides[TRAIN]} to use {sides[TRAIN]} alone, or a folder that has it once"
+            )
+        notes.append(f"next to {sides[TRAIN]} the folder {', '.join(plain)} is left out")
+    bare = TRAIN not in sides and not plain
+    if bare and not known:
+        raise InputError(
+            f"{folder} has {' and '.join(sides.values())} and nothing to train on: add train, with the same subfolders"
+        )
+    if VALIDATION in sides and TEST not in sides:
+        notes.append(f"there is no folder test: {sides[VALIDATION]} is taken as the test")
+        sides[TEST] = sides.pop(VALIDATION)
+    groups = [(side, folder / sides[side]) for side in (TRAIN, VALIDATION, TEST) if side in sides]
+    # Subfolders next to a val or test are the classes to train on; _classes is told which names are none.
+    return ([] if TRAIN in sides or bare else [(TRAIN, folder)]) + groups, notes
+
+
+def _holds_classes(folder: Path) -> bool:
+    """Whether a folder called test is that, rather than a class whose name it is: it has folders, and no pictures."""
+    entries = _entries(folder)
+    return any(entries.values()) and not any(path.suffix.lower() in ENDINGS for path in entries)
 
 
 def _entries(folder: Path) -> dict[Path, bool]:
     """What a folder holds, in alphabetical order, and whether it is a folder itself."""
     try:
-        return {path: path.is_dir() for path in sorted(folder.iterdir()) if not path.name.startswith(".")}
+        there = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", *LITTER)))
+        return {path: path.is_dir() for path in there}
     except OSError as error:
         raise InputError(f"{folder} can't be looked at ({error.strerror}): check --data-dir") from error
 
@@ -85,50 +163,89 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
     return tuple(path.name for path, is_folder in _entries(folder).items() if is_folder)
 
 
-def _classes(folder: Path) -> tuple[str, ...]:
-    names = _subfolders(folder)
-    if len(names) < 2:
+def _classes(folder: Path, groups: Sequence[tuple[int, Path]], known: bool) -> tuple[str, ...]:
+    """The names of the classes: those of the first group, which every other must have too where a run begins."""
+    own = {parent.name for _, parent in groups if parent != folder}
+    each = [(parent, tuple(n for n in _subfolders(parent) if parent != folder or n not in own)) for _, parent in groups]
+    (first, names), *rest = each
+    if known:
+        names, rest = tuple(sorted({name for _, there in each for name in there})), []
+    if len(names) < (1 if known else 2):
+        if len(names) == 1 and len(_subfolders(first / names[0])) > 1:
+            raise InputError(f"{first} has one subfolder, which has the classes: give --data-dir {first / names[0]}")
         raise InputError(
-            f"{folder} has {'one subfolder' if names else 'no subfolders'}: "
+            f"{first} has {'one subfolder' if names else 'no subfolders'}: "
             "give a folder of two or more, one for each class, by --data-dir"
         )
+    for parent, there in rest:
+        if unlike := sorted(set(names) ^ set(there)):
+            here, lacks = (first, parent) if unlike[0] in names else (parent, first)
+            raise InputError(f"{here} has the class {unlike[0]} and {lacks} hasn't: give both the same subfolders")
     return names
 
 
-def _pictures(folder: Path, classes: tuple[str, ...]) -> list[Picture]:
-    pictures = []
-    for label, name in enumerate(classes):
-        paths = _entries(folder / name)
-        if not paths:
-            raise InputError(f"{folder / name} has no pictures: put some there, or take the subfolder away")
-        for path, is_folder in paths.items():
-            if is_folder:
-                raise InputError(f"{path} is a folder inside a class: put its pictures beside it, and take it away")
-            pictures.append(Picture(path, decode(path, FORMATS, _values), label))
-    return pictures
+def _files(folder: Path) -> Iterator[Path]:
+    for path, is_folder in _entries(folder).items():
+        if is_folder:
+            raise InputError(f"{path} is a folder inside a class: put its pictures beside it, and take it away")
+        yield path
 
 
-def _values(picture: Any) -> NDArray[Any]:
-    """The values of a Pillow image, on white: (rows, columns) if its mode is a grey one, else (rows, columns, 3)."""
-    grey = picture.mode in GREY
-    if picture.mode.startswith("I"):  # 16 bits, for which Pillow has several names
-        return np.asarray(picture).astype(np.uint16)
-    return np.asarray(on_white(picture).convert("L" if grey else "RGB"))
+def _unusable(folder: Path, bad: Sequence[tuple[Path, InputError]]) -> InputError:
+    """All files that can't be used, in one line."""
+    if len(bad) == 1:
+        return bad[0][1]
+    named = ", ".join(str(path.relative_to(folder)) for path, _ in bad[:NAMED])
+    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    return InputError(
+        f"{folder} has {len(bad)} files that can't be used: {named}{more}: mend them, or take them away "
+        f"(the first one: {bad[0][1]})"
+    )
 
 
-def _images(pictures: list[Picture]) -> NDArray[np.float32]:
+def _converter(size: int | None, like: Preprocessing | None) -> Callable[[Path], NDArray[Any]]:
+    """What becomes of a file at once, so that no more than the small image is kept of it."""
+    if like is not None:
+        return lambda path: _as_run(path, like)
+    if size is not None:
+        return lambda path: _fitted(path, size)
+    return lambda path: decode(path, values)
+
+
+def _as_run(path: Path, like: Preprocessing) -> NDArray[Any]:
+    pixels = read(path, like.image[1:])
+    try:
+        return like(pixels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _fitted(path: Path, size: int) -> NDArray[np.float32]:
+    """(rows, columns) or (rows, columns, 3), as `predict` will make of it."""
+    pixels = read(path, (size, size))
+    channels = 1 if pixels.ndim == 2 else 3
+    made = prepare(pixels, (channels, size, size), style="plain")
+    return made[0] if channels == 1 else np.moveaxis(made, 0, -1)
+
+
+def _images(pictures: list[Picture], like: Preprocessing) -> NDArray[np.float32]:
+    return np.stack([picture.pixels for picture in pictures]).reshape(-1, *like.image)
+
+
+def _unit_images(pictures: list[Picture]) -> NDArray[np.float32]:
     """(samples, channels, rows, columns) from 0 to 1; a grey picture among coloured ones has three equal channels."""
     rows, columns = pictures[0].pixels.shape[:2]
     for picture in pictures:
         if picture.pixels.shape[:2] != (rows, columns):
             other_rows, other_columns = picture.pixels.shape[:2]
+            side = max(28, min(128, int(np.median([min(each.pixels.shape[:2]) for each in pictures]))))
             raise InputError(
                 f"{picture.path} is {other_columns}x{other_rows} and {pictures[0].path} {columns}x{rows} pixels: "
-                "scale all pictures to one size"
+                f"scale all pictures to one size, for instance by --image-size {side}"
             )
     channels = max(1 if picture.pixels.ndim == 2 else 3 for picture in pictures)
     images = np.empty((len(pictures), channels, rows, columns), np.float32)
     for image, picture in zip(images, pictures, strict=True):
-        pixels = picture.pixels[None] if picture.pixels.ndim == 2 else np.moveaxis(picture.pixels, -1, 0)
-        image[:] = pixels / np.float32(np.iinfo(pixels.dtype).max)
+        pixels = picture.pixels if picture.pixels.dtype == np.float32 else unit(picture.pixels)
+        image[:] = pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
     return images

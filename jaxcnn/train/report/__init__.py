@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
@@ -11,15 +12,16 @@ from jaxcnn.train.report.facts import Facts, facts_of
 
 __all__ = ["facts_of", "page", "write_report"]
 
-SCRIPTS = ("draw.js", "page.js", "explorer.js")
+SCRIPTS = ("draw.js", "chart.js", "page.js", "explorer.js")
 
 
-def write_report(run: Run, to: Path) -> Path:
+def write_report(run: Run, to: Path, facts: Facts | None = None) -> Path:
     """Write the report page of a run.
 
     Args:
-      run: read back by `open_run`; its data must still be where they were.
+      run: read back by `open_run`.
       to: the file.
+      facts: of the run; None computes them, its data must still be where they were.
 
     Returns:
       `to`.
@@ -27,7 +29,7 @@ def write_report(run: Run, to: Path) -> Path:
     Raises:
       InputError: data that are gone or have changed, a damaged run directory, a file that can't be written.
     """
-    write_whole(to, page(facts_of(run)).encode(), remedy="choose another file with --out")
+    write_whole(to, page(facts or facts_of(run)).encode(), remedy="choose another file with --out")
     return to
 
 
@@ -40,14 +42,19 @@ def page(facts: Facts) -> str:
     Returns:
       The text of report.html.
     """
+    return filled("page.html", f"LeNet on {facts['run']['data']}", SCRIPTS, facts)
+
+
+def filled(template: str, title: str, scripts: Sequence[str], facts: Facts) -> str:
+    """A page: its template with the style, the scripts and the facts put in."""
     parts = {
-        "title": html.escape(f"LeNet on {facts['run']['data']}"),
+        "title": html.escape(title),
         "style": _text("page.css"),
-        "script": "\n".join(map(_text, SCRIPTS)),
+        "script": "\n".join(map(_text, scripts)),
         # No "<" is left that could end the script element.
         "facts": json.dumps(facts, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c"),
     }
-    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _text("page.html"))
+    return re.sub(r"@@(\w+)@@", lambda found: parts[found[1]], _text(template))
 
 
 def _text(name: str) -> str:

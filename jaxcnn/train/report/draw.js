@@ -76,9 +76,18 @@ function canvasOf(picture, { index = 0, ramp = heat, zoom = null, label }) {
 /** An image of the data set: in colours where it has them, grey otherwise. */
 const photo = (picture, label, zoom) => canvasOf(picture, { ramp: picture.count === 3 ? null : grey, label, zoom });
 
-/** A table in a box of its own that scrolls by keyboard too. */
-const scrolling = (label, ...children) =>
-  element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
+/** A table in a box of its own that scrolls by keyboard too, and shows where there is more of it. */
+function scrolling(label, ...children) {
+  const box = element("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": label }, ...children);
+  const show = () => {
+    const left = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    box.classList.toggle("more-right", left > 2);
+    box.classList.toggle("more-left", box.scrollLeft > 2);
+  };
+  box.addEventListener("scroll", show, { passive: true });
+  new ResizeObserver(show).observe(box);
+  return box;
+}
 
 const whole = (number) => number.toLocaleString("en");
 const minus = (text) => text.replace("-", "\u2212");

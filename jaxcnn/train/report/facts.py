@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -10,14 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
+from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.batches import over_batches
-from jaxcnn.train.data import Data, Split, load
+from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
+from jaxcnn.train.known import read_known
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
-from jaxcnn.train.record import Run, read_metrics
+from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
-from jaxcnn.train.scores import confusion
+from jaxcnn.train.scores import confusion, likeliest
 
 Facts = dict[str, Any]
 
@@ -32,15 +35,16 @@ EXPLORER_SIDE = 32
 BATCH = 500
 
 
-def facts_of(run: Run) -> Facts:
+def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None = None) -> Facts:
     """What there is to show about a run.
 
     Args:
       run: read back by `open_run`; its data are loaded again.
+      data_dir, data_file: where they are, if they have moved.
 
     Returns:
-      {"run", "curves", "epochs", "confusion", "mistakes", "filters", "maps", "layers", "explorer"}: confusion and
-      mistakes are None without a test split, explorer is None for volumes.
+      {"run", "notes", "curves", "epochs", "confusion", "mistakes", "filters", "maps", "layers", "explorer"}: confusion
+      and mistakes are None without a test split, explorer is None for volumes; notes are lines about the data.
 
     Raises:
       InputError: the data are gone or are others than the run's, a damaged metrics.jsonl, parameters that are no
@@ -56,13 +60,13 @@ def facts_of(run: Run) -> Facts:
     records = read_metrics(run.path)
     steps, epochs = ([record for record in records if name in record] for name in ("step", "steps"))
     _check_finite(run)
-    data = load(run.config)
-    _check_same(run, data)
-    split = data.train if data.test is None else data.test
-    logits = None if data.test is None else _logits(run, data.test)
-    counts = None if logits is None else confusion(_classes(split), logits.argmax(axis=-1), len(run.classes))
+    split, counted, notes = _data(run, data_dir, data_file)
+    tested = counted["test"] is not None
+    logits = _logits(run, split) if tested else None
+    counts = None if logits is None else confusion(likeliest(split), logits.argmax(axis=-1), len(run.classes))
     return {
-        "run": _summary(run, data, steps, epochs),
+        "run": _summary(run, counted, steps, epochs),
+        "notes": list(notes),
         "curves": curves(steps, epochs),
         "epochs": [{name: value for name, value in epoch.items() if np.isscalar(value)} for epoch in epochs],
         "confusion": None if counts is None else counts.tolist(),
@@ -79,24 +83,36 @@ def _check_finite(run: Run) -> None:
         raise InputError(f"{run.path}/params.npz holds numbers that aren't finite: train with a lower --learning-rate")
 
 
-def _check_same(run: Run, data: Data) -> None:
-    image, classes = tuple(data.train.images.shape[1:]), tuple(data.classes)
-    if (image, classes) != (run.image, run.classes):
-        raise InputError(
-            f"{run.path} was trained on images of shape {run.image} and {len(run.classes)} classes, but its data are "
-            f"now of shape {image} and {len(classes)} classes: bring back the data that it was trained on"
-        )
+def _data(
+    run: Run, data_dir: Path | None, data_file: Path | None
+) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
+    """The images to show, how many there are on each side (None is a side that there isn't), and what is to be said."""
+    known = run.known or read_known(run.path, run.config.data)
+    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
+    data = loaded.data
+    sides = {"train": data.train, "validation": data.validation, "test": data.test}
+    counted: dict[str, int | None] = {name: None if side is None else len(side.targets) for name, side in sides.items()}
+    if data.test is None and not (known.counts or {}).get("test"):
+        if not len(data.train.targets):
+            raise InputError(f"{run.path}: none of the data that it was trained on is there any more: bring them back")
+        return data.train, counted, loaded.notes
+    split, notes = to_test(loaded, other=data_dir is not None or data_file is not None)
+    trained = {name: count or None for name, count in (known.counts or {}).items()}
+    return (
+        split,
+        {**counted, **trained, "train": trained.get("train") or counted["train"], "test": len(split.targets)},
+        notes,
+    )
 
 
-def _summary(run: Run, data: Data, steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
+def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
     settings = {name: value for name, value in json.loads(run.config.to_json()).items() if value is not None}
     return {
         "data": run.config.data,
         "path": str(run.path),
         "image": list(run.image),
         "classes": list(run.classes),
-        "train": len(data.train.targets),
-        "test": None if data.test is None else len(data.test.targets),
+        **counted,
         "steps": epochs[-1]["steps"] if epochs else len(steps),
         "epochs": epochs[-1].get("epoch") if epochs else None,
         "seconds": epochs[-1].get("seconds") if epochs else None,
@@ -143,12 +159,6 @@ def _logits(run: Run, split: Split) -> NDArray[Any]:
     return np.concatenate(over_batches(lambda batch: apply(params, batch.images), split, BATCH)).astype(np.float64)
 
 
-def _classes(split: Split) -> NDArray[Any]:
-    """Class indices, of rows of probabilities the likeliest."""
-    targets = np.asarray(split.targets)
-    return targets if targets.ndim == 1 else np.argmax(targets, axis=-1)
-
-
 def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
     above = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
@@ -165,7 +175,7 @@ def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list
     Returns:
       A list of {"index", "truth", "guess", "truth_probability", "guess_probability", "picture"}.
     """
-    truth, guess, log = _classes(split), logits.argmax(axis=-1), _log_probabilities(logits)
+    truth, guess, log = likeliest(split), logits.argmax(axis=-1), _log_probabilities(logits)
     samples = np.arange(len(truth))
     wrong = samples[guess != truth]
     worst = wrong[np.argsort(log[wrong, truth[wrong]], kind="stable")][:MISTAKES]
@@ -198,7 +208,8 @@ def filters(run: Run) -> list[Facts]:
       A list of {"layer", "outs", "ins", "all_outs", "all_ins", "before", "after"}; the pictures are the kernels of
       output map 0 for every input map, then of output map 1, ...
     """
-    before = initial_params(run.config, run.image, len(run.classes))
+    first = run.path / FIRST
+    before = load_params(first) if first.is_file() else initial_params(run.config, run.image, len(run.classes))
     made = []
     for layer in ("conv1", "conv2"):
         both = [np.asarray(params[layer]["kernel"]) for params in (before, run.params)]
@@ -234,7 +245,7 @@ def feature_maps(run: Run, split: Split) -> Facts:
         layers.append({"layer": layer, "count": len(maps), "picture": picture(shown, low, high)})
     probabilities = np.exp(_log_probabilities(np.asarray(seen["dense3"], np.float64)))
     return {
-        "truth": run.classes[_classes(split)[0]],
+        "truth": run.classes[likeliest(split)[0]],
         "image": _photo(image),
         "layers": layers,
         "probabilities": [_rounded(p) for p in probabilities],

@@ -8,8 +8,9 @@ function showSummary() {
     hero.append(element("p", { class: "score" }, element("b", {}, percent(right / count)),
       element("span", {}, `of the test images are right: ${whole(right)} of ${whole(count)}`)));
   }
+  if (facts.notes?.length) document.getElementById("summary").append(...facts.notes.map((text) => element("p", { class: "note" }, `Note: ${text}`)));
   const figures = [
-    [plural(run.train, "image"), "to train"],
+    [plural(run.train, "image"), run.validation ? `to train, and ${whole(run.validation)} to validate` : "to train"],
     [whole(run.steps), run.epochs ? `steps, ${plural(run.epochs, "epoch")}` : "steps"],
     [whole(layers.reduce((sum, layer) => sum + layer.parameters, 0)), "parameters"],
     ...(run.seconds ? [[`${run.seconds.toFixed(run.seconds < 10 ? 1 : 0)} s`, "of training"]] : []),
@@ -23,73 +24,10 @@ function showSummary() {
       scrolling("Settings of this run", element("table", { class: "plain" }, element("tbody", {}, ...rows)))));
 }
 
-/** Round numbers that divide an axis: decades and their parts where it is logarithmic. */
-function ticks(low, high, logarithmic) {
-  const made = [];
-  if (logarithmic) {
-    const parts = Math.log10(high / low) > 2.5 ? [1] : [1, 2, 5];
-    for (let e = Math.floor(Math.log10(low)); e <= Math.log10(high); e++) made.push(...parts.map((m) => m * 10 ** e));
-  } else {
-    const raw = (high - low) / 5 || 1, power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
-    for (let i = Math.ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i++) made.push(i * step || 0);
-  }
-  return made.filter((tick) => tick >= low * (1 - 1e-9) - 1e-12 && tick <= high * (1 + 1e-9) + 1e-12);
-}
-
-/** What a curve looks like: its variable of the style sheet, and its width. */
-function pen(name) {
-  if (name === "loss of each step") return ["--faint", 1.2];
-  if (name.startsWith("test")) return ["--second", 2.4];
-  return name.startsWith("train") ? ["--accent", 2.4] : ["--third", 2];
-}
-
-function drawChart(figure, title, curves, format) {
-  const width = Math.max(figure.clientWidth, 240), height = Math.min(320, Math.max(220, width * 0.62));
-  const left = 48, right = 12, top = 14, bottom = 38;
-  const points = curves.flatMap((curve) => curve.points), values = points.map((point) => point[1]);
-  const lastStep = Math.max(1, ...points.map((point) => point[0]));
-  let low = Math.min(...values), high = Math.max(...values);
-  const logarithmic = format === short && low > 0 && high / low > 12;
-  if (!logarithmic) [low, high] = [format === short ? Math.min(0, low) : low, high + (high - low || 1) * 0.04];
-  if (format !== short) [low, high] = [Math.max(0, low - (high - low) * 0.15), Math.min(1, high)];
-  const scale = logarithmic ? Math.log : (value) => value;
-  const x = (step) => left + (step / lastStep) * (width - left - right);
-  const y = (value) => height - bottom - ((scale(value) - scale(low)) / (scale(high) - scale(low) || 1)) * (height - top - bottom);
-  const text = (content, attributes) => element("svg:text", attributes, content);
-  const line = (x1, y1, x2, y2) => element("svg:line", { x1, y1, x2, y2 });
-  const svg = element("svg:svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label":
-    `${title} over ${plural(lastStep, "step")}: ${curves.map((c) => `${c.name} ends at ${format(c.points.at(-1)[1])}`).join(", ")}` });
-  for (const tick of ticks(low, high, logarithmic))
-    svg.append(line(left, y(tick), width - right, y(tick)), text(format(tick), { x: left - 8, y: y(tick) + 4, "text-anchor": "end" }));
-  for (const tick of ticks(0, lastStep, false).filter(Number.isInteger))
-    svg.append(text(whole(tick), { x: x(tick), y: height - bottom + 18, "text-anchor": "middle" }));
-  svg.append(text("step", { x: width - right, y: height - 4, "text-anchor": "end" }));
-  for (const curve of curves) {
-    const [name, stroke] = pen(curve.name), path = curve.points.map((p, i) => `${i ? "L" : "M"}${x(p[0]).toFixed(1)} ${y(p[1]).toFixed(1)}`);
-    svg.append(element("svg:path", { d: path.join(""), style: `stroke: var(${name})`, "stroke-width": stroke }));
-    if (curve.points.length <= 40) for (const p of curve.points)
-      svg.append(element("svg:circle", { cx: x(p[0]), cy: y(p[1]), r: stroke + 0.6, style: `fill: var(${name})` }));
-  }
-  figure.querySelector("svg")?.remove();
-  figure.querySelector("figcaption").before(svg);
-}
-
 function showCurves() {
   const box = section("curves").querySelector(".charts");
-  for (const [title, curves, format] of [["Loss", facts.curves.loss, short], ["Accuracy", facts.curves.accuracy, (v) => percent(v, v > 0.99 && v < 1 ? 1 : 0)]]) {
-    if (!curves.length) continue;
-    const legend = curves.map((curve) => element("span", {},
-      element("i", { class: "swatch", style: `background: var(${pen(curve.name)[0]})` }), curve.name));
-    const figure = element("figure", { class: "chart" }, element("h3", {}, title), element("figcaption", {}, ...legend));
-    box.append(figure);
-    let drawn = 0;
-    new ResizeObserver(() => {
-      if (figure.clientWidth !== drawn) drawChart(figure, title, curves, format);
-      drawn = figure.clientWidth;
-    }).observe(figure);
-    drawChart(figure, title, curves, format);
-  }
+  for (const [title, curves, format] of [["Loss", facts.curves.loss, short], ["Accuracy", facts.curves.accuracy, accuracy]])
+    addChart(box, title, curves, format);
   if (!facts.epochs.length) return;
   const names = Object.keys(facts.epochs[0]);
   const rows = facts.epochs.map((epoch) => element("tr", {}, ...names.map((name) => element("td", { class: "number" }, short(Number(epoch[name]))))));
@@ -102,10 +40,43 @@ function showCurves() {
 const WITHOUT_TEST = "This run has no test split, so there is nothing to be right or wrong about.";
 const lead = (text) => element("p", { class: "lead" }, text);
 
+const MANY = 40; // classes; of more a table of all cells is no longer read
+
+/** The matrix as a picture, and in words what stands out of it. */
+function showManyClasses(box) {
+  const { confusion, run } = facts, side = run.classes.length;
+  const canvas = element("canvas", { width: side, height: side, class: "map", role: "img", "aria-label": `Confusion of ${side} classes` });
+  canvas.style.width = `${side * Math.max(1, Math.floor(480 / side))}px`;
+  const totals = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  painted(() => {
+    const context = canvas.getContext("2d"), image = context.createImageData(side, side);
+    const zero = colour("--zero"), right = colour("--accent"), wrong = colour("--second");
+    confusion.forEach((row, i) => row.forEach((count, j) => {
+      const share = totals[i] ? count / totals[i] : 0;
+      image.data.set([...mixed(zero, i === j ? right : wrong, count ? clamp(0.25 + share, 0, 1) : 0), 255], 4 * (i * side + j));
+    }));
+    context.putImageData(image, 0, 0);
+  });
+  const found = confusion.map((row, i) => ({ name: run.classes[i], total: totals[i], share: totals[i] ? row[i] / totals[i] : 1 }));
+  const least = found.filter((one) => one.total).sort((a, b) => a.share - b.share).slice(0, 20);
+  const pairs = confusion.flatMap((row, i) => row.map((count, j) => ({ truth: run.classes[i], guess: run.classes[j], count, right: i === j })))
+    .filter((pair) => pair.count && !pair.right).sort((a, b) => b.count - a.count).slice(0, 20);
+  const table = (heads, rows) => element("table", { class: "plain" },
+    element("thead", {}, element("tr", {}, ...heads.map((name) => element("th", { scope: "col" }, name)))),
+    element("tbody", {}, ...rows.map((row) => element("tr", {}, ...row.map((cell) => element("td", {}, cell))))));
+  box.append(scrolling("Confusion matrix", canvas),
+    element("p", { class: "note" }, "Rows: the true class. Columns: the guess. Both in the order of the classes."),
+    element("h3", {}, "Taken for each other most often"),
+    pairs.length ? scrolling("Taken for each other most often", table(["class", "taken for", "times"], pairs.map((p) => [p.truth, p.guess, whole(p.count)]))) : lead("Nothing was."),
+    element("h3", {}, "Found least often"),
+    scrolling("Found least often", table(["class", "found", "of"], least.map((one) => [one.name, percent(one.share), whole(one.total)]))));
+}
+
 function showConfusion() {
   const box = section("confusion"), { confusion, run } = facts;
   if (!confusion) return box.append(lead(WITHOUT_TEST));
   box.append(lead("Each row holds the test images of one class, each column what they were taken for. The diagonal is right."));
+  if (run.classes.length > MANY) return showManyClasses(box);
   const head = run.classes.map((name) => element("th", { scope: "col", class: name.length > 3 ? "long" : "" }, element("span", {}, name)));
   const rows = confusion.map((row, truth) => {
     const total = row.reduce((a, b) => a + b, 0);

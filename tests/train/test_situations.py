@@ -1,0 +1,54 @@
+"""What people have and do comes to what situations.py says of it: exit code, words, and never a traceback."""
+
+import io
+import re
+import sys
+
+import pytest
+from runs import random_params
+from situations import ROWS
+
+from jaxcnn.__main__ import main
+from jaxcnn.train import training
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """An empty folder, and a training that ends before its first step: here only what is around it matters."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    monkeypatch.setattr(training, "fit", lambda state, *_, **__: (state, None))
+    monkeypatch.setattr("jaxcnn.train.training.initial_params", random_params)
+
+
+def typed(line, capsys):
+    """Exit code and all that was said, as after typing it."""
+    try:
+        code = main(line.split())
+    except SystemExit as end:
+        code = end.code or 0
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.kind}: {row.name}")
+def test_situation(row, capsys, monkeypatch):
+    row.there()
+    if "encoding" in row.name:
+        monkeypatch.setattr(sys, "stdout", stdout := io.TextIOWrapper(io.BytesIO(), encoding="ascii"))
+        code, _, err = typed(row.typed, capsys)
+        out = stdout.buffer.getvalue().decode("ascii")
+    else:
+        code, out, err = typed(row.typed, capsys)
+    assert code == row.code, out + err
+    for pattern in row.said:
+        found = re.search(pattern.removeprefix("!"), out + err, re.MULTILINE)
+        assert (found is None) == pattern.startswith("!"), f"{pattern}\n{out}{err}"
+    assert "Traceback" not in err
+    if code:
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+
+
+def test_there_are_enough():
+    assert len({(row.kind, row.name) for row in ROWS}) == len(ROWS) >= 60
