@@ -52,7 +52,7 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
       gradient in lhs: correlate with the flipped kernel; rows
         64 channels of 3x3: only a third of the columns are laid out in memory
       gradient in rhs: windows
-        fewer cells are laid out in memory than for rows, or a long last axis compiles sooner
+        fewer cells are laid out in memory than for rows
 
     Source: `jax.jit` and `jax.grad`; a function's jaxpr is read and evaluated, as JAX's own transformations do.
     """

@@ -80,7 +80,7 @@ MODES = {
 }
 # A mode treats all operations of a kind alike; the first three run operation by operation, which takes longest.
 SOME = ("conv", "max", "adaptive mean")
-MORE = (*SOME, "conv_transpose", "min", "indices", "windows", "fold", "lp")
+MORE = (*SOME, "conv_transpose", "indices", "lp")
 
 
 @functools.cache
@@ -89,7 +89,7 @@ def oracle(name):
 
 
 @pytest.mark.parametrize(
-    ("mode", "name"), [(mode, name) for mode in MODES for name in (MORE if mode in list(MODES)[:3] else SOME)]
+    ("mode", "name"), [(mode, name) for mode in MODES for name in (MORE if mode in list(MODES)[:2] else SOME)]
 )
 def test_a_mode(mode, name):
     x = jnp.asarray(X)

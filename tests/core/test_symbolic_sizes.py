@@ -94,6 +94,7 @@ OPERATIONS = {
 }  # fmt: skip
 SIZES = [(1, 8, 8), (2, 9, 13), (3, 14, 11)]
 EACH = pytest.mark.parametrize("name", OPERATIONS)
+A_FIFTH = list(OPERATIONS)[::5]  # each size is two compilations
 
 
 def symbolic(*constraints):
@@ -119,15 +120,16 @@ def with_gradients(f):
 def test_the_exported_program_equals_the_call_at_each_size(name):
     f = jax.jit(with_gradients(OPERATIONS[name]))
     exported = export.export(f)(*symbolic())
-    for b, h, w in SIZES:
+    for b, h, w in SIZES if name in A_FIFTH else SIZES[1:2]:
         x = np.random.default_rng(h).normal(size=(b, 2, h, w)).astype("float32")
         (value, indices, gradients), (expected, integers, pulled) = jax.jit(lambda x: (exported.call(x, K), f(x, K)))(x)
         assert_close((value, gradients), (expected, pulled))
         jax.tree.map(np.testing.assert_array_equal, indices, integers)
 
 
-@EACH
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+@pytest.mark.parametrize(
+    ("name", "platform"), [*((name, "cuda") for name in list(OPERATIONS)[::2]), *((name, "tpu") for name in A_FIFTH)]
+)
 def test_it_is_exported_for_other_platforms(name, platform):
     """Whose plans may be others."""
     export.export(jax.jit(with_gradients(OPERATIONS[name])), platforms=[platform])(*symbolic())
