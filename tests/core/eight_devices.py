@@ -65,8 +65,8 @@ def difference(results, expected):
     return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def tried(operation, division, kind):
-    """Forward and with gradients: which collectives, how large the difference from one device, where the value lies."""
+def tried(operation, division, kind, alone):
+    """With gradients, and forward if that is asked for: the collectives, the difference from one device, the place."""
     f = OPERATIONS[operation][0]
     arrays = numbers(operation)
     mesh = mesh_for(division, AxisType[kind])
@@ -74,7 +74,7 @@ def tried(operation, division, kind):
         specs = (DIVISIONS[division], P())
         placed = [jax.device_put(a, NamedSharding(mesh, spec)) for a, spec in zip(arrays, specs, strict=True)]
         told = {}
-        for way, g in (("forward", f), ("both", with_gradients(f))):
+        for way, g in (("forward", f), ("both", with_gradients(f)))[not alone :]:
             program = jax.jit(g).lower(*placed).compile()
             text = program.as_text()
             results = program(*placed)

@@ -93,8 +93,7 @@ OPERATIONS = {
     "adaptive_max_pool_with_indices": lambda x, k: jc.adaptive_max_pool_with_indices(x, (3, 5)),
 }  # fmt: skip
 SIZES = [(1, 8, 8), (2, 9, 13), (3, 14, 11)]
-EACH = pytest.mark.parametrize("name", OPERATIONS)
-A_FIFTH = list(OPERATIONS)[::5]  # each size is two compilations
+A_TENTH = list(OPERATIONS)[::10]  # each size is two compilations
 
 
 def symbolic(*constraints):
@@ -116,11 +115,11 @@ def with_gradients(f):
     return both
 
 
-@EACH
+@pytest.mark.parametrize("name", list(OPERATIONS)[::2] + list(OPERATIONS)[1::10])
 def test_the_exported_program_equals_the_call_at_each_size(name):
     f = jax.jit(with_gradients(OPERATIONS[name]))
     exported = export.export(f)(*symbolic())
-    for b, h, w in SIZES if name in A_FIFTH else SIZES[1:2]:
+    for b, h, w in SIZES if name in A_TENTH else SIZES[1:2]:
         x = np.random.default_rng(h).normal(size=(b, 2, h, w)).astype("float32")
         (value, indices, gradients), (expected, integers, pulled) = jax.jit(lambda x: (exported.call(x, K), f(x, K)))(x)
         assert_close((value, gradients), (expected, pulled))
@@ -128,7 +127,7 @@ def test_the_exported_program_equals_the_call_at_each_size(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "platform"), [*((name, "cuda") for name in list(OPERATIONS)[::2]), *((name, "tpu") for name in A_FIFTH)]
+    ("name", "platform"), [*((name, "cuda") for name in list(OPERATIONS)[1::2]), *((name, "tpu") for name in A_TENTH)]
 )
 def test_it_is_exported_for_other_platforms(name, platform):
     """Whose plans may be others."""
