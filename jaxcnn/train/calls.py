@@ -1,4 +1,4 @@
-"""How many steps one call of the device takes, and which: the one place that knows platforms differ here."""
+"""How many steps one call of the device takes, and which: the one place that knows that platforms differ in a run."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -26,6 +26,17 @@ def most_steps(platform: str) -> int:
     (1, 256)
     """
     return 1 if platform == "cpu" else MANY
+
+
+def rest_between_checkpoints(platform: str) -> float:
+    """Seconds from one checkpoint to the next: none on a CPU; an accelerator trains seven epochs while one is written.
+
+    (H200: an epoch of the default run takes 0.02 s, and its checkpoint 0.15 s.)
+
+    >>> rest_between_checkpoints("cpu"), rest_between_checkpoints("gpu")
+    (0.0, 1.0)
+    """
+    return 0.0 if platform == "cpu" else 1.0
 
 
 class Call(NamedTuple):

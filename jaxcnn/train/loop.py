@@ -1,6 +1,7 @@
 """The loop: batches into steps, until the last one or until it is told to stop."""
 
 import math
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
@@ -8,7 +9,7 @@ from typing import Any
 
 import jax
 
-from jaxcnn.train.calls import calls, make_call, most_steps
+from jaxcnn.train.calls import calls, make_call, most_steps, rest_between_checkpoints
 from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.errors import InputError
@@ -75,8 +76,9 @@ def fit(
       rate: the learning rate of a step, to be told of.
       watchers: told of every step and of every epoch.
       stop: whether to end early, with what was trained so far.
-      keep: given the state, the seconds and the loss that judges it after every epoch; without a loss after every
-        config.save_steps and at the end.
+      keep: given the state, the seconds and the loss that judges it after every epoch, on an accelerator after those
+        that were the best or come a second after the one before; without a loss after every config.save_steps; and at
+        the end.
       start: what was done before, which `state` comes from.
 
     Returns:
@@ -104,7 +106,8 @@ def fit(
     def ended() -> bool:
         return bool(stop()) or (config.patience is not None and since_best(judged) >= config.patience)
 
-    take, most = make_call(step), most_steps(_platform(data.train))
+    platform = _platform(data.train)
+    take, most, rest, kept_at = make_call(step), most_steps(platform), rest_between_checkpoints(platform), -math.inf
     planned = calls(plan, config.seed, start.steps, most, config.save_steps)
     for call in takewhile(lambda _: not ended(), planned):
         state, metrics = take(state, data.train, call)
@@ -114,15 +117,16 @@ def fit(
             test, validation = _measure(evaluate, state, data)
             ledger.close_epoch(test, validation)
             judged.append((validation or test).loss)
-            keep(state, ledger.seconds, judged[-1])
-            kept = ledger.steps
+            if judged[-1] == min(judged) or time.monotonic() - kept_at >= rest:
+                keep(state, ledger.seconds, judged[-1])
+                kept, kept_at = ledger.steps, time.monotonic()
         elif config.save_steps and ledger.steps % config.save_steps == 0:
             ledger.settle()
             keep(state, ledger.seconds, None)
             kept = ledger.steps
     ledger.settle()
     if kept < ledger.steps:
-        keep(state, ledger.seconds, None)
+        keep(state, ledger.seconds, judged[-1] if judged and not ledger.epoch_is_open else None)
     if data.test is not None and ledger.epoch_is_open:
         test, validation = _measure(evaluate, state, data)
         ledger.close_epoch(test, validation)
