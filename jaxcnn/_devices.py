@@ -20,7 +20,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import crop, zero_pad
-from jaxcnn._primitives import names_of, spec_of
+from jaxcnn._primitives import axes_left_to_xla, names_of, spec_of
 
 # What one device computes, of its own arrays, laid out by a geometry of its own.
 Local = Callable[..., jax.Array]
@@ -126,6 +126,10 @@ def _partition(local: Local, arrays: Arrays, g: Geometry, mesh: Any, operands: A
         return NamedSharding(mesh, PartitionSpec(*(along.get(name) for name in arrays.names(role))))
 
     def on_a_device(a: jax.Array, *b: jax.Array) -> jax.Array:
+        with axes_left_to_xla():
+            return share(a, *b)
+
+    def share(a: jax.Array, *b: jax.Array) -> jax.Array:
         for axis, cut in cuts.items() if arrays.result != "x" else ():
             a = cut.with_halo(a, a.ndim - g.n + axis)  # the first operand is x
         made = local(own, a, *b)

@@ -65,10 +65,10 @@ def primitive(
 
         def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
             """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
-            apart = divide and _several_devices(ctx.module_context.axis_context)
+            apart = divide and _several_devices(ctx.module_context)
             ranks = [len(aval.shape) for aval in ctx.avals_in]
             f = divide(on_a_device, ranks, **params) if divide and apart else partial(on_a_device, **params)
-            with _axes_left_to_xla():
+            with axes_left_to_xla():
                 alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
                 return mlir.lower_fun(f, multiple_results=False)(ctx.replace(avals_in=alone), *operands)
 
@@ -83,12 +83,17 @@ def primitive(
     return made
 
 
-def _several_devices(context: Any) -> bool:
-    """Whether a program that JAX leaves to XLA to divide is for several devices, and these are known."""
-    return getattr(context, "num_devices", 1) > 1 and getattr(context, "device_assignment", None) is not None
+def _several_devices(module: Any) -> bool:
+    """Whether a program that JAX leaves to XLA to divide is for several devices, and these are known.
+
+    A program that is exported cannot ask us later: there XLA divides what it can by itself.
+    """
+    context, exported = module.axis_context, getattr(module.lowering_parameters, "for_export", False)
+    known = getattr(context, "num_devices", 1) > 1 and getattr(context, "device_assignment", None) is not None
+    return known and not exported
 
 
-def _axes_left_to_xla() -> AbstractContextManager[Any]:
+def axes_left_to_xla() -> AbstractContextManager[Any]:
     """Inside of a primitive no array says by its type where it lies: that of the result is said already."""
     mesh = jax.sharding.get_abstract_mesh()
     explicit = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Explicit]

@@ -70,10 +70,10 @@ def test_a_division(told, case):
         assert both["collective-permute"] <= 6 * spatial_axes(division)
 
 
-def test_padding_that_devices_cannot_divide_is_refused():
-    """By its type an axis is divided there, and XLA is not asked."""
+def test_what_is_refused_and_what_is_exported():
+    """Padding that the devices of a type cannot divide is refused; an exported program is divided by XLA alone."""
     program = """
-import jax, jax.numpy as jnp, jaxcnn as jc
+import jax, jax.export, jax.numpy as jnp, jaxcnn as jc
 mesh = jax.make_mesh((8,), ("a",))
 with jax.set_mesh(mesh):
     x = jax.device_put(jnp.ones((1, 1, 16, 16)), jax.P(None, None, "a"))
@@ -81,10 +81,17 @@ with jax.set_mesh(mesh):
         jc.pool(x, (3, 3), "max", stride=1, padding=1)
     except ValueError as error:
         print(error)
+mesh = jax.make_mesh((8,), ("a",), axis_types=(jax.sharding.AxisType.Auto,))
+x = jax.device_put(jnp.ones((8, 1, 4, 4)), jax.NamedSharding(mesh, jax.P("a")))
+f = jax.jit(lambda x: jc.conv(x, jnp.ones((1, 1, 3, 3))))
+made = jax.export.export(f)(x).call(x)
+print((made == f(x)).all(), made.sharding.spec)
 """
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
     done = subprocess.run(
         [sys.executable, "-c", program], env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
         capture_output=True, text=True, check=True, cwd=Path(jc.__file__).parents[1],
     )  # fmt: skip
-    assert done.stdout.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
+    refused, exported = done.stdout.splitlines()
+    assert refused.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
+    assert exported == "True PartitionSpec('a',)"
