@@ -21,11 +21,11 @@ AUTO_ALONE = ("correlate",)
 GATHERED = {("grouped", "channels"), ("correlate", "channels")}
 ALL = [(operation, division) for operation in eight_devices.OPERATIONS for division in eight_devices.DIVISIONS]
 WHOLE = ("conv", "depthwise", "mean")
-EACH = [each for number, each in enumerate(ALL) if each[0] in WHOLE or number % 3 == 1]
+EACH = [each for number, each in enumerate(ALL) if each[0] in WHOLE or number % 5 == number // 5 % 5]
 CASES = [
     (*each, kind)
     for number, each in enumerate(EACH)
-    for kind in ("Auto", "Explicit")[: 1 + (number % 2 and each[0] not in AUTO_ALONE)]
+    for kind in ("Auto", "Explicit")[: 1 + (number % 3 == 1 and each[0] not in AUTO_ALONE)]
     if each[0] not in UNEVEN + LEFT_TO_XLA or "rows" not in each[1] or kind == "Auto"
 ]
 
@@ -94,4 +94,5 @@ print((made == f(x)).all(), made.sharding.spec)
     )  # fmt: skip
     refused, exported = done.stdout.splitlines()
     assert refused.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
-    assert exported == "True PartitionSpec('a',)"
+    assert exported.split(maxsplit=1)[0] == "True"
+    assert exported.endswith("('a',)")

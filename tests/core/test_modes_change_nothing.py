@@ -80,7 +80,7 @@ MODES = {
 }
 # A mode treats all operations of a kind alike; the first three run operation by operation, which takes longest.
 SOME = ("conv", "max", "adaptive mean")
-MORE = (*SOME, "conv_transpose", "indices", "lp")
+MORE = (*SOME, "indices")
 
 
 @functools.cache
