@@ -20,7 +20,7 @@ AUTO_ALONE = ("correlate",)
 # Eight devices divide two groups, and an axis made of two, at places that no axis of the mesh names: data are gathered.
 GATHERED = {("grouped", "channels"), ("correlate", "channels")}
 ALL = [(operation, division) for operation in eight_devices.OPERATIONS for division in eight_devices.DIVISIONS]
-WHOLE = ("conv", "depthwise", "mean")
+WHOLE = ("conv", "mean")
 EACH = [each for number, each in enumerate(ALL) if each[0] in WHOLE or number % 5 == number // 5 % 5]
 CASES = [
     (*each, kind)

@@ -100,10 +100,10 @@ def test_a_cpu_takes_one_step_a_call():
 def test_few_checkpoints_are_the_best_and_the_last(config, tmp_path, monkeypatch):
     """Where epochs are shorter than the writing of a checkpoint, those are written that a run may need."""
     monkeypatch.setattr("jaxcnn.train.loop.rest_between_checkpoints", lambda platform: 3600.0)
-    path = run(replace(config, epochs=8, learning_rate=0.05, run_dir=tmp_path / "run")).directory
+    path = run(replace(config, epochs=4, learning_rate=0.05, run_dir=tmp_path / "run")).directory
     judged = [record["validation_loss"] for record in records(path) if "validation_loss" in record]
     written = sorted(int(folder.name) // 4 for folder in (path / "checkpoints").iterdir() if folder.name.isdigit())
     best = 1 + judged.index(min(judged))
-    assert {best, 8} <= set(written)
-    kept_then = [epoch for epoch in range(1, 9) if judged[epoch - 1] == min(judged[:epoch]) or epoch == 8]
+    assert {best, 4} <= set(written)
+    kept_then = [epoch for epoch in range(1, 5) if judged[epoch - 1] == min(judged[:epoch]) or epoch == 4]
     assert set(written) <= set(kept_then)
