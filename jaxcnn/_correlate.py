@@ -1,6 +1,5 @@
 """Correlation of maps with one kernel, and convolution, which flips the kernel first."""
 
-import math
 from typing import Any
 
 import jax
@@ -96,11 +95,11 @@ def _correlate(
 ) -> jax.Array:
     x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
     spatial = spatial_shape(function, x, kernel.ndim)
-    lead = x.shape[: x.ndim - kernel.ndim]
     g = geometry(function, spatial, kernel.shape, stride=stride, padding=padding, dilation=dilation)
-    maps = x.reshape(math.prod(lead), 1, *spatial)  # each map is a sample of one channel
+    channel = x.ndim - kernel.ndim
+    maps = jnp.expand_dims(x, channel)  # each map is a sample of one channel
     y = contract(function, maps, kernel[None, None], g, padding_mode=mode, fill=fill, method=method)
-    return y.reshape(*lead, *g.out)
+    return jnp.squeeze(y, channel)
 
 
 _EXAMPLE = ">>> {name}(jnp.ones((3,) * {n}), jnp.ones((2,) * {n})).shape == (2,) * {n}\nTrue"

@@ -6,10 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxcnn._engine.plan import Plan, plan
 from jaxcnn._engine.platforms import platform_of, platforms
+from jaxcnn._engine.primitive import problem_of
 from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import refuse
 from jaxcnn._remember import Call, calls_made_by
@@ -148,11 +148,7 @@ def contractions_in(jaxpr: Any, platform: str) -> list[tuple[Problem, str]]:
 
 
 def _problem(eqn: Any, platform: str) -> Problem:
-    params, (a, b) = eqn.params, (value.aval for value in eqn.invars)
-    return Problem.of(
-        params["face"], params["geometry"], a, b, np.dtype(params["dtype"]), precision=params["precision"],
-        platform=platform,
-    )  # fmt: skip
+    return problem_of(*(value.aval for value in eqn.invars), **eqn.params, platform=platform)
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:

@@ -2,14 +2,14 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Pair, is_sequence, refuse, require
+from jaxcnn._geometry import Geometry, Pair, is_sequence, refuse, require
 from jaxcnn._symbolic import at_least, is_symbolic, larger
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
@@ -50,26 +50,68 @@ def crop(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
     return zero_pad(x, [(-low, -high) for low, high in padding])
 
 
-def pad(
-    function: str, x: jax.Array, padding: Sequence[Pair], mode: Any = "constant", fill: Any = None, identity: Any = 0
-) -> jax.Array:
-    """x with padding of any mode around its last len(padding) axes; a negative pad crops first.
+class Border(NamedTuple):
+    """What lies around a map, one mode for each spatial axis: a description without an array, which can be compared.
 
     1234 -> constant 001234000, reflect 321234321, replicate 111234444, circular 341234123, symmetric 211234432
-
-    A fill of None was not given: `identity` stands in for it.
     """
-    modes = padding_modes(function, mode, len(padding))
+
+    modes: tuple[str, ...]
+    fill: Any = 0  # the number that "constant" puts there
+    beyond: Any = 0  # the number that lies past the padding, where the last window of ceil mode reaches
+
+    @property
+    def is_zero(self) -> bool:
+        return set(self.modes) <= {"constant"} and self.fill == self.beyond == 0
+
+    def of_tangents(self) -> "Border":
+        """The same, for what is linear: a number has no derivative."""
+        return Border(self.modes)
+
+
+def zeros(n: int) -> Border:
+    return Border(("constant",) * n)
+
+
+def with_border(
+    function: str, x: jax.Array, g: Geometry, mode: Any = "constant", fill: Any = None,
+    *, identity: Any = 0, beyond: Any = None, is_linear: bool = False,
+) -> tuple[jax.Array, Geometry, Border]:  # fmt: skip
+    """A map, its windows and what lies around it. A fill that is an array is put there at once; so is any but 0, if what
+    is to come of the map shall be linear in it.
+
+    A fill of None was not given: `identity` stands in for it, there and where ceil mode reaches past the padding.
+    """
+    modes = padding_modes(function, mode, g.n)
     if modes and "constant" not in modes and fill is not None:
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
         raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
-    cell = jnp.asarray(identity, x.dtype) if fill is None else _checked_fill(function, x, fill)
-    _refuse_uneven_division(function, x, padding)
+    for axis, (name, (low, high)) in enumerate(zip(modes, g.padding, strict=True)):
+        if name != "constant" and (low or high):
+            _check_cells_are_left(function, g.size[axis], low, high, name)
+    cell, past = (identity if value is None else _checked_fill(function, x, value) for value in (fill, beyond))
+    if isinstance(cell, jax.Array) or isinstance(past, jax.Array) or (is_linear and cell != 0):
+        _refuse_uneven_division(function, x, g.padding)
+        x = _pad_by_modes(x, g.padding, modes)
+        left = [(0, 0) if name != "constant" else pair for name, pair in zip(modes, g.padding, strict=True)]
+        x = _differentiable_pad(_differentiable_pad(x, left, cell), g.overhang, past)
+        return x, g.unpadded(), zeros(g.n)
+    return x, g, Border(modes, cell, past)
+
+
+def bordered(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
+    """The map with all that its windows see around it; a negative pad crops first."""
+    x = _pad_by_modes(x, g.padding, border.modes)
+    left = [(0, 0) if name != "constant" else pair for name, pair in zip(border.modes, g.padding, strict=True)]
+    x = _constant_pad(x, left, jnp.asarray(border.fill, x.dtype))
+    return _constant_pad(x, g.overhang, jnp.asarray(border.beyond, x.dtype))
+
+
+def _pad_by_modes(x: jax.Array, padding: Sequence[Pair], modes: Sequence[str]) -> jax.Array:
     for axis, (name, (low, high)) in enumerate(zip(modes, padding, strict=True)):
         if name != "constant" and (low or high):
-            x = _map_pad(function, x, axis - len(padding), low, high, name)
-    left = [pair if name == "constant" else (0, 0) for name, pair in zip(modes, padding, strict=True)]
-    return _differentiable_pad(x, left, cell) if isinstance(fill, jax.Array) else _constant_pad(x, left, cell)
+            x = map_pad(x, axis - len(padding), low, high, name)
+    return x
 
 
 def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]) -> None:
@@ -106,8 +148,8 @@ def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
     return modes
 
 
-def _checked_fill(function: str, x: jax.Array, fill: Any) -> jax.Array:
-    """A scalar fill in the dtype of x, if that can hold it."""
+def _checked_fill(function: str, x: jax.Array, fill: Any) -> Any:
+    """A fill that the dtype of x can hold: a number, or an array without axes if it is one."""
     cell = as_array(function, "fill", fill)
     if cell.ndim:
         raise ValueError(refuse(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
@@ -118,7 +160,7 @@ def _checked_fill(function: str, x: jax.Array, fill: Any) -> jax.Array:
         shown = fill if known else cell.dtype
         problem = f"is {shown}, which x ({x.dtype}) cannot hold"
         raise TypeError(refuse(function, "fill", problem, "convert x first"))
-    return cell.astype(x.dtype)
+    return cell.astype(x.dtype) if isinstance(fill, jax.Array) else np.asarray(fill).item()
 
 
 def _constant_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax.Array:
@@ -136,15 +178,19 @@ def _differentiable_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) 
     return jnp.where(jnp.broadcast_to(on_map, padded.shape), padded, fill)
 
 
-def _map_pad(function: str, x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:
-    """Pad one axis with cells of the map."""
-    first, last = larger(-low, 0), x.shape[axis] - larger(-high, 0)
-    if is_symbolic(first, last):
-        problem = f"({low}, {high}) leaves {last - first} cells for {mode!r} to repeat"
-        require(function, "padding", problem, last - first, 1)
-    elif last <= first:
-        problem = f"({low}, {high}) leaves none of the {x.shape[axis]} cells that {mode!r} could repeat"
+def _check_cells_are_left(function: str, size: Any, low: Any, high: Any, mode: str) -> None:
+    left = size - larger(-high, 0) - larger(-low, 0)
+    problem = f"({low}, {high}) leaves {left} cells for {mode!r} to repeat"
+    if is_symbolic(left):
+        require(function, "padding", problem, left, 1)
+    elif left <= 0:
+        problem = f"({low}, {high}) leaves none of the {size} cells that {mode!r} could repeat"
         raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
+
+
+def map_pad(x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:
+    """Pad one axis, counted from the last, with cells of the map."""
+    first, last = larger(-low, 0), x.shape[axis] - larger(-high, 0)
     x, low, high = lax.slice_in_dim(x, first, last, axis=axis), larger(low, 0), larger(high, 0)
     size, own = x.shape[axis], 1 if mode == "reflect" else 0  # the border's own cell is not repeated
     if mode == "replicate":

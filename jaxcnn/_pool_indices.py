@@ -3,19 +3,20 @@
 import math
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, require, side
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, spatial_shape
-from jaxcnn._pool_modes import surround
-from jaxcnn._reduce import beside, first_max, limits, places, reduce_windows, refuse_complex
+from jaxcnn._padding import as_array, spatial_shape, zeros
+from jaxcnn._reduce import Best, beside, first_max, limits, reduce_windows, refuse_complex
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._windowed import Share, windowed
 
 
 @remembered("x")
@@ -62,12 +63,31 @@ def max_pool_with_indices(
     spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     _check_no_window_is_padding(function, g)
-    padded, where = (
-        surround(cells, g, "constant", None, identity)
-        for cells, identity in ((x, limits(x.dtype)[0]), (places(spatial), -1))
+    border = zeros(n)._replace(fill=limits(x.dtype)[0], beyond=limits(x.dtype)[0])
+    values, indices = (
+        windowed(Winner(g.size, wanted), x, g, border, dtype) for wanted, dtype in ((0, x.dtype), (1, jnp.int32))
     )
-    values, indices = reduce_windows(beside(padded, where), g.unpadded(), first_max)
     return spatial_back(values, axes), spatial_back(indices, axes)
+
+
+class Winner(NamedTuple):
+    """The first largest cell of each window that lies on the map: its value (0), or its flat index there (1)."""
+
+    size: tuple[int, ...]  # of the whole map
+    wanted: int
+
+    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
+        at = x.ndim - share.g.n
+        index = jnp.zeros(x.shape[at:], jnp.int32)
+        on_map = jnp.ones(x.shape[at:], bool)
+        for axis, (first, size) in enumerate(zip(share.origin, self.size, strict=True)):
+            place = first + lax.broadcasted_iota(jnp.int32, index.shape, axis)
+            index, on_map = index * size + place, on_map & (place >= 0) & (place < size)
+        return reduce_windows(beside(x, jnp.where(on_map, index, -1)), share.g, first_max)[self.wanted]
+
+    @property
+    def in_derivative(self) -> Any:
+        return Best(first_max, of_cells=True, finds_winner=True) if self.wanted == 0 else self
 
 
 def _check_no_window_is_padding(function: str, g: Geometry) -> None:

@@ -8,19 +8,21 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import accumulator, pad, padding_modes
-from jaxcnn._reduce import first_max, first_min, flat_windows, limits, reduce_each_window, reduce_windows, sum_windows
+from jaxcnn._padding import accumulator, bordered, padding_modes, with_border
+from jaxcnn._reduce import best_of_windows, first_max, first_min, limits, reduce_each_window, sum_windows
 from jaxcnn._symbolic import at_least, larger
+from jaxcnn._windows import windows_of
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
     """The largest or smallest cell of each window."""
     lowest, highest = limits(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
-    padded, g = surround(x, g, padding_mode, fill, identity), g.unpadded()
+    x, g, border = with_border("pool", x, g, padding_mode, fill, identity=identity)
     if method == "definition":
-        return reduce_each_window(padded, g, lambda window: _first(arg, window.ravel()))
-    return reduce_windows((padded,), g, combine)[0]
+        padded = bordered(x, g, border)
+        return reduce_each_window(padded, g.unpadded(), lambda window: _first(arg, window.ravel()))
+    return best_of_windows(x, g, border, combine, of_cells=fill is None and set(border.modes) <= {"constant"})
 
 
 def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array) -> jax.Array:
@@ -37,16 +39,21 @@ def pool_sums(
     summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
     out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
     cells, laid = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)), g
-    modes = padding_modes("pool", padding_mode, g.n)
-    zeros = fill is None and (not count_include_pad or set(modes) <= {"constant"})
-    if method == "definition" or not zeros:
-        cells, laid = surround(cells, g, padding_mode, fill, 0, hide_padding=not count_include_pad), g.unpadded()
+    padding_modes("pool", padding_mode, g.n)
+    if not count_include_pad:  # the cells of the padding, whatever their mode, are to leave no trace
+        padding_mode = "constant"
+        if fill is not None:
+            problem = "means nothing beside count_include_pad=False, which leaves the padding out"
+            raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
+    cells, laid, border = with_border("pool", cells, g, padding_mode, fill)
     if mode == "lp":
         cells = jnp.abs(cells).astype(accumulator(out_dtype)) ** p
+        border = border._replace(fill=abs(border.fill) ** p)
     if method == "definition":
-        total = reduce_each_window(cells, laid, lambda w: jnp.sum(w, dtype=w.dtype))
+        padded = bordered(cells, laid, border)
+        total = reduce_each_window(padded, laid.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
     else:
-        total = sum_windows(cells, laid)
+        total = sum_windows(cells, laid, border)
     if mode == "mean":
         total = total / (divisor if divisor is not None else _counts(g, count_include_pad, total))
     if mode == "lp":
@@ -73,32 +80,18 @@ def pool_with(
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
         raise ValueError(refuse("pool", "fill", problem, "pass fill=..."))
     on_padding = None if overhang and "constant" not in modes else fill  # there fill is for the overhang alone
-    padded, laid = surround(x, g, padding_mode, on_padding, 0, overhang_fill=fill), g.unpadded()
+    cells, laid, border = with_border("pool", x, g, padding_mode, on_padding, beyond=fill)
     if method == "definition":
-        y = reduce_each_window(padded, laid, lambda w: f(w.ravel(), axis=-1))
+        y = reduce_each_window(bordered(cells, laid, border), laid.unpadded(), lambda w: f(w.ravel(), axis=-1))
     else:
-        y = f(flat_windows(padded, laid), axis=-1)
+        seen = windows_of(cells, laid, border)
+        y = f(seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window)), axis=-1)
     wanted = (*x.shape[: x.ndim - g.n], *g.out)
     if jnp.shape(y) != wanted:
         name, given = getattr(f, "__name__", f), (*wanted, math.prod(g.window))
         problem = f"{name!r} gave shape {jnp.shape(y)} for windows {given}"
         raise ValueError(refuse("pool", "mode", problem, f"it must reduce the axis it is given, to {wanted}"))
     return y
-
-
-def surround(
-    x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, identity: Any,
-    *, hide_padding: bool = False, overhang_fill: Any = None,
-) -> jax.Array:  # fmt: skip
-    """x with its padding, and the identity where ceil mode's last windows reach past that."""
-    if hide_padding:  # the cells of the padding, whatever their mode, are to leave no trace
-        if fill is not None:
-            problem = "means nothing beside count_include_pad=False, which leaves the padding out"
-            raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
-        padding_modes("pool", padding_mode, g.n)
-        padding_mode = "constant"
-    padded = pad("pool", x, g.padding, padding_mode, fill, identity)
-    return pad("pool", padded, g.overhang, "constant", overhang_fill, identity)
 
 
 def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:

@@ -4,20 +4,19 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._devices import divided, lies, of_maps
-from jaxcnn._engine.platforms import names, platform_of, platforms
+from jaxcnn._engine.platforms import platform_of
 from jaxcnn._geometry import Axis, Geometry, refuse
-from jaxcnn._padding import zero_pad
-from jaxcnn._primitives import differentiated_as, linear_pair_of_one, primitive
+from jaxcnn._padding import Border
 from jaxcnn._reduce_xla import reduce_by_xla
-from jaxcnn._windows import LONG, each_window, levels, tap_slices, taps
-from jaxcnn._winner import first_winner
+from jaxcnn._windowed import Share, linear, windowed
+from jaxcnn._slices import LONG, each_window, levels, tap_slices
+from jaxcnn._winner import first_taps, first_winner
 
 # Without a gradient, a longer window is halved: 15x15 with indices takes 2.1 s to compile by 15 taps, and 0.7 s so.
 SHORT = 8
@@ -89,131 +88,153 @@ def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
-    """Reduce the windows of padded maps one axis at a time."""
-    if _may_be_differentiated(cells, combine):
-        return (best_of_windows.bind(cells[0], laid=g, combine=combine),)
-    return _in_order(cells, g, combine)
+    """Reduce the windows of padded maps one axis at a time.
 
-
-def _may_be_differentiated(cells: Cells, combine: Combine) -> bool:
-    """Whether a gradient may go to the winners of these cells alone."""
-    return len(cells) == 1 and combine in BEST and jnp.issubdtype(cells[0].dtype, jnp.inexact)
-
-
-def _in_order(cells: Cells, g: Geometry, combine: Combine) -> Cells:
-    """The last axis goes first, so that a tie still falls to the first cell in row-major order."""
+    The last axis goes first, so that a tie still falls to the first cell in row-major order.
+    """
     for axis in reversed(range(g.n)):
         cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
     return cells
 
 
-def _best_of_windows(x: jax.Array, *, laid: Geometry, combine: Combine, platform: str) -> jax.Array:
-    """If only the best value is needed: a tie has one value, whoever wins it.
+class Best(NamedTuple):
+    """The best cell of each window, a function of windows."""
 
-    The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms, the other order 1.5 ms.
-    """
-    if platform_of(platform).reduces_by_xla(laid):
-        return reduce_by_xla(x, laid, lowest=combine is first_min)
-    cells: Cells = (x,)
-    for axis in range(laid.n):
-        cells = _reduce_along(cells, axis, laid.axes[axis], laid, BEST[combine])
-    return cells[0]
+    combine: Combine
+    of_cells: bool  # whether what lies around the map is the identity, which never wins against a cell
+    finds_winner: bool = False
 
+    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
+        return self._winner(share, x) if self.finds_winner else self._value(share, x)
 
-def _of_windows(x: Any, *, laid: Geometry, **_: Any) -> Any:
-    return (*x.shape[: x.ndim - laid.n], *laid.out), x.dtype
+    def _value(self, share: Share, x: jax.Array) -> jax.Array:
+        """If only the best value is needed: a tie has one value, whoever wins it.
 
+        The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms, the other order 1.5 ms.
+        """
+        if platform_of(share.platform).reduces_by_xla(share.g) and jnp.issubdtype(x.dtype, jnp.inexact):
+            return reduce_by_xla(x, share.g, lowest=self.combine is first_min)
+        cells: Cells = (x,)
+        for axis in range(share.g.n):
+            cells = _reduce_along(cells, axis, share.g.axes[axis], share.g, BEST[self.combine])
+        return cells[0]
 
-def _with_gradient(x: jax.Array, *, laid: Geometry, combine: Combine) -> jax.Array:
-    """What has a gradient goes through the taps one axis at a time, or on some platforms through all taps at once."""
+    def _winner(self, share: Share, x: jax.Array) -> jax.Array:
+        """What has a gradient goes through the taps one axis at a time, or on some platforms through all at once."""
+        origin = share.origin if self.of_cells else (0,) * share.g.n
+        if platform_of(share.platform).pools_at_once(share.g):
+            axes = tuple(range(share.g.n))
+            winner: jax.Array = first_winner(
+                x, first_taps(axes, share.g, dict(enumerate(origin))), axes, share.g, self.combine
+            )
+            return winner
+        for axis in reversed(range(share.g.n)):
+            x = _winner_along(x, axis, share.g.axes[axis], share.g, origin[axis], self.combine)
+        return x
 
-    def by_axes(x: jax.Array) -> jax.Array:
-        return _in_order((x,), laid, combine)[0]
+    @property
+    def in_derivative(self) -> "Best":
+        return self._replace(finds_winner=True)
 
-    def at_once(x: jax.Array) -> jax.Array:
-        winner: jax.Array = first_winner(x, tuple(range(laid.n)), laid, combine)
-        return winner
-
-    where = {name: at_once for file in platforms() for name in file.NAMES if file.pools_at_once(laid)}
-    return lax.platform_dependent(x, **where, default=by_axes) if where else by_axes(x)
-
-
-def _with_series(x: jax.Array, *, laid: Geometry, combine: Combine) -> jax.Array:
-    """With a second array beside x, since `jet` loses its way in functions that have derivatives of their own."""
-    return _in_order((x, jnp.zeros(x.shape, jnp.int8)), laid, combine)[0]
-
-
-best_of_windows = primitive("jaxcnn_best_of_windows", _of_windows, _best_of_windows, platforms=names())
-differentiated_as(best_of_windows, _with_gradient, _with_series)
-
-
-# Sums of windows, whose adjoint spreads each of them over its window. Padding is zeros, and is no array of its own, so
-# that a device needs no more of its neighbours than its windows see.
-
-
-def sum_windows(x: jax.Array, g: Geometry) -> jax.Array:
-    """The sum of each window of maps with zeros around them."""
-    total: jax.Array = sums_of_windows.bind(x, laid=g)
-    return total
+    @property
+    def in_series(self) -> Any:
+        return partial(_with_second_array, self.combine)
 
 
-def _sum_windows(x: jax.Array, *, laid: Geometry, platform: str = "") -> jax.Array:
-    padded = zero_pad(zero_pad(x, laid.padding), laid.overhang)  # a crop comes first
-    return _in_order((padded,), laid.unpadded(), add)[0]
+def _with_second_array(combine: Combine, share: Share, x: jax.Array) -> jax.Array:
+    """`jet` loses its way in functions that have derivatives of their own."""
+    return reduce_windows((x, jnp.zeros(x.shape, jnp.int8)), share.g, combine)[0]
 
 
-def _spread(y: jax.Array, *, laid: Geometry, platform: str) -> jax.Array:
-    x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - laid.n], *laid.size), y.dtype)
-    laid_down: jax.Array = jax.linear_transpose(partial(_sum_windows, laid=laid), x)(y)[0]
-    return laid_down
+def best_of_windows(x: jax.Array, g: Geometry, border: Border, combine: Combine, *, of_cells: bool) -> jax.Array:
+    return windowed(Best(combine, of_cells), x, g, border)
 
 
-def _of_maps(y: Any, *, laid: Geometry) -> Any:
-    return (*y.shape[: y.ndim - laid.n], *laid.size), y.dtype
+# Sums of windows, whose adjoint spreads each of them over its window.
 
 
-def _one_of(operand: str, name: str, shape: Any, compute: Any) -> Any:
-    def where(a: Any, *, laid: Geometry) -> Any:
-        return lies(of_maps(operand, a.ndim, laid.n), laid, (a,))
+class Sums(NamedTuple):
+    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
+        return reduce_windows((x,), share.g, add)[0]
 
-    def divide(on_a_device: Any, ranks: Sequence[int], *, laid: Geometry) -> Any:
-        return divided(lambda g, a: on_a_device(a, laid=g), of_maps(operand, ranks[0], laid.n), laid)
+    @property
+    def adjoint(self) -> "Spread":
+        return Spread()
 
-    return primitive(name, shape, compute, platforms=names(), lies=where, divide=divide)
+
+class Spread(NamedTuple):
+    def __call__(self, share: Share, y: jax.Array) -> jax.Array:
+        x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - share.g.n], *share.g.size), y.dtype)
+        spread: jax.Array = jax.linear_transpose(lambda x: reduce_windows((x,), share.g, add)[0], x)(y)[0]
+        return spread
+
+    @property
+    def adjoint(self) -> Sums:
+        return Sums()
 
 
-sums_of_windows = _one_of("x", "jaxcnn_sums_of_windows", _of_windows, _sum_windows)
-spread = _one_of("y", "jaxcnn_spread", _of_maps, _spread)
-linear_pair_of_one(sums_of_windows, spread)
+def sum_windows(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
+    return linear(Sums(), x, g, border)
+
+
+def _is_plain(a: Axis) -> bool:
+    """An axis between those that are windowed, along which there is nothing to reduce."""
+    return a.window == a.stride == 1 and a.padded == a.out
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
-    if a.window == a.stride == 1 and a.padded == a.out:  # an axis between those that are windowed
+    if _is_plain(a):
         return cells
-    laid, has_gradient = g.but(axis, a), _may_be_differentiated(cells, combine)
-    if a.window <= (LONG if has_gradient else SHORT):
-        if has_gradient:
-            return (first_winner(cells[0], (axis,), laid, combine),)
-        return functools.reduce(combine, zip(*(tap_slices(array, axis, laid) for array in cells), strict=True))
-    # A gradient goes back through one level after the other, so that fewer of them are faster.
-    fine = levels(a.window)[1] if has_gradient else a.window // 2
+    if a.window <= SHORT:
+        return functools.reduce(combine, zip(*(tap_slices(array, axis, g.but(axis, a)) for array in cells), strict=True))
+    run, long, last = _split(a, a.window // 2)
+    runs = _cells_of(_reduce_along(cells, axis, run, g, combine), axis, g, 0, long.size)
+    y = _reduce_along(runs, axis, long, g, combine)
+    if last is None:
+        return y
+    after = _cells_of(cells, axis, g, a.padded - last.size, None)
+    return combine(y, _reduce_along(after, axis, last, g, combine))
+
+
+def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, combine: Combine) -> jax.Array:
+    """The same for a gradient, which goes back through one level after the other, so that fewer of them are faster."""
+    if _is_plain(a):
+        return x
+    laid = g.but(axis, a)
+    if a.window <= LONG:
+        winner: jax.Array = first_winner(x, first_taps((axis,), laid, {axis: origin}), (axis,), laid, combine)
+        return winner
+    run, long, last = _split(a, levels(a.window)[1])
+    (runs,) = _cells_of((_winner_along(x, axis, run, g, origin, combine),), axis, g, 0, long.size)
+    # Of the cells of a run it is the last that shows whether one of them lies on the map.
+    y = _winner_along(runs, axis, long, g, origin + run.span - 1, combine)
+    if last is None:
+        return y
+    start = a.padded - last.size
+    (after,) = _cells_of((x,), axis, g, start, None)
+    rest = _winner_along(after, axis, last, g, origin + start, combine)
+    both = combine((y,), (rest,))[0]
+    if isinstance(origin, int) and origin >= 0:
+        return both
+    before = origin + start - a.dilation + jnp.arange(a.out, dtype=jnp.int32) * a.stride  # the last cell before the rest
+    on_map = jnp.expand_dims(before >= 0, [at for at in range(x.ndim) if at != x.ndim - g.n + axis])
+    return jnp.where(on_map, both, rest)
+
+
+def _split(a: Axis, fine: int) -> tuple[Axis, Axis, Axis | None]:
+    """The windows along an axis as runs of `fine` taps, windows of these, and what is left over behind them."""
     coarse, rest = divmod(a.window, fine)
     run = a._replace(size=a.padded, low=0, high=0, window=fine, stride=1)
     apart = fine * a.dilation
-    long = a._replace(
-        size=(a.out - 1) * a.stride + (coarse - 1) * apart + 1, low=0, high=0, window=coarse, dilation=apart
-    )
-    start, at = coarse * apart, cells[0].ndim - g.n + axis
-    runs = tuple(
-        lax.slice_in_dim(array, 0, long.size, axis=at) for array in _reduce_along(cells, axis, run, g, combine)
-    )
-    y = _reduce_along(runs, axis, long, g, combine)
-    if not rest:
-        return y
-    after = tuple(lax.slice_in_dim(array, start, None, axis=at) for array in cells)
-    last = a._replace(size=a.padded - start, low=0, high=0, window=rest)
-    return combine(y, _reduce_along(after, axis, last, g, combine))
+    size = (a.out - 1) * a.stride + (coarse - 1) * apart + 1
+    long = a._replace(size=size, low=0, high=0, window=coarse, dilation=apart)
+    last = a._replace(size=a.padded - coarse * apart, low=0, high=0, window=rest) if rest else None
+    return run, long, last
+
+
+def _cells_of(cells: Cells, axis: int, g: Geometry, first: int, end: int | None) -> Cells:
+    return tuple(lax.slice_in_dim(array, first, end, axis=array.ndim - g.n + axis) for array in cells)
 
 
 def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Array], jax.Array]) -> jax.Array:
@@ -222,9 +243,3 @@ def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Arr
     maps = padded.reshape(math.prod(lead), *spatial)
     y = jax.vmap(lambda one_map: each_window(reduce, one_map, g))(maps)
     return y.reshape(*lead, *y.shape[1:])
-
-
-def flat_windows(padded: jax.Array, g: Geometry) -> jax.Array:
-    """All windows of padded maps, the taps of each as one last axis in row-major order: (*lead, *out, taps)."""
-    seen = jnp.moveaxis(taps(padded, g), range(g.n), range(-g.n, 0))
-    return seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window))

@@ -10,8 +10,10 @@ import numpy as np
 from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
-from jaxcnn._padding import accumulator, as_array
-from jaxcnn._reduce import Cells, Combine, add, first_max, first_min, limits, reduce_windows
+from jaxcnn._padding import accumulator, as_array, zeros
+from jaxcnn._reduce import (
+    Cells, Combine, add, best_of_windows, first_max, first_min, limits, reduce_windows, sum_windows
+)
 from jaxcnn._remember import remembered
 
 _NAME = "reduce_window"
@@ -106,16 +108,20 @@ def known_reduction(
     combine, cells = _COMBINE[reducer], operand
     if reducer == "add":
         cells = operand.astype(accumulator(operand.dtype))
-    nothing = jnp.asarray(_identity(reducer, cells.dtype), cells.dtype)
-    y = reduce_windows((_spread(cells, nothing, laid, apart),), _without_leading(laid.unpadded()), combine)
+    identity = _identity(reducer, cells.dtype)
+    if any(between > 1 for between in apart):
+        cells = lax.pad(cells, jnp.asarray(identity, cells.dtype), [(0, 0, between - 1) for between in apart])
+    g = _without_leading(laid)
+    border = zeros(g.n)._replace(fill=identity, beyond=identity)
+    made = sum_windows(cells, g, border) if reducer == "add" else best_of_windows(cells, g, border, combine, of_cells=True)
     if init_value is not None:
-        y = _after_start([init_value.astype(cells.dtype)], y, combine)
-    return y[0].astype(operand.dtype)
+        (made,) = _after_start([init_value.astype(cells.dtype)], (made,), combine)
+    return made.astype(operand.dtype)
 
 
 def _without_leading(g: Geometry) -> Geometry:
     """The windows without the first axes, which nothing is done to: they are mapped."""
-    first = next((i for i, a in enumerate(g.axes) if a.window > 1 or a.stride > 1), g.n)
+    first = next((i for i, a in enumerate(g.axes) if a.window > 1 or a.stride > 1 or a.low or a.high), g.n)
     return Geometry(g.axes[first:])
 
 

@@ -3,7 +3,7 @@
 import functools
 import itertools
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -13,7 +13,7 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry
 from jaxcnn._primitives import linear_pair, primitive
-from jaxcnn._windows import overlap, overlap_padding, tap_slice
+from jaxcnn._slices import overlap, overlap_padding, tap_slice
 
 Axes = tuple[int, ...]
 
@@ -23,11 +23,13 @@ def blocks_seen(g: Geometry) -> tuple[int, ...]:
     return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(1, 2, 3))
-def first_winner(x: jax.Array, axes: Axes, g: Geometry, combine: Callable[..., Any]) -> jax.Array:
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
+def first_winner(
+    x: jax.Array, first: jax.Array | None, axes: Axes, g: Geometry, combine: Callable[..., Any]
+) -> jax.Array:
     """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
 
-    They are one axis, or all axes, which then have no dilation.
+    They are one axis, or all axes, which then have no dilation. No tap before the `first` of a window wins.
     """
     winner: jax.Array = functools.reduce(combine, ((seen,) for seen in _seen_by_taps(x, axes, g)))[0]
     return winner
@@ -35,10 +37,30 @@ def first_winner(x: jax.Array, axes: Axes, g: Geometry, combine: Callable[..., A
 
 @first_winner.defjvp
 def _(axes: Axes, g: Geometry, combine: Callable[..., Any], primals: Any, tangents: Any) -> Any:
-    seen = _seen_by_taps(primals[0], axes, g)
+    x, first = primals
+    seen = _seen_by_taps(x, axes, g)
     taps = (jnp.full_like(seen[0], tap, jnp.int8) for tap in range(len(seen)))
     value, tap = functools.reduce(combine, zip(seen, taps, strict=True))
+    if first is not None:
+        tap = jnp.maximum(tap, jnp.expand_dims(first, range(tap.ndim - first.ndim)))
     return value, pick.bind(tangents[0], tap, axes=axes, laid=g)
+
+
+def first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array | None:
+    """The first tap of each window that sees a cell of the map, if some see what lies before it.
+
+    There is the identity, which ties with a map of nothing else: the gradient goes to the map. `origin` says on which
+    cell of it the first cell of the padded map lies.
+    """
+    if all(isinstance(origin[axis], int) and origin[axis] >= 0 for axis in axes):
+        return None
+    flat = jnp.zeros((1,) * g.n, jnp.int32)
+    for axis in axes:
+        a = g.axes[axis]
+        start = origin[axis] + jnp.arange(a.out, dtype=jnp.int32) * a.stride
+        tap = jnp.clip(-(start // a.dilation), 0, a.window - 1)
+        flat = flat * a.window + jnp.expand_dims(tap, [other for other in range(g.n) if other != axis])
+    return flat.astype(jnp.int8)
 
 
 def _seen_by_taps(x: jax.Array, axes: Axes, g: Geometry) -> list[jax.Array]:

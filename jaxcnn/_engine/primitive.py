@@ -4,6 +4,8 @@ The gradient of a face is another face: reverse, forward and second order all st
 planned by itself, for the platform that the program is lowered for.
 """
 
+import math
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,7 +16,7 @@ from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import none_if_zero, pad
+from jaxcnn._padding import Border, bordered, none_if_zero, with_border, zeros
 from jaxcnn._primitives import alike, bilinear, lying_as, primitive
 
 
@@ -22,52 +24,56 @@ def contract(
     function: str, x: jax.Array, kernel: jax.Array, g: Geometry, *, padding_mode: Any = "constant", fill: Any = 0,
     groups: int = 1, method: str = "auto", precision: Any = None, preferred_element_type: Any = None,
 ) -> jax.Array:  # fmt: skip
-    """(samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
-    (samples, out_channels, *out)."""
-    fill = none_if_zero(fill)
-    if (
-        padding_mode != "constant" or fill is not None
-    ):  # zeros are left to the algorithms, which may have them for nothing
-        x, g = pad(function, x, g.padding, padding_mode, fill), g.unpadded()
-    return _of_groups("y", function, x, kernel, g, groups, method, precision, preferred_element_type)
+    """(*samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
+    (*samples, out_channels, *out)."""
+    x, g, border = with_border(function, x, g, padding_mode, none_if_zero(fill), is_linear=True)
+    return _of_groups("y", function, x, kernel, g, border, groups, method, precision, preferred_element_type)
 
 
 def contract_transposed(
     function: str, y: jax.Array, kernel: jax.Array, g: Geometry, *, groups: int = 1, method: str = "auto",
     precision: Any = None, preferred_element_type: Any = None,
 ) -> jax.Array:  # fmt: skip
-    """The adjoint in x: (samples, out_channels, *out) to (samples, in_channels, *spatial)."""
-    return _of_groups("x", function, y, kernel, g, groups, method, precision, preferred_element_type)
+    """The adjoint in x: (*samples, out_channels, *out) to (*samples, in_channels, *spatial)."""
+    return _of_groups("x", function, y, kernel, g, zeros(g.n), groups, method, precision, preferred_element_type)
 
 
 def contract_for_kernel(
     function: str, x: jax.Array, y: jax.Array, g: Geometry, *, groups: int = 1, precision: Any = None,
     preferred_element_type: Any = None,
 ) -> jax.Array:  # fmt: skip
-    """The adjoint in the kernel: (samples, in_channels, *spatial) with (samples, out_channels, *out) to
+    """The adjoint in the kernel: (*samples, in_channels, *spatial) with (*samples, out_channels, *out) to
     (out_channels, in_channels // groups, *window)."""
-    return _of_groups("kernel", function, x, y, g, groups, "auto", precision, preferred_element_type)
+    return _of_groups("kernel", function, x, y, g, zeros(g.n), groups, "auto", precision, preferred_element_type)
 
 
 def _of_groups(
-    face: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, groups: int,
+    face: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, border: Border, groups: int,
     method: str, precision: Any, preferred_element_type: Any,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
     dtype = jnp.result_type(a, b)
     check_method(function, method, dtype)
-    a, b = (_with_groups(role, array.astype(dtype), groups) for role, array in zip(MADE_OF[face], (a, b), strict=True))
+    a, b = (
+        _with_groups(function, role, array.astype(dtype), g.n, groups)
+        for role, array in zip(MADE_OF[face], (a, b), strict=True)
+    )
     made: jax.Array = contraction.bind(
-        *alike(a, b), face=face, geometry=g, method=method, precision=precision,
+        *alike(a, b), face=face, geometry=g, border=border, method=method, precision=precision,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
-    at = AXES[face].index("groups")
+    at = _groups_at(face, made.ndim - 1, g.n)
     return made.reshape(*made.shape[:at], made.shape[at] * made.shape[at + 1], *made.shape[at + 2 :])
 
 
-def _with_groups(role: str, array: jax.Array, groups: int) -> jax.Array:
+def _groups_at(role: str, rank: int, n: int) -> int:
+    """The axis of an array that has one for the channels of all groups."""
+    return 0 if role == "kernel" else rank - n - 1
+
+
+def _with_groups(function: str, role: str, array: jax.Array, n: int, groups: int) -> jax.Array:
     """The channels of an array as groups of channels."""
-    at = AXES[role].index("groups")
+    at = _groups_at(role, array.ndim, n)
     return array.reshape(*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
 
 
@@ -94,17 +100,55 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 
 
 def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
-    return Problem.of(face, geometry, a, b, dtype).shape(face), dtype
+    samples, (a, b) = _flat(face, geometry, a, b)
+    return _with_samples(face, Problem.of(face, geometry, a, b, dtype).shape(face), samples), dtype
 
 
-def _lower(
-    a: jax.Array, b: jax.Array, *, platform: str, face: str, geometry: Geometry, method: str, dtype: Any, precision: Any
-) -> jax.Array:
-    problem = Problem.of(face, geometry, a, b, dtype, precision=precision, platform=platform)
-    made = problem.shape(face)
-    if 0 in (*a.shape, *b.shape, *made):
-        return jnp.zeros(made, dtype)
-    return carry_out(plan(problem, method), a, b)
+def problem_of(
+    a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str, **_: Any
+) -> Problem:  # fmt: skip
+    """What is asked for: padding of zeros is left to the algorithms, which may have them for nothing."""
+    g = geometry if border.is_zero else geometry.unpadded()
+    _, (a, b) = _flat(face, geometry, a, b)
+    return Problem.of(face, g, a, b, dtype, precision=precision, platform=platform)
+
+
+def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:
+    """The sides of the samples, and both operands with one axis for all of them."""
+    samples: tuple[Any, ...] = ()
+    flat = []
+    for role, array in zip(MADE_OF[face], (a, b), strict=True):
+        if role != "kernel":
+            samples = array.shape[: array.ndim - g.n - 2]
+            shape = (math.prod(samples), *array.shape[len(samples) :])
+            if len(samples) != 1:
+                array = (
+                    array.reshape(shape) if isinstance(array, jax.Array) else jax.ShapeDtypeStruct(shape, array.dtype)
+                )
+        flat.append(array)
+    return samples, flat
+
+
+def _with_samples(face: str, shape: tuple[Any, ...], samples: tuple[Any, ...]) -> tuple[Any, ...]:
+    return shape if face == "kernel" else (*samples, *shape[1:])
+
+
+def _lower(a: jax.Array, b: jax.Array, *, method: str, face: str, border: Border, **params: Any) -> jax.Array:
+    g, dtype = params["geometry"], params["dtype"]
+    samples, (a, b) = _flat(face, g, a, b)
+    problem = problem_of(a, b, face=face, border=border, **params)
+    whole = _with_samples(face, problem.but(geometry=g).shape(face), samples)
+    if 0 in (*a.shape, *b.shape, *whole):
+        return jnp.zeros(whole, dtype)
+    if border.is_zero:
+        made = carry_out(plan(problem, method), a, b)
+    elif face != "x":
+        made = carry_out(plan(problem, method), bordered(a, g, border), b)
+    else:
+        padded = carry_out(plan(problem, method), a, b)
+        like = jax.ShapeDtypeStruct((*padded.shape[:3], *g.size), dtype)
+        (made,) = jax.linear_transpose(partial(bordered, g=g, border=border.of_tangents()), like)(padded)
+    return made.reshape(whole)
 
 
 def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any, **params: Any) -> Any:
@@ -117,23 +161,29 @@ def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any
 
 
 def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
-    """A mapped axis becomes part of the groups if both operands have it, else of the one axis that the other lacks."""
-    roles = MADE_OF[face]
+    """A mapped axis becomes one more of samples, if the kernel does not have it; one of the groups, if all three arrays
+    have it; else part of the one axis of channels that the other operand lacks."""
+    roles, n = MADE_OF[face], params["geometry"].n
+    if "kernel" in roles and dims[roles.index("kernel")] is None:
+        front = [array if dim is None else jnp.moveaxis(array, dim, 0) for array, dim in zip(arrays, dims, strict=True)]
+        return contraction.bind(*front, face=face, **params), 0
+    samples = arrays[0].ndim - (dims[0] is not None) - n - 2  # of the operand that has them, the first in each face
     if None not in dims:
         name = "groups"
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
         (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
+    position = lambda role: AXES[role].index(name) + (0 if role == "kernel" else samples - 1)
     size, side = next(
-        (array.shape[dim], [*array.shape[:dim], *array.shape[dim + 1 :]][AXES[role].index(name)])
+        (array.shape[dim], [*array.shape[:dim], *array.shape[dim + 1 :]][position(role)])
         for array, dim, role in zip(arrays, dims, roles, strict=True)
         if dim is not None
     )
     merged = [
-        array if dim is None else _merge(array, dim, AXES[role].index(name))
+        array if dim is None else _merge(array, dim, position(role))
         for array, dim, role in zip(arrays, dims, roles, strict=True)
     ]
-    made, at = contraction.bind(*merged, face=face, **params), AXES[face].index(name)
+    made, at = contraction.bind(*merged, face=face, **params), position(face)
     return made.reshape(*made.shape[:at], size, side, *made.shape[at + 1 :]), at
 
 
@@ -142,17 +192,24 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-def _lies(a: Any, b: Any, *, face: str, geometry: Geometry, **_: Any) -> Any:
-    return lies(_arrays(face, geometry), geometry, (a, b))
+def _lies(a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, **_: Any) -> Any:
+    return lies(_arrays(face, geometry, a.ndim), geometry, (a, b), (border,))
 
 
-def _divide(on_a_device: Any, ranks: Any, *, face: str, geometry: Geometry, **params: Any) -> Any:
-    local = lambda g, a, b: on_a_device(a, b, face=face, geometry=g, **params)
-    return divided(local, _arrays(face, geometry), geometry)
+def _divide(on_a_device: Any, ranks: Any, *, face: str, geometry: Geometry, border: Border, **params: Any) -> Any:
+    def local(g: Geometry, _: Any, a: jax.Array, b: jax.Array) -> Any:
+        return on_a_device(a, b, face=face, geometry=g, border=border, **params)
+
+    borders = [border if role == "x" else None for role in MADE_OF[face]]
+    around = border if face == "x" else None
+    return divided(local, _arrays(face, geometry, ranks[0]), geometry, borders, around)
 
 
-def _arrays(face: str, g: Geometry) -> Arrays:
-    return Arrays(AXES, MADE_OF[face], face, g.n)
+def _arrays(face: str, g: Geometry, rank: int) -> Arrays:
+    """`rank` is that of the first operand, which has the samples."""
+    samples = tuple(f"samples{axis}" for axis in range(rank - g.n - 2))
+    axes = {role: (*samples, *names[1:]) if role != "kernel" else names for role, names in AXES.items()}
+    return Arrays(axes, MADE_OF[face], face, g.n)
 
 
 contraction = primitive(

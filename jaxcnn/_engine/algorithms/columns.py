@@ -17,7 +17,7 @@ from jax import lax
 from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
-from jaxcnn._windows import fold_taps, tap_slice, taps
+from jaxcnn._slices import fold_taps, tap_slice, taps
 
 # An axis of more taps than this is not left: one share for each of them takes long to compile.
 MOST_SHARES = 32

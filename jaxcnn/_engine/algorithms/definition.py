@@ -10,7 +10,7 @@ from jaxcnn._engine.algorithms.algorithm import algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._windows import each_window
+from jaxcnn._slices import each_window
 
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
 from jaxcnn._symbolic import is_symbolic
-from jaxcnn._windows import LONG
+from jaxcnn._slices import LONG
 
 
 class _Cut(NamedTuple):
