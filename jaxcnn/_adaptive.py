@@ -6,12 +6,11 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.sharding import PartitionSpec
 
 from jaxcnn._adaptive_windows import bounds, spread
+from jaxcnn._along import best_along, cell_at, first_place, sum_along
 from jaxcnn._geometry import axes_of, refuse, side
 from jaxcnn._padding import accumulator, as_array, spatial_shape
-from jaxcnn._primitives import differentiated_as, primitive
 from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
@@ -56,7 +55,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
     total = x.astype(accumulator(out_dtype))
     for axis, out in zip(range(-len(outs), 0), outs, strict=True):
-        total = _sum(spread(total, axis, out)[0], total.ndim + 1 + axis)
+        total = sum_along(spread(total, axis, out)[0], total.ndim + 1 + axis)
     if mode == "mean":
         total = total / _counts(x, outs, total.dtype)
     return total.astype(out_dtype)
@@ -102,15 +101,6 @@ def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
     )
 
 
-def _sum(x: jax.Array, axis: int) -> jax.Array:
-    """Neighbours first, which rounds less than a running sum."""
-    while not is_symbolic(x.shape[axis]) and x.shape[axis] > 1:
-        size = x.shape[axis]
-        even, odd = (lax.slice_in_dim(x, i, size - size % 2, 2, axis) for i in (0, 1))
-        x = lax.concatenate([even + odd, lax.slice_in_dim(x, size - size % 2, size, axis=axis)], axis)
-    return jnp.sum(x, axis, dtype=x.dtype)
-
-
 def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array | None = None) -> Any:
     """The best cell of each window, or with an index for each cell of the map, that too.
 
@@ -123,51 +113,18 @@ def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array |
         if sees is not None:  # a tap without a cell repeats the first one, and so wins nothing
             seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=axis))
         if index is not None:
-            index = _at(_first_tap(seen, axis, lowest), spread(index, axis, out)[0], axis)
+            index = cell_at(first_place(seen, axis, lowest), spread(index, axis, out)[0], axis)
         x = best_along.bind(seen, axis=axis, lowest=lowest)
     return x if index is None else (x, index)
-
-
-def _best(x: jax.Array, *, axis: int, lowest: bool, platform: str = "") -> jax.Array:
-    best: jax.Array = (lax.reduce_min if lowest else lax.reduce_max)(x, (x.ndim + axis,))
-    return best
-
-
-def _first_tap(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
-    """Where along an axis the first winner stands, or the first NaN."""
-    won = (x == jnp.expand_dims(_best(x, axis=axis, lowest=lowest), axis)) | (x != x)
-    return jnp.min(jnp.where(won, _taps(x, axis), 2**31 - 1), axis, keepdims=True)
-
-
-def _at(tap: jax.Array, x: jax.Array, axis: int) -> jax.Array:
-    """The cell of x at one place along an axis."""
-    return jnp.sum(jnp.where(_taps(x, axis) == tap, x, jnp.zeros((), x.dtype)), axis, dtype=x.dtype)
-
-
-def _taps(x: jax.Array, axis: int) -> jax.Array:
-    return lax.broadcasted_iota(jnp.int32, x.shape, x.ndim + axis)
-
-
-def _with_gradient(x: jax.Array, *, axis: int, lowest: bool) -> jax.Array:
-    """The whole gradient goes to the first winner."""
-    return _at(_first_tap(x, axis, lowest), x, axis)
-
-
-def _without(entries: Any, axis: int) -> tuple[Any, ...]:
-    return (*entries[:axis], *entries[len(entries) + axis + 1 :])
-
-
-best_along = primitive(
-    "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
-    lies=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
-)  # fmt: skip
-differentiated_as(best_along, _with_gradient, _with_gradient)
 
 
 def _counts(x: jax.Array, outs: Sequence[int], dtype: Any) -> jax.Array:
     """How many cells each window covers."""
     counts = jnp.ones((1,) * (x.ndim - len(outs)), dtype)
     for size, out in zip(x.shape[x.ndim - len(outs) :], outs, strict=True):
+        if not is_symbolic(size, out) and size % out == 0:
+            counts = counts[..., None] * (size // out)
+            continue
         first, end = bounds(size, out)
         counts = counts[..., None] * jnp.expand_dims((end - first).astype(dtype), range(counts.ndim))
     return counts

@@ -63,36 +63,43 @@ def origin_of(g: Geometry) -> tuple[int, ...]:
 
 
 def divided(
-    local: Local, arrays: Arrays, g: Geometry, borders: Sequence[Border | None], around: Border | None = None
-) -> Callable[..., jax.Array]:
+    local: Local, arrays: Arrays, g: Geometry, borders: Sequence[Border | None], around: Border | None = None,
+    results: int = 1,
+) -> Callable[..., Any]:  # fmt: skip
     """An operation on whole arrays, of which XLA lets each device compute its share.
 
-    Each operand that is a map has what lies around it in `borders`, and a result that is one in `around`.
+    Each operand that is a map has what lies around it in `borders`, and a result that is one in `around`. An operation
+    of several `results`, all of one role, gives a tuple of them.
     """
     even = Geometry(tuple(map(_evened, g.axes)))
-    whole = custom_partitioning(_of(len(arrays.operands), partial(local, even, origin_of(even))))
-    rule, reductions, whole_axes, sizes = _rule(arrays, even)
-    halos = [border for border in (*borders, around) if border is not None]
+
+    def with_windows(array: jax.Array, role: str, axes: Iterable[int], sign: int) -> jax.Array:
+        """With some more windows behind the last one on some axes, or without them again."""
+        if role not in ("y", "windows"):
+            return array
+        first, around = arrays.first_cell(role), [(0, 0, 0)] * array.ndim
+        for axis in axes:
+            around[first + axis] = (0, sign * (even.axes[axis].out - g.axes[axis].out), 0)
+        return lax.pad(array, jnp.zeros((), array.dtype), around) if any(map(any, around)) else array
+
+    def evened(f: Callable[..., Any], axes: Sequence[int], sign: int, *given: jax.Array) -> Any:
+        """f of arrays without these windows, and its results with them, or the other way."""
+        made = f(*(with_windows(array, role, axes, -sign) for array, role in zip(given, arrays.operands, strict=True)))
+        return jax.tree.map(lambda array: with_windows(array, arrays.result, axes, sign), made)
+
+    def local_evened(axes: Sequence[int], own: Geometry, origin: Any, *given: jax.Array) -> Any:
+        """On one device the axes that are not cut need no more windows."""
+        laid = Geometry(tuple(g.axes[axis] if axis in axes else a for axis, a in enumerate(own.axes)))
+        return evened(partial(local, laid, origin), axes, 1, *given)
+
+    every = range(g.n)
+    whole = custom_partitioning(_of(len(arrays.operands), partial(local_evened, every, even, origin_of(g))))
+    rule, reductions, whole_axes, sizes = _rule(arrays, even, results)
     whole.def_partition(
-        partial(_partition, local, arrays, even, g, (*borders, around), halos), sharding_rule=rule,
+        partial(_partition, local_evened, arrays, even, g, (*borders, around), results), sharding_rule=rule,
         reduction_factors=reductions, need_replication_factors=whole_axes, decode_shardings=False, **sizes,
     )  # fmt: skip
-    beyond = [more - out for out, more in zip(g.out, even.out, strict=True)]
-
-    def with_windows(array: jax.Array, role: str, sign: int) -> jax.Array:
-        """With some more windows behind the last one, or without them again."""
-        if role not in ("y", "windows") or not any(beyond):
-            return array
-        first = arrays.first_cell(role)
-        more = [(0, sign * beyond[at - first] if first <= at < first + g.n else 0, 0) for at in range(array.ndim)]
-        return lax.pad(array, jnp.zeros((), array.dtype), more)
-
-    def on_all_devices(*given: jax.Array) -> jax.Array:
-        by_role = zip(given, arrays.operands, strict=True)
-        made: jax.Array = whole(*(with_windows(array, role, 1) for array, role in by_role))
-        return with_windows(made, arrays.result, -1)
-
-    return on_all_devices
+    return partial(evened, whole, every, -1)
 
 
 def _of(count: int, f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
@@ -115,7 +122,7 @@ def _evened(a: Axis) -> Axis:
 
 def _in_step(a: Axis) -> bool:
     """Whether each window stands for as many cells of x, so that x and y can be cut at the same places."""
-    return _is_plain(a) and 0 < a.out * a.stride == a.size
+    return _is_plain(a) and a.out > 1 and a.out * a.stride == a.size
 
 
 def _is_plain(a: Axis) -> bool:
@@ -123,7 +130,7 @@ def _is_plain(a: Axis) -> bool:
     return all(isinstance(size, int) for size in (a.size, a.out, a.stride)) and not (a.overhang and a.high < 0)
 
 
-def _rule(arrays: Arrays, g: Geometry) -> tuple[str, tuple[str, ...], tuple[str, ...], dict[str, int]]:
+def _rule(arrays: Arrays, g: Geometry, results: int) -> tuple[str, tuple[str, ...], tuple[str, ...], dict[str, int]]:
     """How XLA carries a division from one array to the others: in the notation of Shardy, where "(cell0 rest0)" is an
     axis of cell0 times rest0 cells."""
     sizes = {f"rest{axis}": a.stride for axis, a in enumerate(g.axes) if _in_step(a) and a.stride > 1}
@@ -138,58 +145,68 @@ def _rule(arrays: Arrays, g: Geometry) -> tuple[str, tuple[str, ...], tuple[str,
                 terms[at] = f"({terms[at]} rest{axis})"
         return " ".join(terms)
 
-    rule = f"{', '.join(map(of, arrays.operands))} -> {of(arrays.result)}"
+    rule = f"{', '.join(map(of, arrays.operands))} -> {', '.join([of(arrays.result)] * results)}"
     there = dict.fromkeys(re.findall(r"\w+", rule))  # Shardy wants them in the order of the rule
     reductions = tuple(name for name in there if name in arrays.summed)
     return rule, reductions, tuple(name for name in there if name.startswith(("tap", "rest", "x_", "y_"))), sizes
 
 
 def _partition(
-    local: Local, arrays: Arrays, g: Geometry, given: Geometry, borders: Sequence[Border | None],
-    halos: Sequence[Border], mesh: Any, operands: Any, result: Any,
+    local: Local, arrays: Arrays, g: Geometry, given: Geometry, borders: Sequence[Border | None], results: int,
+    mesh: Any, operands: Any, result: Any,
 ) -> Any:  # fmt: skip
-    """What `custom_partitioning` asks for: a device's function, and where its result and its operands lie."""
+    """What `custom_partitioning` asks for: a device's function, and where its results and its operands lie."""
+    first = result if results == 1 else result[0]
     along: dict[str, Along] = {}
     if mesh.empty:  # nobody says along which axes something is divided: each device has all, and computes all
-        mesh = Mesh(list(result.sharding.device_set), ("devices",))
+        mesh = Mesh(list(first.sharding.device_set), ("devices",))
     else:
         mesh = _finest(mesh)
-        structs = zip((*arrays.operands, arrays.result), (*operands, result), strict=True)
+        structs = zip((*arrays.operands, arrays.result), (*operands, first), strict=True)
         told = ((role, each.shape, spec_of(each.sharding, mesh, len(each.shape))) for role, each in structs)
-        along = _divisions(arrays, g, mesh, told, halos)
+        along = _divisions(arrays, g, mesh, told, borders)
     summed = tuple(axis for name in arrays.summed for axis in along.get(name, ()))
     cuts = {
         axis: _Cut.of(a, mesh, along[f"cell{axis}"], given.axes[axis])
         for axis, a in enumerate(g.axes)
         if f"cell{axis}" in along
     }
+    whole = [axis for axis in range(g.n) if axis not in cuts]
     own = Geometry(tuple(cuts[axis].own if axis in cuts else a for axis, a in enumerate(g.axes)))
 
     def placed(role: str) -> NamedSharding:
         return NamedSharding(mesh, PartitionSpec(*(along.get(name) for name in arrays.names(role))))
 
-    def on_a_device(*given: jax.Array) -> jax.Array:
+    def on_a_device(*given: jax.Array) -> Any:
         with axes_left_to_xla():
             return share(*given)
 
-    def share(*given: jax.Array) -> jax.Array:
-        origin = tuple(cuts[axis].origin() if axis in cuts else -a.low for axis, a in enumerate(g.axes))
+    def share(*arrays: jax.Array) -> Any:
+        origin = tuple(cuts[axis].origin() if axis in cuts else -a.low for axis, a in enumerate(given.axes))
         seen = [_with_halos(cuts, border, g.n, array) if border is not None else array
-                for array, border in zip(given, borders[:-1], strict=True)]  # fmt: skip
-        made = local(own, origin, *seen)
+                for array, border in zip(arrays, borders[:-1], strict=True)]  # fmt: skip
+        made = local(whole, own, origin, *seen)
         if (around := borders[-1]) is not None:
             sides = [cuts[axis].share if axis in cuts else a.size for axis, a in enumerate(g.axes)]
             like = jax.ShapeDtypeStruct((*made.shape[: made.ndim - g.n], *sides), made.dtype)
             (made,) = jax.linear_transpose(partial(_with_halos, cuts, around.of_tangents(), g.n), like)(made)
         return lax.psum(made, summed) if summed else made
 
-    return mesh, _of(len(operands), on_a_device), placed(arrays.result), tuple(map(placed, arrays.operands))
+    where = placed(arrays.result)
+    return (
+        mesh,
+        _of(len(operands), on_a_device),
+        where if results == 1 else (where,) * results,
+        tuple(map(placed, arrays.operands)),
+    )
 
 
 def _finest(mesh: Any) -> Mesh:
     """The devices of a mesh with an axis for each prime factor of its sides: so one may be divided by a part of a side."""
     factors = [(name, factor) for name, side in mesh.shape.items() for factor in _primes(side)]
-    return Mesh(mesh.devices.reshape([factor for _, factor in factors]), [f"{name}{i}" for i, (name, _) in enumerate(factors)])
+    return Mesh(
+        mesh.devices.reshape([factor for _, factor in factors]), [f"{name}{i}" for i, (name, _) in enumerate(factors)]
+    )
 
 
 def _primes(number: int) -> list[int]:
@@ -203,18 +220,20 @@ def _with_halos(cuts: Mapping[int, "_Cut"], border: Border, n: int, x: jax.Array
     return x
 
 
-def lies(arrays: Arrays, g: Geometry, operands: tuple[Any, ...], borders: Sequence[Border | None] = ()) -> PartitionSpec:
+def lies(
+    arrays: Arrays, g: Geometry, operands: tuple[Any, ...], borders: Sequence[Border | None] = ()
+) -> PartitionSpec:
     """Where the result lies, if the operands say by their types where they lie."""
     mesh = next((each.sharding.mesh for each in operands if not each.sharding.mesh.empty), None)
     told = ((role, each.shape, each.sharding.spec) for role, each in zip(arrays.operands, operands, strict=True))
-    halos = [border for border in borders if border is not None]
-    along = _divisions(arrays, g, mesh, told, halos) if mesh else {}
+    along = _divisions(arrays, g, mesh, told, borders) if mesh else {}
     return PartitionSpec(*(along.get(name) for name in arrays.names(arrays.result)))
 
 
 def _divisions(
-    arrays: Arrays, g: Geometry, mesh: Any, told: Iterable[tuple[str, Sequence[Any], Any]], halos: Sequence[Border]
-) -> dict[str, Along]:
+    arrays: Arrays, g: Geometry, mesh: Any, told: Iterable[tuple[str, Sequence[Any], Any]],
+    borders: Sequence[Border | None],
+) -> dict[str, Along]:  # fmt: skip
     """For each name that is divided in one of the arrays and can be, the axes of the mesh."""
     along: dict[str, Along] = {}
     for role, shape, spec in told:
@@ -226,7 +245,7 @@ def _divisions(
             if name.startswith("cell"):
                 axis = int(name[4:])
                 cut = _Cut.of(g.axes[axis], mesh, axes, g.axes[axis])
-                if not all(cut.is_possible(border.modes[axis]) for border in halos):
+                if not all(cut.is_possible(border.modes[axis]) for border in borders if border is not None):
                     continue
             if not name.startswith("tap"):
                 along[name] = axes
@@ -297,8 +316,10 @@ class _Cut(NamedTuple):
         wide = halo.shape[at]
         if mode == "constant":
             past = max(wide - max(self.given.high, 0), 0) if end else 0
-            parts = [jnp.full((*halo.shape[:at], cells, *halo.shape[halo.ndim + at + 1:]), number, x.dtype)
-                     for cells, number in ((wide - past, border.fill), (past, border.beyond))]
+            parts = [
+                jnp.full((*halo.shape[:at], cells, *halo.shape[halo.ndim + at + 1 :]), number, x.dtype)
+                for cells, number in ((wide - past, border.fill), (past, border.beyond))
+            ]
             padding = lax.concatenate(parts, halo.ndim + at)
         else:
             padded = map_pad(x, at, *((0, wide) if end else (wide, 0)), mode)

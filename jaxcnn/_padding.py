@@ -114,16 +114,20 @@ def _pad_by_modes(x: jax.Array, padding: Sequence[Pair], modes: Sequence[str]) -
     return x
 
 
+def devices_along(x: jax.Array, axis: int) -> tuple[int, Any]:
+    """Among how many devices the type of x says that an axis is divided, and along which axes of the mesh."""
+    sharding = jax.typeof(x).sharding
+    division = sharding.spec[axis]
+    names = division if isinstance(division, tuple) else () if division is None else (division,)
+    return math.prod(sharding.mesh.shape[name] for name in names), division
+
+
 def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]) -> None:
     """An axis whose type says that devices divide it has to be divided by them with its padding too."""
-    sharding = jax.typeof(x).sharding
-    for axis, (pair, division) in enumerate(zip(padding, sharding.spec[x.ndim - len(padding) :], strict=True)):
-        if division is None or pair == (0, 0):
-            continue
-        padded, devices = x.shape[axis - len(padding)] + sum(pair), math.prod(
-            sharding.mesh.shape[name] for name in (division if isinstance(division, tuple) else (division,))
-        )  # fmt: skip
-        if padded % devices:
+    for axis, pair in enumerate(padding):
+        devices, division = devices_along(x, x.ndim - len(padding) + axis)
+        padded = x.shape[x.ndim - len(padding) + axis] + sum(pair)
+        if pair != (0, 0) and devices > 1 and padded % devices:
             problem = f"makes {padded} cells of spatial axis {axis}, which {devices} devices along {division!r} divide"
             remedy = "reshard x so that this axis is whole, or give the mesh AxisType.Auto, where XLA divides it"
             raise ValueError(refuse(function, "padding", problem, remedy))

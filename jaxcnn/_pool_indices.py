@@ -12,11 +12,11 @@ from jax import lax
 
 from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, require, side
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, spatial_shape, zeros
+from jaxcnn._padding import as_array, devices_along, spatial_shape, zeros
 from jaxcnn._reduce import Best, beside, first_max, limits, reduce_windows, refuse_complex
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
-from jaxcnn._windowed import Share, windowed
+from jaxcnn._windowed import Share, winners
 
 
 @remembered("x")
@@ -64,30 +64,27 @@ def max_pool_with_indices(
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     _check_no_window_is_padding(function, g)
     border = zeros(n)._replace(fill=limits(x.dtype)[0], beyond=limits(x.dtype)[0])
-    values, indices = (
-        windowed(Winner(g.size, wanted), x, g, border, dtype) for wanted, dtype in ((0, x.dtype), (1, jnp.int32))
-    )
+    values, indices = winners(Winner(g.size), x, g, border)
     return spatial_back(values, axes), spatial_back(indices, axes)
 
 
 class Winner(NamedTuple):
-    """The first largest cell of each window that lies on the map: its value (0), or its flat index there (1)."""
+    """The first largest cell of each window that lies on the map: its value and its flat index there."""
 
     size: tuple[int, ...]  # of the whole map
-    wanted: int
 
-    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
+    def __call__(self, share: Share, x: jax.Array) -> Any:
         at = x.ndim - share.g.n
         index = jnp.zeros(x.shape[at:], jnp.int32)
         on_map = jnp.ones(x.shape[at:], bool)
         for axis, (first, size) in enumerate(zip(share.origin, self.size, strict=True)):
             place = first + lax.broadcasted_iota(jnp.int32, index.shape, axis)
             index, on_map = index * size + place, on_map & (place >= 0) & (place < size)
-        return reduce_windows(beside(x, jnp.where(on_map, index, -1)), share.g, first_max)[self.wanted]
+        return reduce_windows(beside(x, jnp.where(on_map, index, -1)), share.g, first_max)
 
     @property
-    def in_derivative(self) -> Any:
-        return Best(first_max, of_cells=True, finds_winner=True) if self.wanted == 0 else self
+    def in_derivative(self) -> Best:
+        return Best(first_max, of_cells=True, finds_winner=True)
 
 
 def _check_no_window_is_padding(function: str, g: Geometry) -> None:
@@ -145,12 +142,19 @@ def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.
         raise ValueError(refuse(function, "indices", problem, "pass one index per value"))
     if not jnp.issubdtype(indices.dtype, jnp.integer):
         raise TypeError(refuse(function, "indices", f"is {indices.dtype}, but must be integers"))
+    for axis in range(x.ndim - n, x.ndim):
+        devices, division = devices_along(x, axis)
+        if devices > 1:
+            problem = f"is divided on axis {axis} among {devices} devices along {division!r}"
+            remedy = "an index may name any cell of its map: reshard x and indices so that their maps are whole"
+            raise ValueError(refuse(function, "x", problem, remedy))
     cells = math.prod(spatial)
     _check_inside(function, indices, cells)
     lead, taken = x.shape[: x.ndim - n], math.prod(x.shape[x.ndim - n :])
-    flat_x, flat_indices = (a.reshape(math.prod(lead), taken) for a in (x, indices))
-    maps: jax.Array = jax.vmap(partial(_set, cells=cells))(flat_x, flat_indices)
-    return maps.reshape(*lead, *spatial)
+    put = partial(_set, cells=cells)
+    for _ in lead:  # one by one: as one axis devices could not divide each of them
+        put = jax.vmap(put)
+    return put(*(array.reshape(*lead, taken) for array in (x, indices))).reshape(*lead, *spatial)
 
 
 def _set(values: jax.Array, index: jax.Array, cells: int) -> jax.Array:

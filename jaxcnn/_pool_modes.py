@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._along import best_along, sum_along
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import accumulator, bordered, padding_modes, with_border
 from jaxcnn._reduce import best_of_windows, first_max, first_min, limits, reduce_each_window, sum_windows
@@ -19,10 +20,19 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     lowest, highest = limits(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     x, g, border = with_border("pool", x, g, padding_mode, fill, identity=identity)
+    if is_global(g) and method != "definition":
+        for _ in range(g.n):  # the last axis first, so that a tie falls to the first cell
+            x = best_along.bind(x, axis=-1, lowest=mode == "min")
+        return jnp.expand_dims(x, range(x.ndim, x.ndim + g.n))
     if method == "definition":
         padded = bordered(x, g, border)
         return reduce_each_window(padded, g.unpadded(), lambda window: _first(arg, window.ravel()))
     return best_of_windows(x, g, border, combine, of_cells=fill is None and set(border.modes) <= {"constant"})
+
+
+def is_global(g: Geometry) -> bool:
+    """Whether there is one window, which is the map."""
+    return all(a.window == a.size and a.low == a.high == 0 for a in g.axes)
 
 
 def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array) -> jax.Array:
@@ -52,6 +62,10 @@ def pool_sums(
     if method == "definition":
         padded = bordered(cells, laid, border)
         total = reduce_each_window(padded, laid.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
+    elif is_global(laid):
+        for _ in range(g.n):
+            cells = sum_along(cells, -1)
+        total = jnp.expand_dims(cells, range(cells.ndim, cells.ndim + g.n))
     else:
         total = sum_windows(cells, laid, border)
     if mode == "mean":

@@ -27,7 +27,7 @@ SERIES: dict[Any, Any] = jet.jet_rules  # of Taylor, for `jet`
 
 def primitive(
     name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = (),
-    lies: Rule | None = None, divide: Rule | None = None,
+    lies: Rule | None = None, divide: Rule | None = None, several: bool = False,
 ) -> Primitive:  # fmt: skip
     """A primitive of some arrays and static parameters.
 
@@ -36,8 +36,10 @@ def primitive(
     where its mapped axis is; without it the arrays may have any leading axes. `lies(*arrays, **params)` says over which
     axes of a mesh the result is divided; without it, as the first array is, where that is possible. In a program for
     several devices `divide(on_a_device, ranks, **params)` is the function of the whole arrays; else XLA divides it.
+    With `several` there is a list of results: `shape` gives their one shape and a list of dtypes.
     """
     made = Primitive(name)
+    made.multiple_results = several
 
     @functools.cache
     def compiled(**params: Any) -> Any:
@@ -49,7 +51,9 @@ def primitive(
         spec = lies(a, *others, **params) if lies else _as_the_first(a, sides)
         mesh = next((each.sharding.mesh for each in (a, *others) if not each.sharding.mesh.empty), a.sharding.mesh)
         sharding = a.sharding.update(mesh=mesh, spec=spec)
-        return a.update(shape=sides, dtype=dtype, weak_type=False, sharding=sharding)
+        avals = [a.update(shape=sides, dtype=each, weak_type=False, sharding=sharding)
+                 for each in (dtype if several else (dtype,))]  # fmt: skip
+        return avals if several else avals[0]
 
     def run(*arrays: Any, **params: Any) -> Any:
         # A jit of the primitive would call the primitive then.
@@ -70,7 +74,7 @@ def primitive(
             f = divide(on_a_device, ranks, **params) if divide and apart else partial(on_a_device, **params)
             with axes_left_to_xla():
                 alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
-                return mlir.lower_fun(f, multiple_results=False)(ctx.replace(avals_in=alone), *operands)
+                return mlir.lower_fun(f, multiple_results=several)(ctx.replace(avals_in=alone), *operands)
 
         return rule
 
@@ -144,6 +148,28 @@ def differentiated_as(made: Primitive, first: Rule, more: Rule) -> None:
 
     ad.primitive_jvps[made] = jvp
     SERIES[made] = series
+
+
+def derivatives_of(made: Primitive, jvp: Rule, series: Rule, transpose: Rule | None = None) -> None:
+    """The rules of a primitive by themselves. Of a tangent or a cotangent that is not there they are given None, and
+    give it."""
+
+    def with_zeros(primals: Any, tangents: Any, **params: Any) -> Any:
+        values, moved = jvp(primals, [None if isinstance(t, ad.Zero) else t for t in tangents], **params)
+        fill = lambda value, tangent: ad.Zero(jax.typeof(value).to_tangent_aval()) if tangent is None else tangent
+        if not made.multiple_results:
+            return values, fill(values, moved)
+        return values, tuple(map(fill, values, moved))
+
+    def transposed(cotangent: Any, *operands: Any, **params: Any) -> Any:
+        if isinstance(cotangent, ad.Zero):
+            return [None] * len(operands)
+        return transpose(cotangent, *operands, **params)  # type: ignore[misc]
+
+    ad.primitive_jvps[made] = with_zeros
+    SERIES[made] = series
+    if transpose is not None:
+        ad.primitive_transposes[made] = transposed
 
 
 def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -233,7 +259,8 @@ def _batch_in_front(made: Primitive) -> Rule:
             jnp.broadcast_to(array, (size, *array.shape)) if dim is None else jnp.moveaxis(array, dim, 0)
             for array, dim in zip(arrays, dims, strict=True)
         )  # fmt: skip
-        return made.bind(*front, **params), 0
+        results = made.bind(*front, **params)
+        return results, [0] * len(results) if made.multiple_results else 0
 
     return batch
 

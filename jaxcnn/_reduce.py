@@ -187,7 +187,9 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
     if _is_plain(a):
         return cells
     if a.window <= SHORT:
-        return functools.reduce(combine, zip(*(tap_slices(array, axis, g.but(axis, a)) for array in cells), strict=True))
+        return functools.reduce(
+            combine, zip(*(tap_slices(array, axis, g.but(axis, a)) for array in cells), strict=True)
+        )
     run, long, last = _split(a, a.window // 2)
     runs = _cells_of(_reduce_along(cells, axis, run, g, combine), axis, g, 0, long.size)
     y = _reduce_along(runs, axis, long, g, combine)
@@ -217,7 +219,9 @@ def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, co
     both = combine((y,), (rest,))[0]
     if isinstance(origin, int) and origin >= 0:
         return both
-    before = origin + start - a.dilation + jnp.arange(a.out, dtype=jnp.int32) * a.stride  # the last cell before the rest
+    before = (
+        origin + start - a.dilation + jnp.arange(a.out, dtype=jnp.int32) * a.stride
+    )  # the last cell before the rest
     on_map = jnp.expand_dims(before >= 0, [at for at in range(x.ndim) if at != x.ndim - g.n + axis])
     return jnp.where(on_map, both, rest)
 

@@ -12,7 +12,15 @@ from jax import lax
 from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
 from jaxcnn._padding import accumulator, as_array, zeros
 from jaxcnn._reduce import (
-    Cells, Combine, add, best_of_windows, first_max, first_min, limits, reduce_windows, sum_windows
+    Cells,
+    Combine,
+    add,
+    best_of_windows,
+    first_max,
+    first_min,
+    limits,
+    reduce_windows,
+    sum_windows,
 )
 from jaxcnn._remember import remembered
 
@@ -70,7 +78,7 @@ def reduce_window(
         raise TypeError(refuse(_NAME, "computation", problem, "pass e.g. jax.lax.max"))
     numbers = len(arrays) == 1 and not jnp.issubdtype(arrays[0].dtype, jnp.complexfloating)
     reducer = _KNOWN.get(computation) if numbers else None
-    identity = reducer is not None and _is_identity(reducer, starts[0])
+    identity = reducer is not None and _is_identity(reducer, jax.tree.leaves(init_value)[0], arrays[0].dtype)
     if reducer == "add" and identity and arrays[0].dtype == bool:
         raise TypeError(refuse(_NAME, "operand", "is bool, whose sums do not fit in a bool", "use jax.lax.bitwise_or"))
     for array, start in zip(arrays, starts, strict=True):
@@ -113,7 +121,9 @@ def known_reduction(
         cells = lax.pad(cells, jnp.asarray(identity, cells.dtype), [(0, 0, between - 1) for between in apart])
     g = _without_leading(laid)
     border = zeros(g.n)._replace(fill=identity, beyond=identity)
-    made = sum_windows(cells, g, border) if reducer == "add" else best_of_windows(cells, g, border, combine, of_cells=True)
+    made = (
+        sum_windows(cells, g, border) if reducer == "add" else best_of_windows(cells, g, border, combine, of_cells=True)
+    )
     if init_value is not None:
         (made,) = _after_start([init_value.astype(cells.dtype)], (made,), combine)
     return made.astype(operand.dtype)
@@ -132,7 +142,7 @@ def _spread(x: jax.Array, start: jax.Array, g: Geometry, apart: tuple[int, ...])
 
 
 def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cells:
-    return combine(tuple(jnp.broadcast_to(start, cells.shape) for start, cells in zip(starts, y, strict=True)), y)
+    return combine(tuple(lax.full_like(cells, start) for start, cells in zip(starts, y, strict=True)), y)
 
 
 def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
@@ -168,11 +178,11 @@ def _identity(reducer: str, dtype: Any) -> Any:
     return 0 if reducer == "add" else limits(dtype)[("max", "min").index(reducer)]
 
 
-def _is_identity(reducer: str, start: jax.Array) -> bool:
+def _is_identity(reducer: str, start: Any, dtype: Any) -> bool:
     """Whether a number that is known when the function is traced changes nothing."""
     if isinstance(start, jax.core.Tracer):
         return False
-    return bool(np.asarray(start) == _identity(reducer, start.dtype))
+    return bool(np.asarray(start) == _identity(reducer, dtype))
 
 
 # lax's rules for what is given ---------------------------------------------------------------------------------------

@@ -12,13 +12,12 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.experimental import jet
-from jax.interpreters import ad
 
 from jaxcnn._devices import Arrays, divided, lies, origin_of
 from jaxcnn._engine.platforms import names
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import Border, bordered
-from jaxcnn._primitives import SERIES, lying_as, primitive
+from jaxcnn._primitives import derivatives_of, lying_as, primitive
 
 
 class Share(NamedTuple):
@@ -52,6 +51,12 @@ def linear(
         around=border if result == "x" else None, laid=g, dtype=a.dtype, is_linear=True,
     )  # fmt: skip
     return made
+
+
+def winners(f: Function, x: jax.Array, g: Geometry, border: Border) -> tuple[jax.Array, jax.Array]:
+    """The two results of f: the value of the winner of each window, and where it stands, an int32."""
+    value, place = winners_of_windows.bind(x, f=f, laid=g, border=border)
+    return value, place
 
 
 class Tangent(NamedTuple):
@@ -139,7 +144,7 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
     y = of_windows.bind(*primals, **params | {"f": differentiated})
     moved = []
     for at, tangent in enumerate(tangents):
-        if isinstance(tangent, ad.Zero) or not jnp.issubdtype(params["dtype"], jnp.inexact):
+        if tangent is None or not jnp.issubdtype(params["dtype"], jnp.inexact):
             continue
         around = borders[at] and borders[at].of_tangents()
         if is_linear and at == len(primals) - 1:
@@ -147,14 +152,12 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
             continue
         more = {"f": Tangent(differentiated, at), "roles": (*roles, roles[at]), "borders": (*borders, around)}
         moved.append(of_windows.bind(*primals, tangent, **params | more | {"is_linear": True}))
-    return y, sum(moved[1:], moved[0]) if moved else ad.Zero(jax.typeof(y).to_tangent_aval())
+    return y, sum(moved[1:], moved[0]) if moved else None
 
 
 def _transpose(cotangent: Any, *operands: Any, **params: Any) -> Any:
     """Of the last operand, in which it is linear."""
     *others, last = operands
-    if isinstance(cotangent, ad.Zero):
-        return [None] * len(operands)
     f, roles, borders, result, around = (params[name] for name in ("f", "roles", "borders", "result", "around"))
     turned = {
         "f": f.adjoint, "roles": (*roles[:-1], result), "borders": (*borders[:-1], around and around.of_tangents()),
@@ -174,6 +177,50 @@ def _series(primals: Any, terms: Any, **params: Any) -> Any:
 
 
 of_windows = primitive("jaxcnn_of_windows", _shape, _compute, platforms=names(), lies=_lies, divide=_divide)
-ad.primitive_jvps[of_windows] = _jvp
-ad.primitive_transposes[of_windows] = _transpose
-SERIES[of_windows] = _series
+derivatives_of(of_windows, _jvp, _series, _transpose)
+
+
+# Of two results, a value and a place; the value has the derivative of the function of windows that f says.
+
+
+def _winners_shape(x: Any, *, laid: Geometry, **_: Any) -> Any:
+    return (*x.shape[: x.ndim - laid.n], *laid.out), (x.dtype, jnp.dtype(jnp.int32))
+
+
+def _winners(x: jax.Array, *, border: Border, **params: Any) -> Any:
+    return _compute(x, borders=(border,), around=None, **params)
+
+
+def _winners_lie(x: Any, *, laid: Geometry, border: Border, **_: Any) -> Any:
+    return lies(_arrays(x.ndim, laid, ("x",), "y"), laid, (x,), (border,))
+
+
+def _divide_winners(on_a_device: Any, ranks: Any, *, laid: Geometry, border: Border, f: Any) -> Any:
+    def local(g: Geometry, origin: Any, x: jax.Array) -> Any:
+        return on_a_device(x, laid=g, origin=origin, border=border, f=f)
+
+    return divided(local, _arrays(ranks[0], laid, ("x",), "y"), laid, (border,), results=2)
+
+
+def _winners_jvp(primals: Any, tangents: Any, *, f: Any, laid: Geometry, border: Border) -> Any:
+    (x,), (tangent,) = primals, tangents
+    value, place = winners_of_windows.bind(x, f=f, laid=laid, border=border)
+    if tangent is None or not jnp.issubdtype(x.dtype, jnp.inexact):
+        return (value, place), (None, None)
+    moved = of_windows.bind(
+        x, tangent, f=Tangent(f.in_derivative, 0), roles=("x", "x"), borders=(border, border.of_tangents()),
+        result="y", around=None, laid=laid, dtype=x.dtype, is_linear=True,
+    )  # fmt: skip
+    return (value, place), (moved, None)
+
+
+def _winners_series(primals: Any, terms: Any, *, f: Any, laid: Geometry, border: Border) -> Any:
+    return jet.jet(lambda x: tuple(_winners(x, platform="other", f=f, laid=laid, border=border)), primals, terms,
+                   factorial_scaled=False)  # fmt: skip
+
+
+winners_of_windows = primitive(
+    "jaxcnn_winners_of_windows", _winners_shape, _winners, platforms=names(), lies=_winners_lie, divide=_divide_winners,
+    several=True,
+)  # fmt: skip
+derivatives_of(winners_of_windows, _winners_jvp, _winners_series)

@@ -16,7 +16,7 @@ from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import Border, bordered, none_if_zero, with_border, zeros
+from jaxcnn._padding import Border, bordered, devices_along, none_if_zero, with_border, zeros
 from jaxcnn._primitives import alike, bilinear, lying_as, primitive
 
 
@@ -74,6 +74,11 @@ def _groups_at(role: str, rank: int, n: int) -> int:
 def _with_groups(function: str, role: str, array: jax.Array, n: int, groups: int) -> jax.Array:
     """The channels of an array as groups of channels."""
     at = _groups_at(role, array.ndim, n)
+    devices, division = devices_along(array, at)
+    if groups > 1 and groups % devices:
+        problem = f"is {groups}, but {devices} devices along {division!r} divide the {array.shape[at]} channels"
+        remedy = "reshard so that the devices divide the groups, or give the mesh AxisType.Auto, where XLA divides them"
+        raise ValueError(refuse(function, "groups", problem, remedy))
     return array.reshape(*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
 
 

@@ -20,15 +20,52 @@ OPERATIONS = {
     "conv, stride 2": (partial(jc.conv, padding=1, stride=2), (8, 8, 4, 4)),
     "conv, dilation 2": (partial(jc.conv, padding="SAME", dilation=2), (8, 8, 2, 2)),
     "conv without padding": (jc.conv, (8, 8, 3, 3)),
+    "conv, circular": (partial(jc.conv, padding=1, padding_mode="circular"), (8, 8, 3, 3)),
+    "conv, reflect": (partial(jc.conv, padding=1, padding_mode="reflect"), (8, 8, 3, 3)),
+    "conv, replicate": (partial(jc.conv, padding=(2, 1), padding_mode="replicate"), (8, 8, 5, 3)),
+    "conv, symmetric, stride 2": (partial(jc.conv, padding=1, stride=2, padding_mode="symmetric"), (8, 8, 4, 4)),
     "depthwise": (partial(jc.conv, padding=1, groups=8), (8, 1, 3, 3)),
     "grouped": (partial(jc.conv, padding=1, groups=2), (8, 4, 3, 3)),
     "conv_transpose": (partial(jc.conv_transpose, stride=2, padding=1), (8, 8, 4, 4)),
     "correlate": (lambda x, k: jc.correlate(x, k, padding=1), (3, 3)),
+    "convolve": (lambda x, k: jc.convolve(x, k, padding="SAME", padding_mode="circular"), (3, 3)),
+    "door": (lambda x, k: jc.conv_general_dilated(x, k, (1, 1), "SAME"), (8, 8, 3, 3)),
+    "door, channels last": (
+        lambda x, k: jc.conv_general_dilated(
+            x.transpose(0, 2, 3, 1), k, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
+        ).transpose(0, 3, 1, 2),
+        (3, 3, 8, 8),
+    ),
+    "door of reductions, max": (
+        lambda x, k: k * jc.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 3, 3), None, "SAME"),
+        (),
+    ),
+    "door of reductions, add": (
+        lambda x, k: k * jc.reduce_window(x, 0.0, jax.lax.add, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
+        (),
+    ),
     "mean": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1), ()),
+    "mean, circular": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, padding_mode="circular"), ()),
+    "mean, filled": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, fill=2.0), ()),
+    "mean of cells": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, count_include_pad=False), ()),
     "mean 2x2": (lambda x, k: k * jc.pool(x, (2, 2), "mean"), ()),
     "lp": (lambda x, k: k * jc.pool(x, (2, 2), "lp"), ()),
     "max 2x2": (lambda x, k: k * jc.pool(x, (2, 2), "max"), ()),
     "max": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=1, padding=1), ()),
+    "max, stride 2": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=2, padding=1), ()),
+    "max, filled": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=1, padding=1, fill=0), ()),
+    "min, reflect": (lambda x, k: k * jc.pool(x, (3, 3), "min", stride=1, padding=1, padding_mode="reflect"), ()),
+    "max, ceil mode": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=2, ceil_mode=True, fill=0), ()),
+    "range": (lambda x, k: k * jc.pool(x, (2, 2), lambda w, axis: w.max(axis) - w.min(axis)), ()),
+    "indices": (lambda x, k: k * sum(jc.max_pool_with_indices(x, (3, 3), stride=1, padding=1)), ()),
+    "windows": (lambda x, k: k * jc.windows(x, (3, 3), padding=1), ()),
+    "fold": (lambda x, k: k * jc.fold(x[..., None, None] + jnp.zeros((1,) * 4 + (3, 3)), x.shape[2:], padding=1), ()),
+    "adaptive": (lambda x, k: k * jc.adaptive_pool(x, (8, 8), "mean"), ()),
+    "global": (lambda x, k: k * jc.adaptive_pool(x, (1, 1), "mean"), ()),
+    "global max": (lambda x, k: k * jc.adaptive_pool(x, (1, 1), "max"), ()),
+    "global by pool": (lambda x, k: k * jc.pool(x, x.shape[2:], "mean"), ()),
+    "unpool": (lambda x, k: k * jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), x.shape[2:]), ()),
+    "vmap": (lambda x, k: jax.vmap(lambda x: jc.conv(x, k, padding=1))(x), (8, 8, 3, 3)),
 }
 # Where the maps lie, on meshes of 8, or of 4 by 2.
 DIVISIONS = {
@@ -54,6 +91,11 @@ def with_gradients(f):
     return both
 
 
+def second_order(f):
+    """How the gradients change along the arrays themselves."""
+    return lambda x, kernel: jax.jvp(with_gradients(f), (x, kernel), (x, kernel))[1]
+
+
 def numbers(operation):
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape).astype("float32") for shape in (MAPS, OPERATIONS[operation][1])]
@@ -65,24 +107,28 @@ def difference(results, expected):
     return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def tried(operation, division, kind, alone):
-    """With gradients, and forward if that is asked for: the collectives, the difference from one device, the place."""
+def tried(operation, division, kind, ways=("forward", "gradients")):
+    """Of each way to run it: the collectives, the difference from one device, the place, and bytes of temporary memory
+    on a device and on one that does it all."""
     f = OPERATIONS[operation][0]
     arrays = numbers(operation)
     mesh = mesh_for(division, AxisType[kind])
-    with jax.set_mesh(mesh):
-        specs = (DIVISIONS[division], P())
-        placed = [jax.device_put(a, NamedSharding(mesh, spec)) for a, spec in zip(arrays, specs, strict=True)]
-        told = {}
-        for way, g in (("forward", f), ("both", with_gradients(f)))[not alone :]:
+    told = {}
+    for way in ways:
+        g = {"forward": f, "gradients": with_gradients(f), "second order": second_order(f)}[way]
+        whole = jax.jit(g).lower(*arrays).compile()
+        with jax.set_mesh(mesh):
+            specs = (DIVISIONS[division], P())
+            placed = [jax.device_put(a, NamedSharding(mesh, spec)) for a, spec in zip(arrays, specs, strict=True)]
             program = jax.jit(g).lower(*placed).compile()
-            text = program.as_text()
-            results = program(*placed)
-            told[way] = {name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES}
-            told[way]["difference"] = difference(results, jax.tree.map(np.asarray, jax.jit(g)(*arrays)))
-            told[way]["lies"] = str(jax.tree.leaves(results)[0].sharding.spec)
-            told[way]["temporary"] = program.memory_analysis().temp_size_in_bytes
-        return told
+            text, results = program.as_text(), program(*placed)
+        told[way] = {name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES}
+        told[way]["difference"] = difference(results, jax.tree.map(np.asarray, whole(*arrays)))
+        told[way]["lies"] = str(jax.tree.leaves(results)[0].sharding.spec)
+        told[way]["temporary"], told[way]["alone"] = (
+            each.memory_analysis().temp_size_in_bytes for each in (program, whole)
+        )
+    return told
 
 
 if __name__ == "__main__":

@@ -19,7 +19,8 @@ FLOORS = [
     {"jaxcnn._geometry"},
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla"},
     {"jaxcnn._remember", "jaxcnn._jaxprs"},
-    {"jaxcnn._windows", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"},
+    {"jaxcnn._slices", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"}
+    | {"jaxcnn._along"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm
@@ -30,8 +31,8 @@ FLOORS = [
     {"jaxcnn._engine.platforms.rule"},
     {"jaxcnn._engine.platforms"},  # a file for each platform
     {"jaxcnn._engine.plan"},
-    {"jaxcnn._engine.primitive", "jaxcnn._winner"},
-    {"jaxcnn._reduce"},
+    {"jaxcnn._engine.primitive", "jaxcnn._winner", "jaxcnn._windowed"},
+    {"jaxcnn._reduce", "jaxcnn._windows"},
     {"jaxcnn._pool_modes"},
     {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
     | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive", "jaxcnn._reduce_door"},
