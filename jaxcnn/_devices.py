@@ -7,7 +7,6 @@ neighbours, and where there is no neighbour the zeros of the padding. Nothing is
 """
 
 import inspect
-import itertools
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,11 +20,11 @@ from jax.experimental.custom_partitioning import custom_partitioning
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxcnn._geometry import Axis, Geometry
-from jaxcnn._padding import Border, map_pad, zeros
+from jaxcnn._padding import Border, map_pad
 from jaxcnn._primitives import axes_left_to_xla, names_of, spec_of
 
-# What one device computes, of its own arrays: `local(geometry, origin, *arrays)`. The geometry is that of its share, and
-# origin says for each axis on which cell of the whole map the first cell of its padded share lies.
+# What one device computes of its own arrays: `local(geometry, origin, *arrays)`. The geometry is that of its share,
+# and `origin` says for each axis on which cell of the whole map the first cell of its padded share lies.
 Local = Callable[..., jax.Array]
 # The axes of the mesh along which something is divided.
 Along = tuple[str, ...]
@@ -202,7 +201,7 @@ def _partition(
 
 
 def _finest(mesh: Any) -> Mesh:
-    """The devices of a mesh with an axis for each prime factor of its sides: so one may be divided by a part of a side."""
+    """The devices of a mesh with an axis for each prime factor of its sides: an array may be divided by a part of one."""
     factors = [(name, factor) for name, side in mesh.shape.items() for factor in _primes(side)]
     return Mesh(
         mesh.devices.reshape([factor for _, factor in factors]), [f"{name}{i}" for i, (name, _) in enumerate(factors)]
@@ -296,7 +295,7 @@ class _Cut(NamedTuple):
         return lax.axis_index(self.along) * self.share - self.halo[0]
 
     def with_halo(self, x: jax.Array, at: int, mode: str, border: Border) -> jax.Array:
-        """A device's cells, and those around them that its windows see: its neighbours', and at the ends the padding."""
+        """A device's cells, and around them what its windows see: its neighbours' cells, and at the ends the padding."""
         before, behind = self.halo
         size, ring = x.shape[at], mode == "circular"
         kept = lax.slice_in_dim(x, max(-before, 0), size - max(-behind, 0), axis=at)

@@ -77,8 +77,8 @@ def with_border(
     function: str, x: jax.Array, g: Geometry, mode: Any = "constant", fill: Any = None,
     *, identity: Any = 0, beyond: Any = None, is_linear: bool = False,
 ) -> tuple[jax.Array, Geometry, Border]:  # fmt: skip
-    """A map, its windows and what lies around it. A fill that is an array is put there at once; so is any but 0, if what
-    is to come of the map shall be linear in it.
+    """A map, its windows and what lies around it. A fill that is an array is put there at once; so is any but 0 if what
+    comes of the map has to be linear in it.
 
     A fill of None was not given: `identity` stands in for it, there and where ceil mode reaches past the padding.
     """

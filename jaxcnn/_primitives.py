@@ -156,7 +156,10 @@ def derivatives_of(made: Primitive, jvp: Rule, series: Rule, transpose: Rule | N
 
     def with_zeros(primals: Any, tangents: Any, **params: Any) -> Any:
         values, moved = jvp(primals, [None if isinstance(t, ad.Zero) else t for t in tangents], **params)
-        fill = lambda value, tangent: ad.Zero(jax.typeof(value).to_tangent_aval()) if tangent is None else tangent
+
+        def fill(value: Any, tangent: Any) -> Any:
+            return ad.Zero(jax.typeof(value).to_tangent_aval()) if tangent is None else tangent
+
         if not made.multiple_results:
             return values, fill(values, moved)
         return values, tuple(map(fill, values, moved))

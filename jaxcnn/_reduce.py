@@ -14,9 +14,9 @@ from jaxcnn._engine.platforms import platform_of
 from jaxcnn._geometry import Axis, Geometry, refuse
 from jaxcnn._padding import Border
 from jaxcnn._reduce_xla import reduce_by_xla
-from jaxcnn._windowed import Share, linear, windowed
 from jaxcnn._slices import LONG, each_window, levels, tap_slices
-from jaxcnn._winner import first_taps, first_winner
+from jaxcnn._windowed import Share, linear, windowed
+from jaxcnn._winner import first_winner
 
 # Without a gradient, a longer window is halved: 15x15 with indices takes 2.1 s to compile by 15 taps, and 0.7 s so.
 SHORT = 8
@@ -123,11 +123,7 @@ class Best(NamedTuple):
         """What has a gradient goes through the taps one axis at a time, or on some platforms through all at once."""
         origin = share.origin if self.of_cells else (0,) * share.g.n
         if platform_of(share.platform).pools_at_once(share.g):
-            axes = tuple(range(share.g.n))
-            winner: jax.Array = first_winner(
-                x, first_taps(axes, share.g, dict(enumerate(origin))), axes, share.g, self.combine
-            )
-            return winner
+            return first_winner(x, tuple(range(share.g.n)), share.g, dict(enumerate(origin)), self.combine)
         for axis in reversed(range(share.g.n)):
             x = _winner_along(x, axis, share.g.axes[axis], share.g, origin[axis], self.combine)
         return x
@@ -205,8 +201,7 @@ def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, co
         return x
     laid = g.but(axis, a)
     if a.window <= LONG:
-        winner: jax.Array = first_winner(x, first_taps((axis,), laid, {axis: origin}), (axis,), laid, combine)
-        return winner
+        return first_winner(x, (axis,), laid, {axis: origin}, combine)
     run, long, last = _split(a, levels(a.window)[1])
     (runs,) = _cells_of((_winner_along(x, axis, run, g, origin, combine),), axis, g, 0, long.size)
     # Of the cells of a run it is the last that shows whether one of them lies on the map.

@@ -1,4 +1,4 @@
-"""The slices of a padded map that the taps of its windows see, and their adjoint; and the definition, window by window."""
+"""What the taps of all windows see, as slices of the padded map, and its adjoint; and the definition, one window by one."""
 
 import functools
 import itertools

@@ -30,7 +30,7 @@ class Share(NamedTuple):
 
 # A function of windows: f(share, *arrays), hashable. It may say what to take in its place where it is differentiated
 # (`in_derivative`), under `jet` (`in_series`), and what its adjoint is (`adjoint`), if it is linear in the last array.
-Function = Callable[..., jax.Array]
+Function = Any
 
 
 def windowed(f: Function, x: jax.Array, g: Geometry, border: Border, dtype: Any = None) -> jax.Array:

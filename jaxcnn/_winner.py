@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._geometry import Geometry
+from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._slices import overlap, overlap_padding, tap_slice
 
@@ -23,37 +23,60 @@ def blocks_seen(g: Geometry) -> tuple[int, ...]:
     return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
-@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4))
 def first_winner(
-    x: jax.Array, first: jax.Array | None, axes: Axes, g: Geometry, combine: Callable[..., Any]
+    x: jax.Array, axes: Axes, g: Geometry, origin: Mapping[int, Any], combine: Callable[..., Any]
 ) -> jax.Array:
     """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
 
-    They are one axis, or all axes, which then have no dilation. No tap before the `first` of a window wins.
+    They are one axis, or all axes, which then have no dilation. `origin` says on which cell of the map the first cell of
+    x lies: what lies before the map is the identity, and never wins.
     """
+    before = [_windows_before(g.axes[axis], origin[axis]) for axis in axes]
+    first = _first_taps(axes, g, origin) if any(count != 0 for count in before) else None
+    slab = before[0] if len(axes) == 1 else None
+    winner: jax.Array = _first_winner(x, first, slab, axes, g, combine)
+    return winner
+
+
+@partial(jax.custom_jvp, nondiff_argnums=(2, 3, 4, 5))
+def _first_winner(
+    x: jax.Array, first: jax.Array | None, slab: int | None, axes: Axes, g: Geometry, combine: Callable[..., Any]
+) -> jax.Array:
     winner: jax.Array = functools.reduce(combine, ((seen,) for seen in _seen_by_taps(x, axes, g)))[0]
     return winner
 
 
-@first_winner.defjvp
-def _(axes: Axes, g: Geometry, combine: Callable[..., Any], primals: Any, tangents: Any) -> Any:
+@_first_winner.defjvp
+def _(slab: int | None, axes: Axes, g: Geometry, combine: Callable[..., Any], primals: Any, tangents: Any) -> Any:
     x, first = primals
     seen = _seen_by_taps(x, axes, g)
     taps = (jnp.full_like(seen[0], tap, jnp.int8) for tap in range(len(seen)))
     value, tap = functools.reduce(combine, zip(seen, taps, strict=True))
     if first is not None:
-        tap = jnp.maximum(tap, jnp.expand_dims(first, range(tap.ndim - first.ndim)))
+        tap = _at_least(tap, jnp.expand_dims(first, range(tap.ndim - g.n)), slab, tap.ndim - g.n + axes[0])
     return value, pick.bind(tangents[0], tap, axes=axes, laid=g)
 
 
-def first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array | None:
-    """The first tap of each window that sees a cell of the map, if some see what lies before it.
+def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> jax.Array:
+    """The taps, raised to the first that sees a cell of the map; if it is known that only the first windows of an axis
+    begin before it, in these alone: in all, it costs a seventh of the gradient on a CPU."""
+    if slab is None:
+        return jnp.maximum(tap, first)
+    begin, first = (lax.slice_in_dim(array, 0, slab, axis=at) for array in (tap, first))
+    raised: jax.Array = lax.dynamic_update_slice(tap, jnp.maximum(begin, first), (0,) * tap.ndim)
+    return raised
 
-    There is the identity, which ties with a map of nothing else: the gradient goes to the map. `origin` says on which
-    cell of it the first cell of the padded map lies.
-    """
-    if all(isinstance(origin[axis], int) and origin[axis] >= 0 for axis in axes):
+
+def _windows_before(a: Axis, origin: Any) -> int | None:
+    """How many windows begin before the map, if that is known."""
+    if not isinstance(origin, int):
         return None
+    begin = -(origin // a.stride) if origin < 0 else 0
+    return min(begin, a.out) if isinstance(a.out, int) else None if begin else 0
+
+
+def _first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array:
+    """The first tap of each window that sees a cell of the map."""
     flat = jnp.zeros((1,) * g.n, jnp.int32)
     for axis in axes:
         a = g.axes[axis]

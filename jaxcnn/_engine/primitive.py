@@ -105,12 +105,13 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 
 
 def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
-    samples, (a, b) = _flat(face, geometry, a, b)
-    return _with_samples(face, Problem.of(face, geometry, a, b, dtype).shape(face), samples), dtype
+    samples, flat = _flat(face, geometry, a, b)
+    return _with_samples(face, Problem.of(face, geometry, *flat, dtype).shape(face), samples), dtype
 
 
 def problem_of(
-    a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str, **_: Any
+    a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str,
+    **_: Any,
 ) -> Problem:  # fmt: skip
     """What is asked for: padding of zeros is left to the algorithms, which may have them for nothing."""
     g = geometry if border.is_zero else geometry.unpadded()
@@ -178,7 +179,10 @@ def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
         (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
-    position = lambda role: AXES[role].index(name) + (0 if role == "kernel" else samples - 1)
+
+    def position(role: str) -> int:
+        return AXES[role].index(name) + (0 if role == "kernel" else int(samples) - 1)
+
     size, side = next(
         (array.shape[dim], [*array.shape[:dim], *array.shape[dim + 1 :]][position(role)])
         for array, dim, role in zip(arrays, dims, roles, strict=True)

@@ -12,8 +12,8 @@ from jaxcnn._engine.rewrites import sample_blocks
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import zero_pad
-from jaxcnn._symbolic import is_symbolic
 from jaxcnn._slices import LONG
+from jaxcnn._symbolic import is_symbolic
 
 
 class _Cut(NamedTuple):
