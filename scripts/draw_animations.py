@@ -200,7 +200,7 @@ def transposition() -> Film:
     so_far = np.stack([np.where(np.arange(x.size).reshape(x.shape) <= t, x, 0) for t in range(len(steps))])
     y = np.asarray(jc.conv_transpose2d(so_far[:, None], k[None, None], stride=stride))[:, 0]
     laid = places(y.shape[1], len(k), stride=stride)
-    film = Film("Each cell of a small map lays the kernel down on a larger one, two cells apart, and overlaps are summed",
+    film = Film("Each cell of a small map lays the kernel down on a large one, two cells apart; overlaps are summed",
                 y.shape[1] + 1, len(x) + len(k) + y.shape[2] + 2, len(steps))  # fmt: skip
     film.text((-0.1, -0.5), f"conv_transpose2d(x, k, stride={stride})", style="said")
     middle = lambda rows: 1 + (y.shape[1] - rows) / 2

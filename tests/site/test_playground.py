@@ -1,0 +1,265 @@
+"""The playground shows jaxcnn's numbers, forwards and backwards, in both languages, by the keyboard alone, on a phone."""
+
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import browser
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import jaxcnn as jc
+
+ROOT = Path(__file__).parents[2]
+SCRIPTS = ROOT / "jaxcnn" / "train" / "report" / "windows.js", ROOT / "docs" / "_static" / "playground.js"
+LANGUAGES = ("en", "zh")
+PHONE = 390
+LEAST = {"size": 1, "window": 1, "stride": 1, "padding": 0, "dilation": 1, "outputPadding": 0}
+COPIED = ["reflect", "symmetric", "replicate", "circular"]
+MODES = {"correlation": ["constant", *COPIED], "max": ["nothing", "constant", *COPIED], "mean": ["constant", "nothing", *COPIED]}  # fmt: skip
+OPERATIONS = ["correlation", "transposed", "max", "mean"]
+
+pytestmark = pytest.mark.skipif(browser.PROGRAM is None, reason="needs a browser: chromium or google-chrome")
+
+
+def setting(operation, size, window, stride=1, padding=0, mode=None, dilation=1, at=(0, 0), *, ceil=False, whole=False,
+            output_padding=0):  # fmt: skip
+    mode = mode or MODES.get(operation, [""])[0]
+    return {"operation": operation, "size": size, "window": window, "stride": stride, "padding": padding, "mode": mode,
+            "dilation": dilation, "outputPadding": output_padding, "ceil": ceil, "whole": whole, "at": at}  # fmt: skip
+
+
+SETTINGS = [
+    setting("correlation", 5, 3),
+    setting("correlation", 5, 3, padding=1, at=(4, 0)),
+    setting("correlation", 5, 3, padding=1, at=(2, 3), whole=True),
+    setting("correlation", 6, 2, 2, at=(1, 2)),
+    setting("correlation", 7, 3, 3, 2, dilation=2, at=(1, 0)),
+    setting("correlation", 4, 3, 1, 3, "reflect", at=(0, 5)),
+    setting("correlation", 3, 2, 2, 3, "symmetric", 3, at=(2, 2)),
+    setting("correlation", 5, 4, 2, 2, "replicate", at=(0, 1), whole=True),
+    setting("correlation", 6, 3, 4, 1, "circular", at=(1, 1)),
+    setting("correlation", 1, 3, 1, 3, "reflect", at=(2, 2)),
+    setting("correlation", 8, 1, 4, at=(1, 1)),
+    setting("transposed", 3, 2, at=(1, 1)),
+    setting("transposed", 3, 3, 2, at=(2, 4)),
+    setting("transposed", 3, 3, 2, 1, output_padding=1, at=(5, 5), whole=True),
+    setting("transposed", 2, 2, 3, dilation=2, at=(1, 2)),
+    setting("transposed", 4, 4, 2, 3, dilation=3, output_padding=2, at=(3, 6), whole=True),
+    setting("max", 4, 2, 2, at=(1, 1)),
+    setting("max", 4, 2, 2, at=(0, 1), whole=True),
+    setting("max", 5, 3, 2, 2, at=(0, 3)),
+    setting("max", 5, 2, 2, 1, "constant", at=(0, 0)),
+    setting("max", 5, 2, 2, 1, "constant", at=(0, 0), whole=True),
+    setting("max", 5, 2, 2, ceil=True, at=(2, 2)),
+    setting("max", 6, 3, 2, 1, "reflect", 2, at=(1, 0), whole=True),
+    setting("max", 5, 2, 4, 3, ceil=True, at=(0, 0)),
+    setting("mean", 4, 2, 2, at=(1, 0)),
+    setting("mean", 3, 2, 1, 1, at=(0, 0), whole=True),
+    setting("mean", 3, 2, 1, 1, "nothing", at=(0, 3), whole=True),
+    setting("mean", 7, 3, 2, 1, "constant", ceil=True, at=(3, 3)),
+    setting("mean", 6, 3, 4, 2, "nothing", 2, ceil=True, at=(1, 1), whole=True),
+    setting("mean", 5, 4, 3, 3, "circular", ceil=True, at=(2, 0), whole=True),
+    setting("mean", 5, 2, 3, 2, "symmetric", at=(0, 2)),
+]
+
+
+# What jaxcnn says
+
+
+def layer(s):
+    """The setting as a function of the map and the kernel."""
+    options = {name: s[name] for name in ("stride", "padding", "dilation")}
+    if s["operation"] == "correlation":
+        return lambda x, k: jc.corr2d(x, k, padding_mode=s["mode"], **options)
+    if s["operation"] == "transposed":
+        more = options | {"output_padding": s["outputPadding"]}
+        return lambda x, k: jc.conv_transpose2d(x[None], k[None, None], **more)[0]
+    given = {"padding_mode": s["mode"]} if s["mode"] in COPIED else {}
+    if s["operation"] == "max" and s["mode"] == "constant":
+        given = {"fill": 0}
+    if s["operation"] == "mean" and s["mode"] == "nothing":
+        given = {"count_include_pad": False}
+    return lambda x, _: jc.pool2d(x, s["window"], s["operation"], ceil_mode=s["ceil"], **given, **options)
+
+
+def forward_and_back(s, x, k):
+    y, back = jax.vjp(layer(s), x, k)
+    cotangent = jnp.ones_like(y) if s["whole"] else jnp.zeros_like(y).at[s["at"]].set(1)
+    seen = {"Y": y, "total": jnp.sum(cotangent)} | dict(zip(("dX", "dK"), back(cotangent), strict=True))
+    if s["operation"] == "max" and s["mode"] == "nothing" and s["padding"] < s["window"]:
+        options = {name: s[name] for name in ("stride", "padding", "dilation")}
+        seen["winners"] = jc.max_pool_with_indices(x, (s["window"],) * 2, ceil_mode=s["ceil"], **options)[1]
+    return seen
+
+
+# What the page shows
+
+READ = """JSON.stringify([...document.querySelectorAll(".playground")].map((box) => ({
+  boards: Object.fromEntries([...box.querySelectorAll("figure")].filter((figure) => figure.checkVisibility()).map((figure) =>
+    [figure.dataset.board, [...figure.querySelectorAll("[role=row]")].map((row) => [...row.children].map((cell) => cell.textContent))])),
+  captions: Object.fromEntries([...box.querySelectorAll("figure")].map((figure) => [figure.dataset.board, figure.querySelector("figcaption").textContent])),
+  marked: Object.fromEntries(["winner", "chosen"].map((name) => [name, [...box.querySelectorAll("." + name)].map((cell) => cell.dataset.at)])),
+  labels: [...box.querySelectorAll("[data-at]")].filter((cell) => !cell.ariaLabel.endsWith(cell.textContent) && !/winner|window|赢家|窗口/.test(cell.ariaLabel)).length,
+  rule: box.querySelector(".rule").textContent, answer: box.querySelector("output").textContent,
+  width: [document.documentElement.scrollWidth, innerWidth],
+})))"""
+STOPS = """(() => { const box = document.querySelector(`.playground[lang=${"%s"}]`);
+  const stops = [...box.querySelectorAll("select, input, button, [tabindex='0']")].filter((stop) => stop.checkVisibility());
+  return stops.map((stop) => [stop.closest("[role=grid]")?.parentElement.dataset.board ?? stop.name, stop.type === "checkbox" ? String(stop.checked) : stop.value ?? "",
+    stop === document.activeElement]); })()"""
+
+
+def walk(page, s, edits):
+    """Go through both playgrounds by Tab and set each as `s` says; `edits` are typed into X."""
+    for language in LANGUAGES:
+        while not page.ask(STOPS % language)[0][2]:
+            page.press("Tab")
+        page.press("Home", *["ArrowDown"] * OPERATIONS.index(s["operation"]))
+        for name, value, _ in page.ask(STOPS % language)[1:]:
+            page.type("Tab", *keys_for(s, name, value, edits))
+        page.press()
+
+
+def keys_for(s, name, value, edits):
+    """What to press where the focus is on a control or a map."""
+    if name in LEAST:
+        return ["Home", *["ArrowRight"] * (s[name] - LEAST[name])] if value != str(s[name]) or name == "outputPadding" else []
+    if name == "mode":
+        return ["Home", *["ArrowDown"] * MODES[s["operation"]].index(s["mode"])] if value != s["mode"] else []
+    if name in ("ceil", "whole"):
+        return [" "] if value != str(s[name]).lower() else []
+    if name == "X":
+        return ["Home", "PageUp", *edits] if edits else []
+    if name == "Y":
+        return ["Home", "PageUp", *["ArrowDown"] * s["at"][0], *["ArrowRight"] * s["at"][1]]
+    return []
+
+
+def page_of(folder):
+    boxes = "".join(f'<div class="playground" lang="{language}"></div>' for language in LANGUAGES)
+    scripts = "".join(f"<script>{path.read_text()}</script>" for path in SCRIPTS)
+    style = (ROOT / "docs" / "_static" / "playground.css").read_text()
+    file = folder / "playground.html"
+    file.write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>p</title><style>{style}</style>{boxes}{scripts}'
+    )
+    return file
+
+
+EDITS = {3: ["7", "Enter"], 12: ["-", "1", ".", "2", "5", "Enter", "ArrowRight", "Delete"], 18: ["4", "Enter", "ArrowDown", "4", "Enter"]}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def shown():
+    """For each setting what each language shows."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser.browser(folder) as page:
+        page.open(page_of(Path(folder)), width=PHONE)
+        seen = []
+        for number, s in enumerate(SETTINGS):
+            walk(page, s, EDITS.get(number, []))
+            seen.append(json.loads(page.ask(READ)))
+        return seen
+
+
+def number(text):
+    return float(text.replace("\N{MINUS SIGN}", "-").replace("∞", "inf"))
+
+
+def numbers(board):
+    return np.array([[number(text) for text in row] for row in board], np.float32)
+
+
+def map_of(s, seen):
+    """The cells of X without its padding."""
+    low = 0 if s["operation"] == "transposed" else s["padding"]
+    return numbers([row[low : low + s["size"]] for row in seen["boards"]["X"][low : low + s["size"]]])
+
+
+@pytest.fixture(scope="module")
+def expected(shown):
+    """What jaxcnn makes of the maps and kernels that the page shows: all in one program."""
+    inputs = [(map_of(s, seen[0]), numbers(seen[0]["boards"].get("K", [["0"]]))) for s, seen in zip(SETTINGS, shown, strict=True)]  # fmt: skip
+    every = jax.jit(lambda inputs: [forward_and_back(s, *each) for s, each in zip(SETTINGS, inputs, strict=True)])
+    return jax.tree.map(np.asarray, every(inputs))
+
+
+def assert_shown(board, wanted):
+    """To the two digits behind the point that are shown."""
+    np.testing.assert_allclose(numbers(board), wanted, atol=0.0051)
+
+
+@pytest.mark.parametrize("index", range(len(SETTINGS)))
+def test_every_number_is_jaxcnns(shown, expected, index):
+    s, wanted = SETTINGS[index], expected[index]
+    for seen in shown[index]:
+        boards = seen["boards"]
+        for name in ("Y", "dX", "dK"):
+            assert (name in boards) == (name != "dK" or s["operation"] in ("correlation", "transposed"))
+            if name in boards:
+                assert_shown(boards[name], wanted[name])
+        assert_padding(s, seen)
+        assert_rule(s, seen["rule"], wanted["Y"].shape)
+        assert_sentence(s, seen, wanted)
+        lost = re.search(r"(?:; |；有 )(\S+) (?:is lost|落在)", seen["captions"]["dX"])  # noqa: RUF001
+        if s["operation"] in ("max", "mean"):
+            assert (number(lost[1]) if lost else 0) == pytest.approx(wanted["total"] - wanted["dX"].sum(), abs=0.0051)
+        assert seen["marked"]["chosen"] == [",".join(map(str, s["at"]))]
+        assert seen["labels"] == 0
+        assert seen["width"] == [PHONE, PHONE]
+    en, zh = shown[index]
+    assert en["boards"] == zh["boards"]
+
+
+def assert_padding(s, seen):
+    """Cells around the map: those of numpy.pad, or none; what ceil mode reaches beyond them is none either."""
+    if s["operation"] == "transposed":
+        return
+    board, p = seen["boards"]["X"], s["padding"]
+    side = s["size"] + 2 * p
+    modes = {"replicate": "edge", "circular": "wrap", "nothing": "constant"}
+    cells = np.pad(map_of(s, seen), p, mode=modes.get(s["mode"], s["mode"]))
+    outside = np.pad(np.zeros((s["size"],) * 2), p, constant_values=1)
+    for (r, c), text in np.ndenumerate(np.array(board)):
+        if r >= side or c >= side or (outside[r, c] and s["mode"] == "nothing"):
+            assert text == ""
+        else:
+            assert number(text) == pytest.approx(cells[r, c])
+
+
+def assert_rule(s, text, shape):
+    """The numbers in it are the setting's, and what it comes to is the size."""
+    left, right = re.match(r"(.+) = (\d+)", text).groups()
+    assert (int(right),) * 2 == shape
+    python = left.replace("·", "*").replace("\N{MINUS SIGN}", "-")
+    python = re.sub(r"⌊(.+) / (\d+)⌋", r"(\1 // \2)", re.sub(r"⌈(.+) / (\d+)⌉", r"-(-(\1) // \2)", python))
+    assert eval(python) == int(right)
+    if s["operation"] == "transposed":
+        return
+    geometry = {name: s[name] for name in ("stride", "padding", "dilation")}
+    assert int(right) == jc.output_size(s["size"], s["window"], ceil_mode=s["ceil"], **geometry)
+
+
+def assert_sentence(s, seen, wanted):
+    name, _, rest = seen["answer"].partition(" = ")
+    assert name == f"Y[{s['at'][0]}, {s['at'][1]}]"
+    made = wanted["Y"][s["at"]]
+    found = re.match(r"(?:(.+?) = )?(\S+?)(?:[,:，：].*)?$", rest)  # noqa: RUF001
+    terms, result = found.groups()
+    assert number(result) == pytest.approx(made, abs=0.0051)
+    if terms:
+        python = terms.replace("\N{MINUS SIGN}", "-").replace("·", "*").replace("max(", "max(-math.inf, ")
+        assert eval(python, {"math": __import__("math"), "max": max}) == pytest.approx(made, abs=1e-4)
+    if "winners" in wanted:
+        row, column = divmod(int(wanted["winners"][s["at"]]), s["size"])
+        assert f"X[{row}, {column}]" in rest
+        assert seen["marked"]["winner"] == [f"{row + s['padding']},{column + s['padding']}"]
+
+
+def test_numbers_are_typed_into_the_map(shown):
+    assert [map_of(SETTINGS[3], seen)[0, 0] for seen in shown[3]] == [7, 7]
+    assert [map_of(SETTINGS[12], seen)[0, :2].tolist() for seen in shown[12]] == [[-1.25, 0]] * 2
+    assert [map_of(SETTINGS[18], seen)[:2, 0].tolist() for seen in shown[18]] == [[4, 4]] * 2
