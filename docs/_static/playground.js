@@ -12,7 +12,7 @@
       size: "Side of the map", window: "Window", stride: "Stride", padding: "Padding", dilation: "Dilation", outputPadding: "Output padding",
       mode: "On the padding", constant: "zeros", nothing: "nothing (it never counts)", reflect: "reflect", symmetric: "symmetric", replicate: "replicate", circular: "circular",
       ceil: "Ceil mode", whole: "Gradient of the sum of all outputs",
-      fillMap: "Map", fillKernel: "Kernel", own: "as edited", count: "counting", random: "random", edge: "an edge", one: "a single 1", ones: "ones",
+      fillMap: "Map", fillKernel: "Kernel", own: "own numbers", count: "counting", random: "random", edge: "an edge", one: "a single 1", ones: "ones",
       back: "Back", step: "Step", play: "Play", pause: "Pause",
       help: "Arrow keys move within a map, Enter or a digit changes a number of X or K; with a finger, tap it twice. Choose an output, or drag the window.",
       X: (rows, padded) => `map, ${rows} × ${rows}${padded > rows ? `, padded to ${padded} × ${padded}` : ""}`,
@@ -30,10 +30,10 @@
     zh: {
       settings: "设置", steps: "步进", forward: "前向", backward: "反向",
       operation: "运算", correlation: "互相关", transposed: "转置卷积", max: "最大汇聚", mean: "平均汇聚",
-      size: "特征图边长", window: "窗口", stride: "步幅", padding: "填充", dilation: "膨胀率", outputPadding: "输出填充",
+      size: "特征图边长", window: "窗口", stride: "步幅", padding: "填充", dilation: "空洞率", outputPadding: "输出填充",
       mode: "填充的内容", constant: "零", nothing: "空（不参与计算）", reflect: "反射 reflect", symmetric: "对称 symmetric", replicate: "边缘 replicate", circular: "循环 circular",
       ceil: "向上取整（ceil mode）", whole: "对全部输出之和求梯度",
-      fillMap: "特征图", fillKernel: "卷积核", own: "手工填写", count: "依次计数", random: "随机", edge: "一条边缘", one: "单独一个 1", ones: "全 1",
+      fillMap: "特征图", fillKernel: "卷积核", own: "自定数值", count: "依次计数", random: "随机", edge: "一条边缘", one: "单独一个 1", ones: "全 1",
       back: "上一步", step: "下一步", play: "播放", pause: "暂停",
       help: "方向键在图中移动；在 X 或 K 上按回车或直接输入数字即可修改，用手指则点两下。可以选一个输出，也可以拖动窗口。",
       X: (rows, padded) => `特征图，${rows} × ${rows}${padded > rows ? `，填充后 ${padded} × ${padded}` : ""}`,
@@ -45,7 +45,7 @@
       from: (row, column) => `，来自 X[${row}, ${column}]`, phantom: "，来自填充：它的梯度回不到图上",
       nobody: "：窗口里没有图上的格子", none: "：没有卷积核铺到这一格",
       leftOut: "少一个：最后一个窗口的起点已在图外",
-      tooLarge: (span, padded) => `窗口跨 ${span} 格，而填充后的图只有 ${padded} 格：请增大填充，或减小窗口或膨胀率。`,
+      tooLarge: (span, padded) => `窗口跨 ${span} 格，而填充后的图只有 ${padded} 格：请增大填充，或减小窗口或空洞率。`,
       gone: (whole, cut) => `共 ${whole} 格，填充要裁去 ${cut} 格，什么也不剩：请减小填充。`,
     },
   };
@@ -160,7 +160,7 @@
     const select = (name, options) => labelled(name, element("select", { name }, ...options.map((value) => element("option", { value }, words[value]))));
     controls.operation = select("operation", OPERATIONS);
     controls.mode = select("mode", MODES[state.operation]);
-    controls.fillMap = select("fillMap", ["own", "count", "random", "edge", "one"]);
+    controls.fillMap = select("fillMap", ["own", "count", "random", "edge", "one", "ones"]);
     controls.fillKernel = select("fillKernel", ["own", "count", "random", "edge", "one", "ones"]);
     for (const name of ["ceil", "whole"]) {
       const control = element("input", { type: "checkbox", name });
@@ -209,9 +209,14 @@
       }
       const useful = { mode: modes.length > 0, outputPadding: state.operation === "transposed", ceil: !weighted(), fillKernel: weighted() };
       for (const [name, made] of Object.entries(controls)) made.hidden = name === "whole" ? false : !offers(name) || useful[name] === false;
-      const grown = (old, side, pattern) => grid(side, (r, c) => old[r]?.[c] ?? pattern(r, c, side));
-      if (map.length !== state.size) map = grown(map, state.size, PATTERNS.random);
-      if (kernel.length !== state.window) kernel = grown(kernel, state.window, KERNELS.ones);
+      if (map.length !== state.size) map = resized(map, state.size, "fillMap", PATTERNS, "random");
+      if (kernel.length !== state.window) kernel = resized(kernel, state.window, "fillKernel", KERNELS, "ones");
+    }
+
+    /** The chosen pattern in the new size; own numbers stay, and `more` stands beside them. */
+    function resized(old, side, fill, patterns, more) {
+      const chosenPattern = control(fill).value, own = chosenPattern === "own", pattern = patterns[own ? more : chosenPattern];
+      return grid(side, (r, c) => (own ? old[r]?.[c] : null) ?? pattern(r, c, side));
     }
 
     function ruleOf() {
