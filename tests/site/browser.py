@@ -8,8 +8,10 @@ import signal
 from contextlib import contextmanager
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# Of Windows, which chromium takes everywhere.
 CODES = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "PageUp": 33, "PageDown": 34, "End": 35, "Home": 36,
-         "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Backspace": 8, "Delete": 46, "-": 189, ".": 190}  # fmt: skip
+         "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Backspace": 8,
+         "Delete": 46, "-": 189, ".": 190}  # fmt: skip
 
 
 class Page:
@@ -73,7 +75,8 @@ class Page:
         for key in keys:
             text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "")
             event = {"key": key, "code": key, "windowsVirtualKeyCode": CODES.get(key) or ord(key.upper())}
-            self._post("Input.dispatchKeyEvent", event | ({"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}))
+            down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
+            self._post("Input.dispatchKeyEvent", event | down)
             self._post("Input.dispatchKeyEvent", event | {"type": "keyUp"})
 
 
@@ -81,7 +84,7 @@ class Page:
 def browser(folder):
     """A page of a browser that lives in this folder and ends with the block."""
     (their_in, to), (answers, their_out) = (map(_out_of_the_way, os.pipe()) for _ in range(2))
-    flags = "--headless --no-sandbox --disable-gpu --hide-scrollbars --remote-debugging-pipe".split()
+    flags = "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--remote-debugging-pipe"
     command = [PROGRAM, *flags, f"--user-data-dir={folder}/profile", "about:blank"]
     # Where chromium looks for its pipe.
     files = [(os.POSIX_SPAWN_DUP2, their_in, 3), (os.POSIX_SPAWN_DUP2, their_out, 4),

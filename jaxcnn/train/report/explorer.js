@@ -147,7 +147,7 @@ function showExplorer() {
 
   function tint(most) {
     return (cell, value) => {
-      const rgb = value < 0 ? "--right" : "--wrong";
+      const rgb = value < 0 ? "--wrong" : "--right";
       if (value && most) cell.style.backgroundColor = `rgba(var(${rgb}), ${(0.6 * Math.abs(value) / most).toFixed(3)})`;
     };
   }
