@@ -87,6 +87,7 @@
       this.role = role === "grid" ? "gridcell" : "cell";
       this.active = [0, 0];
       this.shape = "";
+      this.grid = this.written = []; // cells, and what each of them shows
     }
 
     /** describe(r, c): { text, label, style, number }; reach: [first, last] row and column within reach of the keys. */
@@ -95,33 +96,47 @@
       this.caption.replaceChildren(element("b", {}, this.name), ` ${caption}`);
       this.cells.setAttribute("aria-label", label);
       const had = this.cells.contains(document.activeElement);
-      if (this.shape !== `${rows},${columns}`) {
-        this.shape = `${rows},${columns}`;
-        this.cells.style.setProperty("--columns", columns);
-        this.cells.replaceChildren(...windows.range(rows).map((r) => element("div", { role: "row" },
-          ...windows.range(columns).map((c) => element("div", { role: this.role, "data-at": `${r},${c}` })))));
-      }
+      if (this.shape !== `${rows},${columns}`) this.lay(rows, columns);
       this.active = this.active.map((place) => clamp(place, ...reach));
-      const numbers = [], largest = { value: 0 };
-      [...this.cells.children].forEach((row, r) => [...row.children].forEach((cell, c) => {
-        const { text, label: spoken, style, number } = describe(r, c);
-        if (!cell.querySelector("input")) cell.textContent = text;
-        cell.setAttribute("aria-label", spoken);
-        cell.className = `${style} ${text.length > 3 ? "long" : ""}`.trim();
-        if (Number.isFinite(number)) largest.value = Math.max(largest.value, Math.abs(number));
-        numbers.push([cell, number]);
-        if (this.role === "gridcell" && r >= reach[0] && r <= reach[1] && c >= reach[0] && c <= reach[1]) cell.tabIndex = r === this.active[0] && c === this.active[1] ? 0 : -1;
-        else cell.removeAttribute("tabindex");
-        if (this.role === "gridcell") cell.setAttribute("aria-selected", style.includes("chosen"));
-      }));
-      for (const [cell, number] of numbers) {
-        cell.style.setProperty("--tint", Number.isFinite(number) && largest.value ? (0.5 * Math.abs(number) / largest.value).toFixed(2) : 0);
-        cell.classList.toggle("negative", number < 0);
-      }
+      const shown = windows.range(rows).map((r) => windows.range(columns).map((c) => describe(r, c))), numbers = shown.flat().map(({ number }) => Math.abs(number));
+      const largest = Math.max(...numbers.filter(Number.isFinite)) || 1;
+      shown.forEach((line, r) => line.forEach((one, c) => this.write(r, c, one, Number.isFinite(one.number) ? (0.5 * Math.abs(one.number) / largest).toFixed(2) : "0")));
       if (had && !this.cells.contains(document.activeElement)) this.cellAt(this.active).focus();
     }
 
-    cellAt([r, c]) { return this.cells.children[r]?.children[c]; }
+    lay(rows, columns) {
+      this.shape = `${rows},${columns}`;
+      this.cells.style.setProperty("--columns", columns);
+      this.grid = windows.range(rows).map((r) => windows.range(columns).map((c) => element("div", { role: this.role, "data-at": `${r},${c}` })));
+      this.written = windows.range(rows).map(() => []);
+      this.cells.replaceChildren(...this.grid.map((row) => element("div", { role: "row" }, ...row)));
+    }
+
+    write(r, c, { text, label, style, number }, tint) {
+      const cell = this.grid[r][c], editable = this.role === "gridcell", tab = editable && this.reachable([r, c]) ? (r === this.active[0] && c === this.active[1] ? 0 : -1) : null;
+      const key = [text, label, style, tint, number < 0, tab].join("\n");
+      if (this.written[r][c] === key || cell.querySelector("input")) return;
+      this.written[r][c] = key;
+      cell.textContent = text;
+      cell.setAttribute("aria-label", label);
+      cell.className = [style, text.length > 3 ? "long" : "", number < 0 ? "negative" : ""].filter(Boolean).join(" ");
+      cell.style.setProperty("--tint", tint);
+      if (tab === null) cell.removeAttribute("tabindex");
+      else cell.tabIndex = tab;
+      if (editable) cell.setAttribute("aria-selected", style.includes("chosen"));
+    }
+
+    /** Put the focus on a cell, from where the keys go on. */
+    go(place) {
+      for (const [at, tab] of [[this.active, -1], [place, 0]]) {
+        this.cellAt(at).tabIndex = tab;
+        this.written[at[0]][at[1]] = "";
+      }
+      this.active = place;
+      this.cellAt(place).focus();
+    }
+
+    cellAt([r, c]) { return this.grid[r][c]; }
 
     /** Where a key leads from the active cell; null: it leads nowhere. */
     after(key) {
@@ -274,15 +289,17 @@
       const [a] = laid, transposed = state.operation === "transposed", low = transposed ? 0 : state.padding;
       const last = transposed ? state.size : Math.max(a.end, a.place(a.out - 1, state.window - 1) + 1), side = last + low;
       const at = new Map(found.map((term) => [`${term.row},${term.column}`, term]));
-      // What stands on the padding, asked of windows of one tap.
-      const standing = { ...layer, operation: "correlation", kernels: [[[1]]], stride: 1, dilation: 1, ceil: false, padding: low };
+      const standing = (...place) => {
+        const [from, across] = place.map((each) => windows.source(each, state.size, state.mode));
+        return from === null || across === null ? 0 : map[from][across];
+      };
       boards.X.show(side, side, (r, c) => {
         const [row, column] = [r - low, c - low], term = at.get(`${row},${column}`);
         const marks = [term ? "seen" : "", term && term === winner ? "winner" : ""], spoken = [term ? words.inWindow : "", term && term === winner ? words.winner : ""].filter(Boolean).join(", ");
         const said = (label) => (spoken ? `${label}, ${spoken}` : label), inside = row >= 0 && column >= 0 && row < state.size && column < state.size;
         if (inside) return { ...numbered(map[row][column], words.cell(row, column), marks.join(" ").trim()), label: said(`${words.cell(row, column)}: ${written(map[row][column])}`) };
         const beyond = row >= a.end || column >= a.end, empty = beyond || state.mode === "nothing";
-        const text = empty ? "" : written(windows.terms(standing, r, c)[0].value);
+        const text = empty ? "" : written(standing(row, column));
         return { text, label: said(`${beyond ? words.beyond : words.padded}${text && `: ${text}`}`), style: ["phantom", beyond ? "beyond" : "", ...marks].join(" ").trim(), number: 0 };
       }, { caption: words.X(state.size, transposed ? state.size : a.padded), label: `X: ${words.X(state.size, transposed ? state.size : a.padded)}`, reach: [low, low + state.size - 1] });
     }
@@ -349,16 +366,19 @@
       update();
     }
 
-    function edit(name, cell, text) {
+    /** Open a cell for a new number, of which a first key may have come already. */
+    function edit(name, cell, begun = "") {
       const board = boards[name], place = placeOf(cell), input = element("input", { type: "text", inputmode: "decimal", "aria-label": words.edit(words.cell(...inMap(name, place))) });
-      input.value = text;
+      input.value = begun || cell.textContent.replace("\u2212", "-");
       cell.replaceChildren(input);
       input.focus();
+      if (!begun) input.select(); // what is typed takes its place
       let open = true;
       const close = (keep, refocus) => {
         if (!open) return;
         open = false;
         const typed = input.value.trim().replace("\u2212", "-"), number = Number(typed);
+        board.written[place[0]][place[1]] = "";
         input.remove();
         if (keep && typed !== "" && Number.isFinite(number)) change(name, place, number);
         else update();
@@ -373,18 +393,11 @@
 
     for (const name of ["X", "K"]) {
       const board = boards[name];
-      const go = (place) => {
-        board.active = place;
-        for (const cell of board.cells.querySelectorAll("[tabindex]")) cell.tabIndex = -1;
-        const cell = board.cellAt(place);
-        cell.tabIndex = 0;
-        cell.focus();
-      };
       board.cells.addEventListener("keydown", (event) => {
         if (event.ctrlKey || event.metaKey || event.altKey) return;
         const next = board.after(event.key), cell = board.cellAt(board.active);
-        if (next) go(next);
-        else if (event.key === "Enter" || event.key === "F2") edit(name, cell, cell.textContent.replace("\u2212", "-"));
+        if (next) board.go(next);
+        else if (event.key === "Enter" || event.key === "F2") edit(name, cell);
         else if (/^[-0-9.]$/.test(event.key)) edit(name, cell, event.key);
         else if (event.key === "Delete" || event.key === "Backspace") change(name, board.active, 0);
         else return;
@@ -412,8 +425,8 @@
         const place = placeOf(document.elementFromPoint(event.clientX, event.clientY)), moved = grabbed?.moved;
         grabbed = null;
         if (moved || !place || !board.reachable(place) || !board.cells.contains(board.cellAt(place)) || event.target.matches("input")) return;
-        go(place);
-        if (again) edit(name, board.cellAt(place), board.cellAt(place).textContent.replace("\u2212", "-"));
+        board.go(place);
+        if (again) edit(name, board.cellAt(place));
       });
       board.cells.addEventListener("pointercancel", () => { grabbed = null; });
     }

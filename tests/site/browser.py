@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import signal
+import time
 from contextlib import contextmanager
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -78,6 +79,22 @@ class Page:
             down = {"type": "keyDown", "text": text} if text else {"type": "rawKeyDown"}
             self._post("Input.dispatchKeyEvent", event | down)
             self._post("Input.dispatchKeyEvent", event | {"type": "keyUp"})
+
+    def click(self, place):
+        self.drag(place, place)
+
+    def drag(self, start, end):
+        """The left button goes down at one place and up at another."""
+        for kind, (x, y) in (("mousePressed", start), ("mouseMoved", end), ("mouseReleased", end)):
+            self.send("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1, clickCount=1)
+
+    def wait_until(self, expression, *, seconds):
+        """Until a JavaScript expression is true, or for so long."""
+        end = time.monotonic() + seconds
+        while not self.ask(expression):
+            if time.monotonic() > end:
+                raise TimeoutError(f"not true within {seconds} s: {expression}")
+            time.sleep(0.05)
 
 
 @contextmanager

@@ -25,3 +25,10 @@ function stops(language) {
     return [stop.closest("[role=grid]")?.parentElement.dataset.board ?? stop.name, value, stop === document.activeElement];
   });
 }
+
+/** The middles of cells of the first playground, scrolled into sight. */
+function places(board, ...ats) {
+  const cells = ats.map((at) => document.querySelector(`[data-board=${board}] [data-at="${at}"]`));
+  cells[0].scrollIntoView({ block: "center", behavior: "instant" });
+  return cells.map((cell) => cell.getBoundingClientRect()).map(({ x, y, width, height }) => [x + width / 2, y + height / 2]);
+}

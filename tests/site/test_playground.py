@@ -151,16 +151,21 @@ EDITS = {  # typed into X at these settings, from its upper left corner on
 
 
 @pytest.fixture(scope="module")
-def shown():
-    """For each setting what each language shows."""
+def page():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser.browser(folder) as page:
         page.open(page_of(Path(folder)), width=PHONE)
         page.ask(VISIT)
-        seen = []
-        for number, s in enumerate(SETTINGS):
-            walk(page, s, EDITS.get(number, []))
-            seen.append(page.ask("shown()"))
-        return seen
+        yield page
+
+
+@pytest.fixture(scope="module")
+def shown(page):
+    """For each setting what each language shows."""
+    seen = []
+    for number, s in enumerate(SETTINGS):
+        walk(page, s, EDITS.get(number, []))
+        seen.append(page.ask("shown()"))
+    return seen
 
 
 def number(text):
@@ -263,3 +268,49 @@ def test_numbers_are_typed_into_the_map(shown):
     assert [map_of(SETTINGS[3], seen)[0, 0] for seen in shown[3]] == [7, 7]
     assert [map_of(SETTINGS[12], seen)[0, :2].tolist() for seen in shown[12]] == [[-1.25, 0]] * 2
     assert [map_of(SETTINGS[18], seen)[:2, 0].tolist() for seen in shown[18]] == [[4, 4]] * 2
+
+
+def english(page):
+    return page.ask("shown()")[0]
+
+
+def test_steps_go_over_the_output_in_its_order_and_play_goes_on_by_itself(page):
+    walk(page, setting("max", 4, 2, 2, at=(0, 1)), [])
+    page.ask("document.querySelector('[name=step]').focus()")
+    page.press("Enter")
+    assert english(page)["chosen"] == ["1,0"]
+    page.press(" ", " ")
+    assert english(page)["chosen"] == ["0,0"]
+    page.ask("document.querySelector('[name=back]').focus()")
+    page.press("Enter")
+    assert english(page)["chosen"] == ["1,1"]
+    page.ask("document.querySelector('[name=play]').focus()")
+    page.press("Enter")
+    assert page.ask("document.querySelector('output').ariaLive") == "off"
+    page.wait_until("shown()[0].chosen[0] === '0,0'", seconds=5)
+    page.press("Enter")
+    assert page.ask("document.querySelector('output').ariaLive") == "polite"
+
+
+def test_windows_are_dragged_outputs_chosen_and_numbers_changed_by_a_pointer(page):
+    walk(page, setting("correlation", 6, 2, 2, at=(0, 0)), [])
+    page.drag(*page.ask("places('X', '1,1', '3,5')"))
+    assert english(page)["chosen"] == ["1,2"]
+    page.click(*page.ask("places('Y', '2,0')"))
+    assert english(page)["chosen"] == ["2,0"]
+    for _ in range(2):
+        page.click(*page.ask("places('K', '0,1')"))
+    page.press(*"-3", "Enter")
+    assert english(page)["boards"]["K"][0][1] == "\N{MINUS SIGN}3"
+
+
+def test_settings_that_make_no_map_are_refused_with_numbers(page):
+    walk(page, setting("correlation", 5, 3, dilation=2), [])
+    for language in LANGUAGES:
+        page.ask(f"document.querySelector('[lang={language}] [name=window]').focus()")
+        page.press("ArrowRight")
+    for seen, words in zip(page.ask("shown()"), ("spans 7 cells.* has 5: pad more", "窗口跨 7 格.*只有 5 格"), strict=True):
+        assert re.search(words, seen["answer"])
+        assert seen["boards"] == {}
+    page.press("ArrowLeft")
+    assert page.ask("shown()")[1]["boards"]["Y"]

@@ -115,5 +115,5 @@ const windows = (() => {
     return { maps: map, kernels: kernel, lost };
   }
 
-  return { axis, axes, terms, value, output, gradients, range };
+  return { axes, source, terms, value, output, gradients, range };
 })();
