@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SCRIPTS = ROOT / "jaxcnn" / "train" / "report" / "windows.js", ROOT / "docs" / "_static" / "playground.js"
 LANGUAGES = ("en", "zh")
 PHONE = 390
-LEAST = {"size": 1, "window": 1, "stride": 1, "padding": 0, "dilation": 1, "outputPadding": 0}
+SLIDERS = ("size", "window", "stride", "padding", "dilation", "outputPadding")
 COPIED = ["reflect", "symmetric", "replicate", "circular"]
 MODES = {
     "correlation": ["constant", *COPIED],
@@ -110,19 +110,27 @@ def walk(page, s, edits):
     for language in LANGUAGES:
         while not page.ask(f"stops('{language}')")[0][2]:
             page.press("Tab")
-        page.press("Home", *["ArrowDown"] * OPERATIONS.index(s["operation"]))
+        (_, value, _), *_ = page.ask(f"stops('{language}')")
+        page.press(*steps(OPERATIONS, value, s["operation"], "ArrowUp", "ArrowDown"))
         for name, value, _ in page.ask(f"stops('{language}')")[1:]:
             page.type("Tab", *keys_for(s, name, value, edits))
         page.press()
 
 
+def steps(choices, value, wanted, less, more):
+    """The keys that lead from one choice to another."""
+    by = choices.index(wanted) - choices.index(value)
+    return [more if by > 0 else less] * abs(by)
+
+
 def keys_for(s, name, value, edits):
     """What to press where the focus is on a control or a map."""
-    if name in LEAST:
-        as_it_is = value == str(s[name]) and name != "outputPadding"  # which may change with the stride before it
-        return [] if as_it_is else ["Home", *["ArrowRight"] * (s[name] - LEAST[name])]
+    if name in SLIDERS:
+        if name == "outputPadding":  # which may have changed with the stride
+            return ["Home", *["ArrowRight"] * s[name]]
+        return steps(range(9), int(value), s[name], "ArrowLeft", "ArrowRight")
     if name == "mode":
-        return ["Home", *["ArrowDown"] * MODES[s["operation"]].index(s["mode"])] if value != s["mode"] else []
+        return steps(MODES[s["operation"]], value, s["mode"], "ArrowUp", "ArrowDown")
     if name in ("ceil", "whole"):
         return [" "] if value != str(s[name]).lower() else []
     if name == "X":
@@ -132,8 +140,7 @@ def keys_for(s, name, value, edits):
     return []
 
 
-def page_of(folder):
-    boxes = "".join(f'<div class="playground" lang="{language}"></div>' for language in LANGUAGES)
+def page_of(folder, boxes):
     scripts = "".join(f"<script>{path.read_text()}</script>" for path in SCRIPTS)
     style = (ROOT / "docs" / "_static" / "playground.css").read_text()
     file = folder / "playground.html"
@@ -153,7 +160,8 @@ EDITS = {  # typed into X at these settings, from its upper left corner on
 @pytest.fixture(scope="module")
 def page():
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder, browser.browser(folder) as page:
-        page.open(page_of(Path(folder)), width=PHONE)
+        boxes = "".join(f'<div class="playground" lang="{language}"></div>' for language in LANGUAGES)
+        page.open(page_of(Path(folder), boxes), width=PHONE)
         page.ask(VISIT)
         yield page
 
@@ -309,8 +317,36 @@ def test_settings_that_make_no_map_are_refused_with_numbers(page):
     for language in LANGUAGES:
         page.ask(f"document.querySelector('[lang={language}] [name=window]').focus()")
         page.press("ArrowRight")
-    for seen, words in zip(page.ask("shown()"), ("spans 7 cells.* has 5: pad more", "窗口跨 7 格.*只有 5 格"), strict=True):
+    for seen, words in zip(
+        page.ask("shown()"), ("spans 7 cells.* has 5: pad more", "窗口跨 7 格.*只有 5 格"), strict=True
+    ):
         assert re.search(words, seen["answer"])
         assert seen["boards"] == {}
     page.press("ArrowLeft")
     assert page.ask("shown()")[1]["boards"]["Y"]
+
+
+def test_the_playgrounds_of_the_lessons_begin_as_they_say(page, tmp_path):
+    """The last test, for it leaves the page; none of them is wider than a phone."""
+    lessons = {
+        number: path.read_text()
+        for number in (1, 2, 4, 5)
+        for path in (ROOT / "docs" / "lessons").glob(f"{number}_*.py")
+    }
+    boxes = {}
+    for number, text in lessons.items():
+        en, zh = (
+            found.replace("\n# ", " ") for found in re.findall(r'<div class="playground".*?</div>', text, re.DOTALL)
+        )
+        assert en == zh
+        boxes[number] = en
+    page.open(page_of(tmp_path, "".join(boxes.values())), width=PHONE)
+    page.ask(VISIT)
+    first, second, fourth, fifth = page.ask("shown()")
+    assert first["boards"]["Y"] == [["19", "25"], ["37", "43"]]
+    assert "dX" not in first["boards"]
+    assert second["rule"] == "⌊(7 + 2 · 1 − ((3 − 1) · 1 + 1)) / 2⌋ + 1 = 4"  # noqa: RUF001
+    assert fourth["boards"]["Y"] == [["0", "0"], ["0", "\N{MINUS SIGN}5"]]
+    assert "lost on the padding" in fourth["captions"]["dX"]
+    assert fifth["boards"]["dK"] == [["0", "1"], ["3", "4"]]
+    assert first["width"] == [PHONE, PHONE]
