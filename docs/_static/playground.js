@@ -279,7 +279,7 @@
       boards.Y.active = chosen;
       boards.Y.show(a.out, a.out, (r, c) => numbered(Y[r][c], words.cell(r, c), r === chosen[0] && c === chosen[1] ? "chosen" : ""), { caption: words.Y(a.out), label: `Y: ${words.Y(a.out)}` });
       answer.textContent = sentence(found, seen);
-      showGradients(found);
+      showGradients(seen.counted === undefined ? found : state.operation === "max" ? [seen.winner] : seen.counted);
     }
 
     const numbered = (number, label, style) => ({ text: written(number), label: `${label}: ${written(number)}`, style, number });
@@ -304,11 +304,12 @@
       }, { caption: words.X(state.size, transposed ? state.size : a.padded), label: `X: ${words.X(state.size, transposed ? state.size : a.padded)}`, reach: [low, low + state.size - 1] });
     }
 
-    function showGradients(found) {
+    /** `givers`: the terms through which the chosen output's gradient goes. */
+    function showGradients(givers) {
       of.textContent = state.whole ? words.ofAll : words.of(...chosen);
       const cotangents = Y.map((line, i) => line.map((_, j) => Number(state.whole || (i === chosen[0] && j === chosen[1]))));
       const { maps, kernels, lost } = windows.gradients(layer, cotangents, laid);
-      const touched = new Set(state.whole ? [] : found.filter((term) => term.at).map((term) => term.at.join()));
+      const touched = new Set(state.whole ? [] : givers.filter((term) => term?.at).map((term) => term.at.join()));
       boards.dX.show(state.size, state.size, (r, c) => numbered(maps[0][r][c], words.cell(r, c), touched.has(`${r},${c}`) ? "touched" : ""),
         { caption: words.dX(lost && written(lost)), label: `dX: ${words.dX(lost && written(lost))}` });
       boards.dK.figure.hidden = !kernels;

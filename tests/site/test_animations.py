@@ -54,7 +54,7 @@ def test_standing_still_a_picture_shows_its_last_step(name):
     cells = [part for part in ElementTree.fromstring(text).iter(f"{SVG}rect") if part.get("class") == "cell"]
     assert len(cells) == len(shown) - 1 - sum("phantom" in (part.get("class") or "") for part in shown)
     moves = [style for name, style in still.items() if name.startswith("m")]
-    assert len(moves) == 2
+    assert 0 < len(moves) <= 2  # one where both frames go the same way
     assert all(re.fullmatch(r"transform:translate\(\d+px,\d+px\)", style) for style in moves)
 
 
