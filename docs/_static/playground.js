@@ -123,7 +123,7 @@
       cell.style.setProperty("--tint", tint);
       if (tab === null) cell.removeAttribute("tabindex");
       else cell.tabIndex = tab;
-      if (editable) cell.setAttribute("aria-selected", style.includes("chosen"));
+      if (this.name === "Y") cell.setAttribute("aria-selected", style === "chosen");
     }
 
     /** Put the focus on a cell, from where the keys go on. */
@@ -149,6 +149,8 @@
   }
 
   const placeOf = (target) => target?.closest?.("[data-at]")?.dataset.at.split(",").map(Number) ?? null;
+
+  let built = 0;
 
   function build(box) {
     const words = WORDS[(box.closest("[lang]")?.lang ?? "").startsWith("zh") ? "zh" : "en"];
@@ -201,7 +203,9 @@
     const back = group("backward", controls.whole, row("dX", "dK"));
     back.querySelector(".title").append(" ", of);
     const forward = group("forward", steps, row("X", "K", "Y"), answer);
-    box.replaceChildren(settings, rule, forward, back, element("p", { class: "help" }, words.help));
+    const help = element("p", { class: "help", id: `playground-help-${++built}` }, words.help);
+    for (const name of ["X", "K", "Y"]) boards[name].cells.setAttribute("aria-describedby", help.id);
+    box.replaceChildren(settings, rule, forward, back, help);
     back.hidden = offered !== null && !offered.includes("backward");
 
     const weighted = () => state.operation === "correlation" || state.operation === "transposed";

@@ -55,16 +55,17 @@ SETTINGS = [
     setting("transposed", 4, 4, 2, 3, dilation=3, output_padding=2, at=(3, 6), whole=True),
     setting("max", 4, 2, 2, at=(1, 1)),
     setting("max", 4, 2, 2, at=(0, 1), whole=True),
-    setting("max", 5, 3, 2, 2, at=(0, 3)),
+    setting("max", 5, 3, 2, 2, at=(1, 1)),
     setting("max", 5, 2, 2, 1, "constant", at=(0, 0)),
     setting("max", 5, 2, 2, 1, "constant", at=(0, 0), whole=True),
     setting("max", 5, 2, 2, ceil=True, at=(2, 2)),
     setting("max", 6, 3, 2, 1, "reflect", 2, at=(1, 0), whole=True),
     setting("max", 5, 2, 4, 3, ceil=True, at=(0, 0)),
+    setting("max", 6, 3, 2, 1, "constant", ceil=True, at=(3, 3), whole=True),
     setting("mean", 4, 2, 2, at=(1, 0)),
     setting("mean", 3, 2, 1, 1, at=(0, 0), whole=True),
     setting("mean", 3, 2, 1, 1, "nothing", at=(0, 3), whole=True),
-    setting("mean", 7, 3, 2, 1, "constant", ceil=True, at=(3, 3)),
+    setting("mean", 6, 3, 2, 1, "constant", ceil=True, at=(3, 3)),
     setting("mean", 6, 3, 4, 2, "nothing", 2, ceil=True, at=(1, 1), whole=True),
     setting("mean", 5, 4, 3, 3, "circular", ceil=True, at=(2, 0), whole=True),
     setting("mean", 5, 2, 3, 2, "symmetric", at=(0, 2)),
@@ -112,7 +113,12 @@ def walk(page, s, edits):
             page.press("Tab")
         (_, value, _), *_ = page.ask(f"stops('{language}')")
         page.press(*steps(OPERATIONS, value, s["operation"], "ArrowUp", "ArrowDown"))
-        for name, value, _ in page.ask(f"stops('{language}')")[1:]:
+        now = page.ask(f"stops('{language}')")
+        if value != s["operation"]:
+            at_first = {name: value for name, value, _ in now}
+            tiles = s["operation"] in ("max", "mean")
+            assert at_first["stride"] == (at_first["window"] if tiles else "1")
+        for name, value, _ in now[1:]:
             page.type("Tab", *keys_for(s, name, value, edits))
         page.press()
 
@@ -153,7 +159,7 @@ def page_of(folder, boxes):
 EDITS = {  # typed into X at these settings, from its upper left corner on
     3: ["7", "Enter"],
     12: [*"-1.25", "Enter", "ArrowRight", "Delete"],
-    18: ["4", "Enter", "ArrowDown", "4", "Enter"],
+    18: ["9", "Enter", "ArrowDown", "9", "Enter"],
 }
 
 
@@ -275,7 +281,7 @@ def assert_sentence(s, seen, wanted):
 def test_numbers_are_typed_into_the_map(shown):
     assert [map_of(SETTINGS[3], seen)[0, 0] for seen in shown[3]] == [7, 7]
     assert [map_of(SETTINGS[12], seen)[0, :2].tolist() for seen in shown[12]] == [[-1.25, 0]] * 2
-    assert [map_of(SETTINGS[18], seen)[:2, 0].tolist() for seen in shown[18]] == [[4, 4]] * 2
+    assert [map_of(SETTINGS[18], seen)[:2, 0].tolist() for seen in shown[18]] == [[9, 9]] * 2
 
 
 def english(page):
