@@ -27,8 +27,8 @@ author = "the authors of jaxcnn"
 copyright = author
 version = release = jaxcnn.__version__
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathml"]
-exclude_patterns = ["_build", "_built", "**/.ipynb_checkpoints"]
+extensions = ["myst_nb", "sphinx.ext.autodoc", "docstrings", "mathml", "playground"]
+exclude_patterns = ["_build", "_built", "zh", "**/.ipynb_checkpoints"]
 nb_execution_mode = "off"
 myst_enable_extensions = ["colon_fence", "dollarmath"]
 myst_heading_anchors = 3

@@ -79,6 +79,16 @@ for n, (i, j) in enumerate(np.ndindex(y.shape)):
 picture
 
 # %% [markdown] lang="en"
+# Do it yourself: walk over $Y$ with the arrow keys, or drag the window, and change any number of $X$ and $K$.
+#
+# <div class="playground" data-map="0 1 2 / 3 4 5 / 6 7 8" data-kernel="0 1 / 2 3" data-show="size window"></div>
+
+# %% [markdown] lang="zh"
+# 自己动手：用方向键在 $Y$ 上走，或者拖动窗口；$X$ 和 $K$ 里的数都可以改。
+#
+# <div class="playground" data-map="0 1 2 / 3 4 5 / 6 7 8" data-kernel="0 1 / 2 3" data-show="size window"></div>
+
+# %% [markdown] lang="en"
 # As a formula, with $h \times w$ the shape of the kernel:
 #
 # $$Y_{ij} = \sum_{a=0}^{h-1}\sum_{b=0}^{w-1} X_{i+a,\,j+b}\;K_{ab}$$

@@ -114,6 +114,18 @@ for case in itertools.product(
 checked
 
 # %% [markdown] lang="en"
+# The same with sliders, on two axes; the rule below them has your numbers in it.
+#
+# <div class="playground" data-start="size=7 window=3 stride=2 padding=1"
+# data-show="operation size window stride padding mode dilation outputPadding ceil"></div>
+
+# %% [markdown] lang="zh"
+# 换成滑块再来一遍，这次是两个轴；滑块下面的公式里就是你选的数。
+#
+# <div class="playground" data-start="size=7 window=3 stride=2 padding=1"
+# data-show="operation size window stride padding mode dilation outputPadding ceil"></div>
+
+# %% [markdown] lang="en"
 # ## Padding
 #
 # Without padding a 3 x 3 window costs a map two rows and two columns in every layer. The cells at the rim also
@@ -125,6 +137,12 @@ checked
 #
 # 不填充的话，每过一层 3×3 的窗口，图就少两行两列。边上的格子还要吃亏。`jc.fold` 把各个窗口加回它们原来的位置，所以
 # 把全 1 的窗口折回去，数出来的就是每一格被多少个窗口看到：
+
+# %% [markdown] lang="en"
+# <div class="animation" data-picture="padding"></div>
+
+# %% [markdown] lang="zh"
+# <div class="animation" data-picture="padding"></div>
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(6, 18)
@@ -215,6 +233,12 @@ print("padding (-1, 0):", jc.correlate(row, jnp.ones(1), padding=((-1, 0),)))
 #
 # 步幅并不产生新的数：它只保留步幅 1 的结果中每隔 $s$ 个的那一个，省下的是其余那些的计算。
 
+# %% [markdown] lang="en"
+# <div class="animation" data-picture="stride"></div>
+
+# %% [markdown] lang="zh"
+# <div class="animation" data-picture="stride"></div>
+
 # %%
 data = jax.random.normal(jax.random.key(0), (9, 11))
 kernel = jax.random.normal(jax.random.key(1), (3, 2))
@@ -240,6 +264,12 @@ print("ceil: ", jc.output_size(7, 2, stride=2, **ceil), pooled)
 assert pooled[-1] == 7  # 7 / 1, not (7 + 0) / 2
 
 # %% [markdown] lang="en"
+# <div class="animation" data-picture="ceil_mode"></div>
+
+# %% [markdown] lang="zh"
+# <div class="animation" data-picture="ceil_mode"></div>
+
+# %% [markdown] lang="en"
 # ## Dilation
 #
 # Dilation pulls the taps of a window apart. The number of weights stays the same, the span grows: three taps at
@@ -249,6 +279,12 @@ assert pooled[-1] == 7  # 7 / 1, not (7 + 0) / 2
 # ## 膨胀（空洞）
 #
 # 膨胀把窗口的抽头拉开。权重的个数不变，跨度变大：三个抽头、膨胀率 2，就跨过五格。
+
+# %% [markdown] lang="en"
+# <div class="animation" data-picture="dilation"></div>
+
+# %% [markdown] lang="zh"
+# <div class="animation" data-picture="dilation"></div>
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(8, 17)
@@ -286,6 +322,12 @@ picture
 #
 # 为什么多出最后一项？因为向下取整。窗口 3、步幅 2、填充 1 时，7 格和 8 格的图都得到 4 格。从 4 返回有两条路，
 # `output_padding` 说的就是走哪一条。
+
+# %% [markdown] lang="en"
+# <div class="animation" data-picture="transposition"></div>
+
+# %% [markdown] lang="zh"
+# <div class="animation" data-picture="transposition"></div>
 
 # %%
 for size in (7, 8):

@@ -195,6 +195,20 @@ print("gradient that reaches the map, of 4:")
 print(phantom.sum(), "with zeros,", honest.sum(), "without")
 
 # %% [markdown] lang="en"
+# Here is this map to play with: change what lies on the padding, and see who wins and what becomes of the gradient.
+#
+# <div class="playground" data-start="operation=max window=2 stride=2 padding=1 mode=constant"
+# data-map="-1 -2 -3 / -4 -5 -6 / -7 -8 -9"
+# data-show="operation window stride padding mode dilation ceil backward"></div>
+
+# %% [markdown] lang="zh"
+# 就用这张图试试：改一改填充的内容，看谁赢，梯度又去了哪里。
+#
+# <div class="playground" data-start="operation=max window=2 stride=2 padding=1 mode=constant"
+# data-map="-1 -2 -3 / -4 -5 -6 / -7 -8 -9"
+# data-show="operation window stride padding mode dilation ceil backward"></div>
+
+# %% [markdown] lang="en"
 # A phantom winner keeps the gradient too: three quarters of it never come back to the map. After a sigmoid or a
 # ReLU no cell is negative, and the two maxima agree, which is why the text never noticed.
 #

@@ -144,6 +144,18 @@ assert jnp.array_equal(data_gradient, jc.convolve(c, k, padding="FULL"))
 data_gradient
 
 # %% [markdown] lang="en"
+# Choose an output and see what it gives to the map and to the kernel; then take all outputs at once.
+#
+# <div class="playground" data-map="0 1 2 / 3 4 5 / 6 7 8" data-kernel="0 1 / 2 3"
+# data-show="operation size window stride padding mode dilation backward"></div>
+
+# %% [markdown] lang="zh"
+# 选一个输出，看它给特征图和卷积核传去多少；再让所有输出一起来。
+#
+# <div class="playground" data-map="0 1 2 / 3 4 5 / 6 7 8" data-kernel="0 1 / 2 3"
+# data-show="operation size window stride padding mode dilation backward"></div>
+
+# %% [markdown] lang="en"
 # `jax.grad` gives the same numbers as our two formulas. But `jax.grad` of our own operation uses these very formulas,
 # so that is no proof. Finite differences know nothing of them: move one number, see what the loss does. And since the
 # loss is linear in $K$ and linear in $X$, the difference is no approximation here; a step of 1 is exact.

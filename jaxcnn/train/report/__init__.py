@@ -12,7 +12,7 @@ from jaxcnn.train.report.facts import Facts, facts_of
 
 __all__ = ["facts_of", "page", "write_report"]
 
-SCRIPTS = ("draw.js", "chart.js", "page.js", "explorer.js")
+SCRIPTS = ("draw.js", "chart.js", "page.js", "windows.js", "explorer.js")
 
 
 def write_report(run: Run, to: Path, facts: Facts | None = None) -> Path:

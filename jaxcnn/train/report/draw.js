@@ -43,7 +43,7 @@ const grey = (t) => Array(3).fill(Math.round(clamp(t, 0, 1) * 255));
 /** From the colour of minus through that of nothing to that of plus; t from 0 to 1. */
 function signed(t) {
   const zero = colour("--zero");
-  return t < 0.5 ? mixed(zero, colour("--accent"), 1 - 2 * t) : mixed(zero, colour("--second"), 2 * t - 1);
+  return t < 0.5 ? mixed(zero, colour("--second"), 1 - 2 * t) : mixed(zero, colour("--accent"), 2 * t - 1);
 }
 
 /** The colours of all bytes, made once for each ramp and theme. */

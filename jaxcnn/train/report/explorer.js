@@ -1,13 +1,5 @@
 // The window explorer: `explore` computes, `showExplorer` shows.
 
-/** Where the cells of one window lie along an axis of `size` cells, and how many windows there are. */
-function axisOf(name, size, window, { stride, padding, dilation }) {
-  const span = (window - 1) * dilation + 1, padded = size + 2 * padding;
-  if (span > padded) throw new RangeError(`The window spans ${span} ${name}, but the padded image has ${padded}: pad more, or dilate less.`);
-  const places = (i) => Array.from({ length: window }, (_, tap) => i * stride + tap * dilation - padding);
-  return { out: Math.floor((padded - span) / stride) + 1, places, inside: (place) => place >= 0 && place < size };
-}
-
 /** The output map of the last settings, which moving from cell to cell does not change. */
 let known = { key: "", map: [] };
 
@@ -21,34 +13,20 @@ function explore(settings) {
   const { layer, kernel = 0, window = 2, stride = 1, padding = 0, dilation = 1, row = 0, column = 0 } = settings;
   for (const [name, value, least] of [["Window", window, 1], ["Stride", stride, 1], ["Padding", padding, 0], ["Dilation", dilation, 1]])
     if (!Number.isInteger(value) || value < least) throw new RangeError(`${name} must be a whole number, ${least} or more.`);
-  const correlation = layer === "correlation", weights = correlation ? kernels[kernel] : null;
-  const channels = correlation ? image.map((_, i) => i) : [kernel];
-  const [height, width] = correlation ? [weights[0].length, weights[0][0].length] : [window, window];
-  const down = axisOf("rows", image[0].length, height, { stride, padding, dilation });
-  const across = axisOf("columns", image[0][0].length, width, { stride, padding, dilation });
+  const correlation = layer === "correlation", channels = correlation ? image.map((_, i) => i) : [kernel];
+  const asked = { operation: layer, maps: channels.map((i) => image[i]), kernels: correlation ? kernels[kernel] : null, window: [window, window],
+    stride, padding, dilation, mode: layer === "max" ? "nothing" : "constant" };
+  const laid = windows.axes(asked);
+  for (const [i, name] of ["rows", "columns"].entries())
+    if (!laid[i].out) throw new RangeError(`The window spans ${laid[i].span} ${name}, but the padded image has ${laid[i].padded}: pad more, or dilate less.`);
 
-  const taps = (i, j) => channels.flatMap((channel) => down.places(i).flatMap((r, u) => across.places(j).map((c, v) => {
-    const inside = down.inside(r) && across.inside(c), value = inside ? image[channel][r][c] : 0;
-    const weight = correlation ? weights[channel][u][v] : 1;
-    return { channel, row: r, column: c, inside, value, weight, product: value * weight };
-  })));
-  const reduce = (cells) => {
-    if (layer === "max") {
-      // ">" and not ">=": of equal cells the first wins.
-      const winner = cells.filter((cell) => cell.inside).reduce((best, cell) => (best && best.value >= cell.value ? best : cell), null);
-      if (!winner) throw new RangeError("A window lies wholly in the padding, so that nothing can win: pad less than the window.");
-      return { value: winner.value, winner };
-    }
-    const sum = cells.reduce((total, cell) => total + cell.product, 0);
-    return correlation ? { value: sum + bias[kernel], sum, bias: bias[kernel] } : { value: sum / cells.length, sum };
-  };
   const key = [layer, kernel, window, stride, padding, dilation].join();
-  if (key !== known.key)
-    known = { key, map: Array.from({ length: down.out }, (_, i) => Array.from({ length: across.out }, (_, j) => reduce(taps(i, j)).value)) };
-  const { map } = known;
-  const place = { row: clamp(row, 0, down.out - 1), column: clamp(column, 0, across.out - 1) };
-  const cells = taps(place.row, place.column);
-  return { rows: down.out, columns: across.out, map, ...place, height, width, channels, taps: cells, ...reduce(cells) };
+  if (key !== known.key) known = { key, map: windows.output(asked, laid) };
+  if (known.map.flat().includes(-Infinity)) throw new RangeError("A window lies wholly in the padding, so that nothing can win: pad less than the window.");
+  const added = correlation ? bias[kernel] : 0, map = known.map.map((line) => line.map((value) => value + added));
+  const place = { row: clamp(row, 0, laid[0].out - 1), column: clamp(column, 0, laid[1].out - 1) };
+  const taps = windows.terms(asked, place.row, place.column, laid), { sum, winner, value } = windows.value(asked, taps);
+  return { rows: laid[0].out, columns: laid[1].out, map, ...place, height: laid[0].window, width: laid[1].window, channels, taps, sum, winner, bias: added, value: value + added };
 }
 
 function showExplorer() {
@@ -160,7 +138,7 @@ function showExplorer() {
 
   function cellTable(title, taps, show, paint) {
     const rows = Array.from({ length: state.height }, (_, u) => element("tr", {}, ...taps.slice(u * state.width, (u + 1) * state.width).map((tap) => {
-      const cell = element("td", { class: [tap.inside ? "" : "pad", tap === state.winner ? "winner" : ""].join(" ").trim() }, fixed(show(tap), 2));
+      const cell = element("td", { class: [tap.kind === "cell" ? "" : "pad", tap === state.winner ? "winner" : ""].join(" ").trim() }, fixed(show(tap), 2));
       if (paint) paint(cell, show(tap));
       return cell;
     })));
@@ -169,7 +147,7 @@ function showExplorer() {
 
   function tint(most) {
     return (cell, value) => {
-      const rgb = value < 0 ? "--right" : "--wrong";
+      const rgb = value < 0 ? "--wrong" : "--right";
       if (value && most) cell.style.backgroundColor = `rgba(var(${rgb}), ${(0.6 * Math.abs(value) / most).toFixed(3)})`;
     };
   }
@@ -188,7 +166,7 @@ function showExplorer() {
   }
 
   function sentence(settings) {
-    const where = `Row ${state.row}, column ${state.column}: `, count = state.taps.length, inside = state.taps.filter((tap) => tap.inside).length;
+    const where = `Row ${state.row}, column ${state.column}: `, count = state.taps.length, inside = state.taps.filter((tap) => tap.kind === "cell").length;
     if (settings.layer === "max") return `${where}the greatest of ${plural(inside, "cell")} is ${fixed(state.value, 5)}, found at row ${state.winner.row}, column ${state.winner.column} of the image.`;
     if (settings.layer === "mean") return `${where}sum ${fixed(state.sum, 5)} / ${plural(count, "cell")} = ${fixed(state.value, 5)}.`;
     const bias = `${state.bias < 0 ? "\u2212" : "+"} ${fixed(Math.abs(state.bias), 5)}`;
