@@ -201,7 +201,7 @@ def _partition(
 
 
 def _finest(mesh: Any) -> Mesh:
-    """The devices of a mesh with an axis for each prime factor of its sides: an array may be divided by a part of one."""
+    """The devices of a mesh with an axis for each prime factor of its sides: an array may lie along a part of one."""
     factors = [(name, factor) for name, side in mesh.shape.items() for factor in _primes(side)]
     return Mesh(
         mesh.devices.reshape([factor for _, factor in factors]), [f"{name}{i}" for i, (name, _) in enumerate(factors)]
@@ -295,7 +295,7 @@ class _Cut(NamedTuple):
         return lax.axis_index(self.along) * self.share - self.halo[0]
 
     def with_halo(self, x: jax.Array, at: int, mode: str, border: Border) -> jax.Array:
-        """A device's cells, and around them what its windows see: its neighbours' cells, and at the ends the padding."""
+        """A device's cells, and around them what its windows see: its neighbours' cells, at the ends the padding."""
         before, behind = self.halo
         size, ring = x.shape[at], mode == "circular"
         kept = lax.slice_in_dim(x, max(-before, 0), size - max(-behind, 0), axis=at)

@@ -1,4 +1,4 @@
-"""What the taps of all windows see, as slices of the padded map, and its adjoint; and the definition, one window by one."""
+"""What the taps of all windows see, as slices of the padded map, and its adjoint; the definition, window by window."""
 
 import functools
 import itertools

@@ -108,7 +108,7 @@ def _compute(
     around: Border | None, origin: tuple[Any, ...] | None = None, **_: Any,
 ) -> jax.Array:  # fmt: skip
     share = Share(laid.unpadded(), origin or origin_of(laid), platform)
-    made = f(share, *(
+    made: jax.Array = f(share, *(
         array if border is None else bordered(array, laid, border)
         for array, border in zip(arrays, borders, strict=True)
     ))  # fmt: skip

@@ -28,8 +28,8 @@ def first_winner(
 ) -> jax.Array:
     """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
 
-    They are one axis, or all axes, which then have no dilation. `origin` says on which cell of the map the first cell of
-    x lies: what lies before the map is the identity, and never wins.
+    They are one axis, or all axes, which then have no dilation. `origin` says on which cell of the map the first cell
+    of x lies: what lies before the map is the identity, and never wins.
     """
     before = [_windows_before(g.axes[axis], origin[axis]) for axis in axes]
     first = _first_taps(axes, g, origin) if any(count != 0 for count in before) else None

@@ -1,13 +1,18 @@
 """One step of a 3-D U-Net on one volume, on one device and divided in eight: the numbers, and the memory of a device.
 
-    scripts/bench_devices.py --side 64
+    scripts/bench_devices.py --side 96
+    scripts/bench_devices.py --table    each operation, in each division, forward and with its gradients
+
 
 Devices are made of this machine's CPU, so this shows what each has to hold and to exchange, and not how long it takes.
 """
 
 import argparse
+import importlib
 import os
 import re
+import sys
+from pathlib import Path
 
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
 
@@ -43,11 +48,36 @@ def step(kernels, volume, wanted):
     return loss, jax.tree.map(lambda k, g: k - 0.1 * g, kernels, gradients)
 
 
+def each_operation(only: str) -> None:
+    """What crosses between devices, and what a device holds beside its eighth of what one device needs."""
+    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
+    eight = importlib.import_module("eight_devices")
+    print(headline(machine()), flush=True)
+    print(table_head("operation", "division", "axes", "way", *COLLECTIVES, "difference", "memory / its share"))
+    for operation in (name for name in eight.OPERATIONS if only in name):
+        for division in eight.DIVISIONS:
+            for kind in ("Auto", "Explicit"):
+                try:
+                    told = eight.tried(operation, division, kind, maps=(16, 8, 64, 64))
+                except ValueError as refused:
+                    print(table_row(operation, division, kind, f"refused: {refused}"), flush=True)
+                    continue
+                for way, found in told.items():
+                    share = found["temporary"] * 8 / max(found["alone"], 1)
+                    counts = [str(found[name]) for name in COLLECTIVES]
+                    cells = [*counts, f"{found['difference']:.0e}", f"{share:.2f}"]
+                    print(table_row(operation, division, kind, way, *cells), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--side", type=int, default=64, help="of the volume, a multiple of 16")
+    parser.add_argument("--table", action="store_true", help="of all operations")
+    parser.add_argument("--only", default="", help="rows of that table whose name has this in it")
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
+    if arguments.table:
+        return each_operation(arguments.only)
     rng = np.random.default_rng(0)
     kernels = {name: rng.normal(size=shape).astype("float32") / 10 for name, shape in KERNELS.items()}
     volume, wanted = (rng.normal(size=(1, 1, *(arguments.side,) * 3)).astype("float32") for _ in range(2))

@@ -106,7 +106,7 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 
 def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
     samples, flat = _flat(face, geometry, a, b)
-    return _with_samples(face, Problem.of(face, geometry, *flat, dtype).shape(face), samples), dtype
+    return _with_samples(face, Problem.of(face, geometry, flat[0], flat[1], dtype).shape(face), samples), dtype
 
 
 def problem_of(
@@ -115,8 +115,8 @@ def problem_of(
 ) -> Problem:  # fmt: skip
     """What is asked for: padding of zeros is left to the algorithms, which may have them for nothing."""
     g = geometry if border.is_zero else geometry.unpadded()
-    _, (a, b) = _flat(face, geometry, a, b)
-    return Problem.of(face, g, a, b, dtype, precision=precision, platform=platform)
+    flat = _flat(face, geometry, a, b)[1]
+    return Problem.of(face, g, flat[0], flat[1], dtype, precision=precision, platform=platform)
 
 
 def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:

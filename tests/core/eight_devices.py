@@ -96,9 +96,9 @@ def second_order(f):
     return lambda x, kernel: jax.jvp(with_gradients(f), (x, kernel), (x, kernel))[1]
 
 
-def numbers(operation):
+def numbers(operation, maps=MAPS):
     rng = np.random.default_rng(0)
-    return [rng.normal(size=shape).astype("float32") for shape in (MAPS, OPERATIONS[operation][1])]
+    return [rng.normal(size=shape).astype("float32") for shape in (maps, OPERATIONS[operation][1])]
 
 
 def difference(results, expected):
@@ -107,11 +107,11 @@ def difference(results, expected):
     return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
-def tried(operation, division, kind, ways=("forward", "gradients")):
+def tried(operation, division, kind, ways=("forward", "gradients"), maps=MAPS):
     """Of each way to run it: the collectives, the difference from one device, the place, and bytes of temporary memory
     on a device and on one that does it all."""
     f = OPERATIONS[operation][0]
-    arrays = numbers(operation)
+    arrays = numbers(operation, maps)
     mesh = mesh_for(division, AxisType[kind])
     told = {}
     for way in ways:
