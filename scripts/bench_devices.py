@@ -77,7 +77,8 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE")
     arguments = parser.parse_args()
     if arguments.table:
-        return each_operation(arguments.only)
+        each_operation(arguments.only)
+        return
     rng = np.random.default_rng(0)
     kernels = {name: rng.normal(size=shape).astype("float32") / 10 for name, shape in KERNELS.items()}
     volume, wanted = (rng.normal(size=(1, 1, *(arguments.side,) * 3)).astype("float32") for _ in range(2))
