@@ -5,7 +5,8 @@
     # %% [markdown] lang="en"
     # %% [markdown] lang="zh"
 
-As a program: `python docs/_lessons.py` builds what is not up to date, `python docs/_lessons.py 3` runs lesson 3 anew.
+A change of the text alone keeps the outputs. As a program: `python docs/_lessons.py` builds what is not up to date,
+`python docs/_lessons.py 3` runs lesson 3 anew. What the site shows of a lesson is made by `_publish.py`.
 """
 
 import argparse
@@ -77,21 +78,42 @@ def is_built(lesson: Path, target: Path) -> bool:
     if not all(path.exists() for path in written):
         return False
     metadata = [nbformat.read(path, as_version=4).metadata for path in written]
-    return all(each.get("digest") == _digest(lesson, each.get("imports", ())) for each in metadata)
+    text, code = _text_digest(lesson), jupytext.read(lesson)
+    return all(each.get("text") == text and each.get("digest") == _digest(code, each.get("imports", ())) for each in metadata)
 
 
-def build_one(lesson: Path, target: Path) -> None:
-    """Execute one lesson and write it in each language."""
+def build_one(lesson: Path, target: Path, *, anew: bool = False) -> None:
+    """Execute one lesson, unless what its outputs follow from is unchanged, and write it in each language."""
     notebook = jupytext.read(lesson)
     _check_partners(lesson, notebook)
-    notebook.metadata |= {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    notebook.cells.append(nbformat.v4.new_code_cell(WHAT_WAS_IMPORTED))
-    _execute(lesson, notebook)
-    imports = _ours(json.loads(notebook.cells.pop().outputs[0]["text"]))
-    notebook.metadata |= {"imports": imports, "digest": _digest(lesson, imports)}
+    language = {"name": "python", "pygments_lexer": "ipython3"}
+    notebook.metadata |= {"kernelspec": {"name": "python3", "display_name": "Python 3"}, "language_info": language}
+    before = [] if anew else [path for path in _written(lesson, target) if path.exists()]
+    if not any(_take_outputs(notebook, nbformat.read(path, as_version=4)) for path in before):
+        _execute_and_note(lesson, notebook)
+    notebook.metadata["text"] = _text_digest(lesson)
     for language, path in zip(LANGUAGES, _written(lesson, target), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         nbformat.write(_in_language(notebook, language), path)
+
+
+def _take_outputs(notebook: NotebookNode, built: NotebookNode) -> bool:
+    """Those of an earlier execution, if it was of the same code."""
+    if built.metadata.get("digest") != _digest(notebook, built.metadata.get("imports", ())):
+        return False
+    code, executed = ([cell for cell in each.cells if cell.cell_type == "code"] for each in (notebook, built))
+    for cell, earlier in zip(code, executed, strict=True):
+        cell.outputs, cell.execution_count = earlier.outputs, earlier.execution_count
+    notebook.metadata |= {name: built.metadata[name] for name in ("imports", "digest")}
+    return True
+
+
+def _execute_and_note(lesson: Path, notebook: NotebookNode) -> None:
+    """Execute the cells, and note what their outputs follow from."""
+    notebook.cells.append(nbformat.v4.new_code_cell(WHAT_WAS_IMPORTED))
+    _execute(lesson, notebook)
+    imports = _ours(json.loads(notebook.cells.pop().outputs[0]["text"]))
+    notebook.metadata |= {"imports": imports, "digest": _digest(notebook, imports)}
 
 
 def _written(lesson: Path, target: Path) -> list[Path]:
@@ -108,14 +130,20 @@ def _ours(imported: list[str]) -> list[str]:
     )
 
 
-def _digest(lesson: Path, imports: Sequence[str]) -> str:
-    """Of all that the outputs follow from: the lesson, how it is built, what it imports of ours, and JAX."""
+def _digest(notebook: NotebookNode, imports: Sequence[str]) -> str:
+    """Of all that the outputs follow from: the code, what it imports of ours, and JAX."""
     digest = hashlib.sha256(importlib.metadata.version("jax").encode())
+    digest.update(json.dumps([cell.source for cell in notebook.cells if cell.cell_type == "code"]).encode())
     folders = _roots()
     files = [folders[root] / path for root, _, path in (name.partition("/") for name in imports)]
-    for path in (lesson, Path(__file__), *files):
+    for path in files:
         digest.update(path.name.encode() + (path.read_bytes() if path.exists() else b""))
     return digest.hexdigest()
+
+
+def _text_digest(lesson: Path) -> str:
+    """Of all else that is written: the lesson, and how it is built."""
+    return hashlib.sha256(lesson.read_bytes() + Path(__file__).read_bytes()).hexdigest()
 
 
 def _roots() -> dict[str, Path]:
@@ -189,7 +217,7 @@ def main() -> None:
             continue
         started = time.perf_counter()
         try:
-            build_one(lesson, target)
+            build_one(lesson, target, anew=bool(numbers))
         except LessonError as error:
             sys.exit(str(error))
         sys.stdout.write(f"{lesson.stem}: {time.perf_counter() - started:.1f} s\n")

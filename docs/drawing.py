@@ -1,8 +1,8 @@
 """Small drawings of feature maps and windows, shared by the lessons and the pages.
 
 Places are (row, column) in cells, as in an array: one cell of a map is one unit, rows grow downwards. What is drawn
-lies on a white card, so that it reads alike in light and in dark themes; its words are English or symbols, since both
-languages of a lesson show the same picture.
+lies on a white card, so that it reads alike in light and in dark themes. Words stay text in the SVG: small, and the
+Chinese site replaces them.
 """
 
 import io
@@ -27,7 +27,7 @@ class Picture(Figure):
     def _repr_svg_(self) -> str:
         svg = io.StringIO()
         # A fixed salt and no date: the same picture gives the same bytes.
-        with mpl.rc_context({"svg.hashsalt": "jaxcnn"}):
+        with mpl.rc_context({"svg.hashsalt": "jaxcnn", "svg.fonttype": "none"}):
             self.savefig(svg, format="svg", metadata={"Date": None})
         return svg.getvalue()
 

@@ -9,6 +9,7 @@ import numpy as np
 
 import drawing
 import jaxcnn as jc
+import picture_labels
 from drawing import BLUE, GREEN, ORANGE, PALE
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
@@ -16,11 +17,11 @@ NAMES = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
 LEFT = 5.2  # cells for the words beside a picture
 
 
-def draw(target: Path) -> None:
+def draw(target: Path, language: str) -> None:
     """Write `target/NAME.svg` for each picture."""
     target.mkdir(parents=True, exist_ok=True)
     for name, picture in PICTURES.items():
-        (target / f"{name}.svg").write_text(picture()._repr_svg_())
+        (target / f"{name}.svg").write_text(picture_labels.translated(picture()._repr_svg_(), language))
 
 
 # One axis ------------------------------------------------------------------------------------------------------------

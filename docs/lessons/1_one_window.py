@@ -1,15 +1,22 @@
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes=20 needs=""
 # # 1. One window
 #
 # A convolutional layer repeats one small act: lay a window on the map, multiply what it shows by the kernel, cell by
-# cell, and add the products up. This lesson does it by hand, then with loops, then without them. At the end it owes
-# an explanation: the act is called convolution everywhere, and it is not one.
+# cell, and add the products up. This lesson does it by hand, then with loops, then without them. At the end it owes an
+# explanation: the act is called convolution everywhere, and it is not one.
+#
+# The eight lessons start from a Chinese article, 《卷积神经网络(一)》, which builds a CNN from nothing in PyTorch and
+# nested loops. From here on it is **the starting text**; what each of its functions became is on [a page of its
+# own](../starting_text.md).
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" minutes=20 needs=""
 # # 1. 一个窗口
 #
-# 卷积层反复做的，其实只有一件小事：把窗口放到特征图上，窗口里的数与卷积核逐格相乘，再把乘积加起来。这一课先用手算，
-# 再写成循环，最后把循环去掉。末了还要还一笔账：这件事人人都叫它“卷积”，可它并不是卷积。
+# 卷积层从头到尾只做一件小事：把窗口盖在特征图上，窗口里的数与卷积核逐格相乘，再把乘积加起来。这一课先用手算一遍，再写
+# 成循环，最后把循环去掉。课末还要交代一件事：人人都管它叫“卷积”，可它其实不是卷积。
+#
+# 本站的八课从一篇中文文章出发：《卷积神经网络(一)》，它用 PyTorch 和层层循环从零写出一个卷积神经网络。下文一律称它
+# 为**原文**；原文的每个函数在这里对应什么，见[原文对照](../starting_text.md)。
 
 # %%
 import jax
@@ -32,15 +39,21 @@ k = jnp.array([[0.0, 1.0], [2.0, 3.0]])
 #
 # One step to the right it shows 1, 2, 4, 5. A 2 x 2 window fits on a 3 x 3 map in two places across and two down, so
 # there are four such sums:
+#
+# <!-- picture: The four places of the window on X, one below the other; in each, the cells seen times the kernel K give
+# four products, whose sum is written into Y: 19, 25, 37, 43 -->
 
 # %% [markdown] lang="zh"
 # ## 先用手算
 #
-# 特征图 $X$ 里是 0 到 8，卷积核 $K$ 里是 0 到 3。窗口放在左上角，看到的是 0、1、3、4，于是
+# 特征图 $X$ 里放着 0 到 8，卷积核 $K$ 里放着 0 到 3。窗口盖住左上角，看到的是 0、1、3、4，于是
 #
 # $$0\cdot0 + 1\cdot1 + 3\cdot2 + 4\cdot3 = 19.$$
 #
-# 向右挪一格，看到的是 1、2、4、5。2×2 的窗口在 3×3 的图上，横着有两个位置，竖着也有两个，所以一共是四个和：
+# 右移一格，看到的是 1、2、4、5。2×2 的窗口在 3×3 的图上横竖各有两个位置，所以总共得到四个和：
+#
+# <!-- picture: 特征图 X 上窗口的四个位置，从左上到右下；每一行里，窗口所见与卷积核 K 逐格相乘，四个乘积之和填入输出
+# Y，依次为 19、25、37、43 -->
 
 # %% tags=["hide-input"]
 y = jc.corr2d(x, k)
@@ -49,7 +62,7 @@ for n, (i, j) in enumerate(np.ndindex(y.shape)):
     row, seen = 4.1 * n, jc.windows(x, k.shape)[i, j]
     drawing.feature_map(axes, x, (row + 1, 0), title="X" if n == 0 else "")
     drawing.window(axes, (row + 1 + i, j), k.shape)
-    drawing.note(axes, (row + 2.5, 3.6), r"$\odot$", size=14)
+    drawing.note(axes, (row + 2.5, 3.6), "⊙", size=14)
     drawing.feature_map(
         axes, k, (row + 1.5, 4.2), title="K" if n == 0 else "", shade=False
     )
@@ -97,12 +110,11 @@ picture
 # counts outputs, the inner pair is summed away.
 
 # %% [markdown] lang="zh"
-# 写成公式，卷积核的形状记作 $h \times w$：
+# 写成公式，设卷积核的形状为 $h \times w$：
 #
 # $$Y_{ij} = \sum_{a=0}^{h-1}\sum_{b=0}^{w-1} X_{i+a,\,j+b}\;K_{ab}$$
 #
-# $(i, j)$ 说的是窗口放在哪里，$(a, b)$ 说的是窗口里的哪一格。两对下标要分清：外面一对数的是输出，里面一对求完和就没
-# 有了。
+# $(i, j)$ 是窗口的位置，$(a, b)$ 是窗口内的位置。这两对下标要分清：前一对给输出编号，后一对在求和中消去。
 
 # %% [markdown] lang="en"
 # ## In loops
@@ -112,7 +124,7 @@ picture
 # %% [markdown] lang="zh"
 # ## 写成循环
 #
-# 这就是起始文章里的 `corr2d`。循环走的是 $(i, j)$，对 $(a, b)$ 的求和藏在 `.sum()` 里。
+# 这就是原文里的 `corr2d`：对 $(i, j)$ 循环，对 $(a, b)$ 的求和交给 `.sum()`。
 
 
 # %%
@@ -136,7 +148,8 @@ corr2d_in_loops(np.asarray(x), np.asarray(k))
 # %% [markdown] lang="zh"
 # ## 去掉循环
 #
-# 循环体其实是“一个位置”的函数。在 JAX 里，起点可变的切片叫 `lax.dynamic_slice`：起点可以变，大小不能变。
+# 循环体是位置的函数：给定一个位置，算出一个数。在 JAX 里，起点可变的切片写作 `lax.dynamic_slice`，起点可以是变量，大
+# 小必须是常数。
 
 
 # %%
@@ -153,8 +166,8 @@ at(0, 0), at(1, 1)
 # in which order the four windows are taken; that is for the compiler to decide.
 
 # %% [markdown] lang="zh"
-# `at` 既不知道有循环，也不知道还有别的位置。`jax.vmap` 把“一个数的函数”变成“一组数的函数”：先对列号 $j$ 用一
-# 次，再对行号 $i$ 用一次。代码里不再有迭代，也没有规定四个窗口谁先谁后；那是编译器的事。
+# `at` 只管一个位置，不知道有循环，也不知道有别的位置。`jax.vmap` 把“自变量是一个数”的函数变成“自变量是一组数”的函数：
+# 先对列号 $j$ 用一次，再对行号 $i$ 用一次。代码里不再有循环，四个窗口谁先算、谁后算也没有规定，那是编译器的事。
 
 # %%
 along_a_row = jax.vmap(at, in_axes=(None, 0))  # one i, many j
@@ -170,10 +183,10 @@ everywhere(jnp.arange(2), jnp.arange(2))
 # the formula, letter by letter.
 
 # %% [markdown] lang="zh"
-# 这就是 jaxcnn 立足的定义，`method="definition"` 至今仍照此计算。其他算法都比它快，也都拿它来检验。
+# jaxcnn 就建立在这个定义之上：`method="definition"` 至今按它计算，其余算法都更快，并且都以它为准绳接受检验。
 #
-# 还有一种说法：先把*所有*窗口收集成一个数组，再作缩并。`jc.windows` 给出形状 `(2, 2, 2, 2)`：前两轴是哪个窗口，后两
-# 轴是窗口里的哪一格，正是公式里的 $(i, j)$ 与 $(a, b)$。`einsum` 里的字母，就是公式的下标，一个不差。
+# 还可以换一种写法：先把*所有*窗口收进一个数组，再做缩并。`jc.windows` 返回的形状是 `(2, 2, 2, 2)`，前两轴说是哪个窗
+# 口，后两轴说是窗口里的哪一格，也就是公式里的 $(i, j)$ 和 $(a, b)$。`einsum` 的下标串与公式逐个字母对应。
 
 # %%
 windows = jc.windows(x, (2, 2))
@@ -197,13 +210,14 @@ windows.shape, by_windows
 # %% [markdown] lang="zh"
 # ## 为什么它不是卷积
 #
-# 卷积来自多项式乘法。在 $(1 + 2t + 3t^2)(t + \tfrac12 t^2)$ 里，$t^n$ 的系数要收集所有*加起来*等于 $n$ 的幂次对：
+# 卷积来自多项式乘法。在 $(1 + 2t + 3t^2)(t + \tfrac12 t^2)$ 的展开式里，$t^n$ 的系数要把所有次数*相加*等于 $n$ 的项凑
+# 到一起：
 #
 # $$(x * k)_n = \sum_a x_{n-a}\,k_a$$
 #
-# 注意那个减号：$k$ 从前往后读，$x$ 就从后往前读。而我们的求和里是加号，两边都从前往后，这叫**互相关**。把卷积核翻
-# 转，一个就变成另一个。`jc.convolve` 就是先在每个轴上翻转卷积核、再做 `jc.correlate`，此外什么也没有；NumPy 和
-# SciPy 的结果与它一致。
+# 请看那个减号：$k$ 顺着读，$x$ 就倒着读。我们的求和里却是加号，两边都顺着读，这种运算叫**互相关**。把卷积核翻转过来，
+# 一种就成了另一种：`jc.convolve` 就是先沿每个轴翻转卷积核，再做 `jc.correlate`，除此之外没有别的。NumPy 和 SciPy 也是
+# 这样规定的。
 
 # %%
 from scipy import signal
@@ -226,11 +240,16 @@ assert jnp.array_equal(jc.convolve(x, k), jc.correlate(x, k[::-1, ::-1]))
 # The difference shows best on a map that is zero but for a single 1. Convolution answers with the kernel itself: this
 # is why signal processing calls a kernel the *impulse response*. Correlation answers with the kernel upside down, since
 # the window meets the 1 first with its last cell.
+#
+# <!-- picture: A map X with a single 1 in its middle and a kernel K of the numbers 1 to 9; correlation puts 9 down to 1
+# around the middle, convolution 1 up to 9 -->
 
 # %% [markdown] lang="zh"
-# 拿一张只有一个 1、其余全是 0 的图来试，差别最清楚。卷积给出的正是卷积核本身，
-# 所以信号处理里把卷积核叫作*冲激响应*；互相关给出的却是倒过来的卷积核，因为窗口扫过来时，最先碰到那个 1 的是它的最
-# 后一格。
+# 拿一张只有一个 1、其余全是 0 的图去试，区别一目了然。卷积的结果就是卷积核本身，所以信号处理里把卷积核叫
+# 作*冲激响应*；互相关的结果则是颠倒的卷积核，因为窗口扫过来时，最先碰到那个 1 的是它的最后一格。
+#
+# <!-- picture: 中央有一个 1 的特征图 X，3×3 的卷积核 K 里是 1 到 9；互相关的结果中间是 9 到 1，次序颠倒，卷积的结果中
+# 间是 1 到 9 -->
 
 # %% tags=["hide-input"]
 impulse = jnp.zeros((5, 5)).at[2, 2].set(1)
@@ -255,10 +274,11 @@ picture
 # *convolution* of the kernels: $(a \star b) \star c = a \star (b * c)$.
 
 # %% [markdown] lang="zh"
-# ## 翻转换来了什么，网络又为什么用不着它
+# ## 翻转有什么好处，神经网络为什么不需要它
 #
-# 有了翻转，$*$ 就像乘法一样守规矩：$a * b = b * a$，$(a * b) * c = a * (b * c)$。没有翻转，这两条都不成立：交换两
-# 者，结果前后颠倒；连做两次互相关，等于与两个核的*卷积*做一次互相关，即 $(a \star b) \star c = a \star (b * c)$。
+# 有了翻转，$*$ 就满足乘法的运算律：$a * b = b * a$，$(a * b) * c = a * (b * c)$。没有翻转，交换律和结合律都不成立。交
+# 换两个因子，结果会前后颠倒；接连做两次互相关，等于与两个核的*卷积*做一次互相关：
+# $(a \star b) \star c = a \star (b * c)$。
 
 
 # %%
@@ -293,8 +313,8 @@ assert not jnp.allclose(
 # convolution finds the same numbers in reversed order. Here both learn from the same data by plain gradient descent:
 
 # %% [markdown] lang="zh"
-# 网络并不需要这两条定律：两层之间隔着激活函数，这样的代数到那里就断了。何况卷积核是*学*出来的。任务若要某个核，用互
-# 相关训练就学到它，用卷积训练就学到次序颠倒的同一组数。下面两者用同样的数据，都只做最普通的梯度下降：
+# 这两条运算律，神经网络都用不上：两层之间隔着激活函数，代数到那里就断了。何况卷积核是*学*出来的。如果任务需要某个核，
+# 用互相关训练会学到它，用卷积训练会学到次序颠倒的同一个核。下面让两者从同样的数据出发，都做最朴素的梯度下降：
 
 
 # %%
@@ -328,17 +348,17 @@ print(np.round(by_correlation, 3), np.round(by_convolution, 3), sep="\n\n")
 # ## Answers
 
 # %% [markdown] lang="zh"
-# 所以这一行口里说卷积，手上写的是互相关，却毫无损失。只有两处要记得翻转：从真正做翻转的程序里搬卷积核过来的时候；还
-# 有第 5 课，翻转会自己从梯度里冒出来。
+# 所以大家嘴上说卷积，写的是互相关，什么也不损失。只有两处要想起翻转：一是从真正做翻转的程序里搬卷积核，二是第 5 课，
+# 翻转会自己从梯度里冒出来。
 #
-# ## 习题
+# ## 练习
 #
-# 1. 哪个 2×2 的核能让 $Y$ 等于 $X$ 向上、向左各移一格？
-# 2. 与四个 1/4 组成的核做互相关，相当于哪种汇聚？
-# 3. 找一个元素不全相等的 2×2 核，使互相关与卷积结果相同。
-# 4. $H \times W$ 的图与 $h \times w$ 的核要做多少次乘法？LeNet 第一层用六个 5×5 的核，得到六张 28×28 的图，又要多
-#    少次？
-# 5. 一行数全是 1，中间有一段是 0（暗的），与 $[1, -1]$ 做互相关，找到的是什么？
+# 1. 哪个 2×2 的核能让 $Y$ 等于向上、向左各移一格的 $X$？
+# 2. 哪种汇聚就是与四个 1/4 组成的核做互相关？
+# 3. 找一个元素不全相等的 2×2 核，使互相关与卷积的结果相同。
+# 4. $H \times W$ 的图与 $h \times w$ 的核做互相关，需要多少次乘法？LeNet 的第一层用六个 5×5 的核得到六张 28×28 的图，
+#    又需要多少次？
+# 5. 一行数里全是 1，只有中间一段是 0（暗的）。它与 $[1, -1]$ 做互相关，找到的是什么？
 #
 # ## 答案
 
@@ -346,7 +366,7 @@ print(np.round(by_correlation, 3), np.round(by_convolution, 3), sep="\n\n")
 # 1: all weight on the last cell of the window, which lies one down and one to the right of the place it writes to.
 
 # %% [markdown] lang="zh"
-# 第 1 题：把权重全放在窗口的最后一格，它恰好在写入位置的右下方一格。
+# 第 1 题：权重全部放在窗口的最后一格，因为它正好位于写入位置的右下方。
 
 # %%
 moved = jc.corr2d(x, jnp.array([[0.0, 0.0], [0.0, 1.0]]))
@@ -357,7 +377,7 @@ moved
 # 2: mean pooling at stride 1. Mean pooling is a correlation; max pooling is not, for it is not linear.
 
 # %% [markdown] lang="zh"
-# 第 2 题：步幅为 1 的平均汇聚。平均汇聚是一种互相关；最大汇聚不是，因为它不是线性的。
+# 第 2 题：步幅为 1 的平均汇聚。平均汇聚是互相关；最大汇聚不是，因为它不是线性的。
 
 # %%
 quarters = jnp.full((2, 2), 0.25)
@@ -368,7 +388,7 @@ jc.corr2d(x, quarters)
 # 3: any kernel that a half turn leaves as it is.
 
 # %% [markdown] lang="zh"
-# 第 3 题：凡是旋转半圈不变的核都可以。
+# 第 3 题：旋转 180° 不变的核都可以。
 
 # %%
 symmetric = jnp.array([[1.0, 2.0], [2.0, 1.0]])
@@ -378,7 +398,7 @@ assert jnp.array_equal(jc.correlate(x, symmetric), jc.convolve(x, symmetric))
 # 4: $(H-h+1)(W-w+1)\,h\,w$: each output cell costs one product for each cell of the window.
 
 # %% [markdown] lang="zh"
-# 第 4 题：$(H-h+1)(W-w+1)\,h\,w$，每个输出格要付出窗口里每一格的一次乘法。
+# 第 4 题：$(H-h+1)(W-w+1)\,h\,w$ 次，因为输出的每一格都要把窗口里的每一格乘一遍。
 
 # %%
 print("3 x 3 with 2 x 2:   ", 2 * 2 * 2 * 2)
@@ -389,7 +409,7 @@ print("LeNet's first layer:", 6 * 28 * 28 * 5 * 5)
 # kernel from examples.
 
 # %% [markdown] lang="zh"
-# 第 5 题：边缘。由亮变暗处是 $+1$，由暗变亮处是 $-1$，没有变化处是 0。第 5 课会从例子里把这个核学出来。
+# 第 5 题：边缘。由亮变暗处得 $+1$，由暗变亮处得 $-1$，没有变化处得 0。第 5 课会从样例中把这个核学出来。
 
 # %%
 dark = jnp.array([1.0, 1, 0, 0, 0, 0, 1, 1])

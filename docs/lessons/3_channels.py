@@ -1,15 +1,15 @@
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes=30 needs="2"
 # # 3. Samples and channels
 #
 # One map and one kernel were lesson 1. A layer has many of both, and most errors of beginners are errors of shape:
 # which axis is looped over, and which is summed? The starting text writes five functions for it. Here each of them
 # stands in loops, and beside it without them.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" minutes=30 needs="2"
 # # 3. 样本与通道
 #
-# 第 1 课只有一张图、一个核。一层网络里两者都有许多，初学者的错误也多半是形状的错误：哪个轴是循环，哪个轴要求和？起
-# 始文章为此写了五个函数。这里把它们一一写成循环，旁边再写出没有循环的样子。
+# 第 1 课里只有一张图、一个核。一层网络里两者都有许多，初学者的错误也多半出在形状上：哪个轴是循环，哪个轴要求和？原文
+# 为此写了五个函数。这一课把它们逐个写成循环，再在旁边写出没有循环的版本。
 
 # %%
 import jax
@@ -44,7 +44,7 @@ def same(ours, loops):
 # %% [markdown] lang="zh"
 # ## 一张图、一个核：`corr2d` 与 `corr3d`
 #
-# 四周补 0，给定步幅，两重循环；立体的数据就三重。这里的轴都是*空间*轴：窗口沿每个轴移动。
+# 四周补 0，按步幅移动，二维是两重循环，三维是三重。这里的轴都是*空间*轴：窗口沿每个轴移动。
 
 
 # %%
@@ -83,16 +83,16 @@ print("corr3d", same(ours, corr3d(volume, block, padding=1, stride=2)))
 # %% [markdown] lang="en"
 # ## Many samples, many kernels: `convnet_2d`
 #
-# Grey images `(samples, H, W)` meet kernels `(out, h, w)`. Every image meets every kernel, so the result has both
-# axes: `(samples, out, H', W')`. Two loops around `corr2d`, and no sum. In JAX a loop whose rounds do not need each
-# other is a `vmap`, and `in_axes` says which argument it runs over. Read it from the inside out:
+# Grey images `(samples, H, W)` meet kernels `(out, h, w)`. Every image meets every kernel, so the result has both axes:
+# `(samples, out, H', W')`. Two loops around `corr2d`, and no sum over channels. In JAX a loop whose rounds do not need
+# each other is a `vmap`, and `in_axes` says which argument it runs over. Read it from the inside out:
 
 # %% [markdown] lang="zh"
 # ## 许多样本、许多核：`convnet_2d`
 #
-# 灰度图像 `(samples, H, W)` 遇上卷积核 `(out, h, w)`。每张图要见每个核，所以结果两个轴都有：
-# `(samples, out, H', W')`。`corr2d` 外面套两重循环，没有求和。在 JAX 里，各轮互不依赖的循环就是一个 `vmap`，
-# `in_axes` 指明对哪个参数循环。从里往外读：
+# 灰度图像 `(samples, H, W)` 配上卷积核 `(out, h, w)`。每张图与每个核都要算一次，所以结果里两个轴都有：
+# `(samples, out, H', W')`。写出来就是 `corr2d` 外面套两重循环，不对通道求和。在 JAX 里，各轮互不依赖的循环就是
+# `vmap`，`in_axes` 说明对哪个参数循环。请从里往外读：
 
 
 # %%
@@ -122,6 +122,27 @@ print("convnet_2d", same(by_vmap, loops), same(ours, loops))
 # %% [markdown] lang="en"
 # `jc.conv2d` wants a channel axis, even of one channel: hence `grey[:, None]`.
 #
+# All kernels of a layer share one padding and one stride, for their maps are stacked into one array and so must be of
+# one size. Should kernels of different sizes each have their own padding? They may, as long as the maps come out alike:
+# one call for each, then `concatenate`. GoogLeNet's Inception blocks are made so.
+
+# %% [markdown] lang="zh"
+# `jc.conv2d` 要求有通道轴，哪怕只有一个通道，所以写 `grey[:, None]`。
+#
+# 同一层的卷积核共用一种填充和一种步幅，因为它们的特征图要叠成一个数组，尺寸必须一致。那么大小不同的核，能不能各用各的
+# 填充？可以，只要得到的图一样大：每种核调用一次，再用 `concatenate` 接起来。GoogLeNet 的 Inception 模块就是这样做的：
+
+# %%
+small, large = random(4, 1, 3, 3), random(2, 1, 5, 5)
+maps = [
+    jc.conv2d(grey[:, None], small, padding=1),
+    jc.conv2d(grey[:, None], large, padding=2),
+]
+inception = jnp.concatenate(maps, axis=1)
+assert inception.shape == (2, 4 + 2, 12, 12)
+print("3x3 with padding 1 beside 5x5 with padding 2:", inception.shape)
+
+# %% [markdown] lang="en"
 # ## Channels: `convnet2d`
 #
 # A colour image has three maps, the second layer of LeNet gets six. Now an output channel has one kernel slice
@@ -130,18 +151,22 @@ print("convnet_2d", same(by_vmap, loops), same(ours, loops))
 # $$Y_{s,o} = b_o + \sum_{c} X_{s,c} \star K_{o,c}$$
 #
 # The kernel array is `(out, in, h, w)`. Samples and outputs are looped over, input channels are summed away.
+#
+# <!-- picture: Two input channels X[0] and X[1] are correlated with the slices K[0, 0] and K[0, 1] of the kernel; the
+# two maps and the bias 1 are added up to Y[0] -->
 
 # %% [markdown] lang="zh"
-# `jc.conv2d` 要求有通道轴，哪怕只有一个通道，所以写 `grey[:, None]`。
-#
 # ## 通道：`convnet2d`
 #
-# 彩色图像有三张图，LeNet 的第二层收到六张。这时每个输出通道对*每个输入通道*各有一片核，得到的几张图要**加起来**。新
+# 彩色图像由三张图组成，LeNet 的第二层收到六张。这时每个输出通道对*每个输入通道*各有一片核，所得的几张图要**相加**。新
 # 添的求和只有这一个：
 #
 # $$Y_{s,o} = b_o + \sum_{c} X_{s,c} \star K_{o,c}$$
 #
-# 核的形状是 `(out, in, h, w)`。样本和输出通道是循环，输入通道求和之后就没有了。
+# 核的形状是 `(out, in, h, w)`。样本和输出通道是循环，输入通道求和。
+#
+# <!-- picture: 两个输入通道 X[0]、X[1] 分别与核的两片 K[0, 0]、K[0, 1] 做互相关，所得两张图相加，再加偏置 1，得到输出
+# Y[0] -->
 
 # %% tags=["hide-input"]
 x = jnp.stack([jnp.arange(9.0).reshape(3, 3), jnp.eye(3) * 4])
@@ -149,7 +174,7 @@ k = jnp.array([[[0.0, 1.0], [2.0, 3.0]], [[1.0, -1.0], [-1.0, 1.0]]])
 picture, axes = drawing.canvas(8.2, 19.5)
 for c in range(2):
     drawing.feature_map(axes, x[c], (1 + 4.2 * c, 0), title=f"X[{c}]")
-    drawing.note(axes, (2.5 + 4.2 * c, 3.5), r"$\star$", size=15)
+    drawing.note(axes, (2.5 + 4.2 * c, 3.5), "⋆", size=15)
     drawing.feature_map(
         axes, k[c], (1.5 + 4.2 * c, 4), title=f"K[0, {c}]", shade=False
     )
@@ -197,20 +222,23 @@ print("convnet2d", same(by_vmap, loops), same(ours, loops))
 # ## Volumes: `convnet_3d`, and the law that joins the two
 #
 # `convnet_3d` is `convnet_2d` with a third *spatial* axis: `(samples, D, H, W)` with `(out, d, h, w)`. Depth and
-# channel look alike in a shape, yet a window moves along a depth and never along channels. It cannot move if there
-# is no room: let the window be as deep as the volume, and depth *is* a channel axis. That is the text's own law:
+# channel look alike in a shape, yet a window moves along a depth and never along channels. An RGB image of shape `(3,
+# H, W)` is therefore *not* a volume of depth 3: red, green and blue are three channels that lie on the same place, not
+# three slices one behind the other, and nothing is gained from sliding a window from red to green. But a window cannot
+# slide if there is no room: let it be as deep as the volume, and depth *is* a channel axis. That is the text's own law:
 #
 # > A 2-D layer of $C$ input channels is `corr3d` with a kernel of depth $C$.
 
 # %% [markdown] lang="zh"
-# 四重循环变成四行，每一行都说明了一个轴的去向：要么 `vmap` 之后留作输出的轴，要么 `vmap` 之后 `.sum` 掉。jaxcnn 的
+# 四重循环变成了四行，每一行都说明一个轴的去向：要么经 `vmap` 成为输出的轴，要么经 `vmap` 再 `.sum` 掉。jaxcnn 的
 # `method="definition"` 就是这段代码。
 #
 # ## 立体数据：`convnet_3d`，以及联系两者的规律
 #
-# `convnet_3d` 就是多了一个*空间*轴的 `convnet_2d`：`(samples, D, H, W)` 遇上 `(out, d, h, w)`。深度与通道在形状上看
-# 不出分别，可是窗口会沿深度移动，绝不沿通道移动。没有余地，自然动不了：让窗口和数据一样深，深度就*成了*通道。这正是
-# 文章自己的规律：
+# `convnet_3d` 比 `convnet_2d` 多一个*空间*轴：`(samples, D, H, W)` 配上 `(out, d, h, w)`。深度和通道在形状里看不出区
+# 别，可是窗口会沿深度移动，从不沿通道移动。所以形状为 `(3, H, W)` 的 RGB 图像*不是*深度为 3 的立体数据：红、绿、蓝是
+# 同一位置上的三个通道，不是前后排列的三个切片，让窗口从红滑到绿没有意义。不过，没有余地就滑不动：让窗口与数据一样深，
+# 深度就*成了*通道。这正是原文自己的规律：
 #
 # > $C$ 个输入通道的二维层，就是核深为 $C$ 的 `corr3d`。
 
@@ -235,7 +263,7 @@ print("depth 3 without padding:", as_depth.shape)
 same(as_depth[0], layer[0, 0])
 
 # %% [markdown] lang="en"
-# All shapes at one view, with $N$ samples, $C$ input and $O$ output channels:
+# All shapes at a glance, with $N$ samples, $C$ input and $O$ output channels:
 #
 # | function | data | kernel | result | summed over |
 # |---|---|---|---|---|
@@ -245,10 +273,12 @@ same(as_depth[0], layer[0, 0])
 # | `convnet2d` | $(N, C, H, W)$ | $(O, C, h, w)$ | $(N, O, H', W')$ | $C, h, w$ |
 # | `convnet_3d` | $(N, D, H, W)$ | $(O, d, h, w)$ | $(N, O, D', H', W')$ | $d, h, w$ |
 #
-# An axis that stands in data *and* kernel is summed; one that stands in only one of them stays.
+# Three rules make the whole table. A place *within* the window, a small letter, is always summed. So is $C$, which data
+# and kernel share without sliding along it. Everything else stays: $N$, which only the data have, $O$, which only the
+# kernel has, and the spatial axes, with as many cells as there are windows.
 
 # %% [markdown] lang="zh"
-# 把所有形状放在一起看，$N$ 是样本数，$C$ 是输入通道数，$O$ 是输出通道数：
+# 把所有形状列在一起，$N$ 是样本数，$C$ 是输入通道数，$O$ 是输出通道数：
 #
 # | 函数 | 数据 | 卷积核 | 结果 | 求和的轴 |
 # |---|---|---|---|---|
@@ -258,44 +288,77 @@ same(as_depth[0], layer[0, 0])
 # | `convnet2d` | $(N, C, H, W)$ | $(O, C, h, w)$ | $(N, O, H', W')$ | $C, h, w$ |
 # | `convnet_3d` | $(N, D, H, W)$ | $(O, d, h, w)$ | $(N, O, D', H', W')$ | $d, h, w$ |
 #
-# 数据和卷积核*都*有的轴要求和；只有一方有的轴就留下来。
+# 整张表只有三条规则。窗口*内部*的位置，即小写字母，总是求和的；$C$ 也求和，它是数据和卷积核共有而窗口又不沿着移动的
+# 轴；其余的都留下：只有数据才有的 $N$，只有卷积核才有的 $O$，以及空间轴，其长度变成窗口的个数。
 
 # %% [markdown] lang="en"
 # ## One bias for what?
 #
-# The starting text asks this and leaves it open. Its code answers: `bias[o, 0]`, one number for each output
-# channel, for all its positions and all samples. That is not the only choice. Take LeNet's first layer, six 28 x 28
-# maps:
+# The starting text asks this and leaves it open. Its code answers: `bias[o, 0]`, one number for each output channel,
+# for all its positions and all samples. That is not the only choice. Take LeNet's first layer, one channel in and six
+# maps of 28 x 28 out, and these are all there are:
 #
 # | one bias for each ... | numbers | what it would mean |
 # |---|---|---|
 # | layer | 1 | all features share one threshold |
+# | input channel | 1 | nothing new: the sum over $c$ melts them into one per layer |
 # | **output channel** | **6** | **a threshold for each feature** |
-# | output *and* input channel | 6 · 1 | nothing new: the sum over $c$ melts them into one |
+# | kernel slice (output *and* input channel) | 6 · 1 | nothing new: they melt into one per output channel |
 # | output channel and position | 6 · 28 · 28 = 4704 | a feature that is easier to find here than there |
-# | sample | one per training image | nothing to use for an image never seen |
+# | sample | one per training image | none is left for an image never seen |
 #
-# A kernel looks for a feature, and the bias says how much of it is enough: the sigmoid passes one half where
-# $X \star K = -b$. The feature belongs to the channel, so does the threshold. Sharing it over positions keeps what
-# makes a convolutional layer worth having, **shift equivariance**: move the image, and the maps move along. On a
-# map that goes round (`padding_mode="circular"`), the law is exact:
+# A kernel looks for a feature, and the bias says how much of it is enough: the sigmoid passes one half where $X \star K
+# = -b$. The feature belongs to the channel, so does the threshold. First the two rows that bring nothing new, in the
+# layer of three channels from above:
 
 # %% [markdown] lang="zh"
-# ## 一个偏置，管的是什么？
+# ## 一个偏置管什么？
 #
-# 起始文章提出了这个问题，没有回答。它的代码其实答了：`bias[o, 0]`，每个输出通道一个数，所有位置、所有样本共用。这不
-# 是唯一的选法。就拿 LeNet 第一层来说，六张 28×28 的图：
+# 原文提出了这个问题，没有下结论。它的代码其实作了选择：`bias[o, 0]`，每个输出通道一个数，所有位置、所有样本共用。这不
+# 是唯一的选法。以 LeNet 的第一层为例，输入一个通道，输出六张 28×28 的图，所有的选法如下：
 #
-# | 每个……一个偏置 | 个数 | 意味着什么 |
+# | 一个偏置管一个…… | 个数 | 意味着什么 |
 # |---|---|---|
 # | 层 | 1 | 所有特征共用一个门槛 |
-# | **输出通道** | **6** | **每种特征一个门槛** |
-# | 输出通道 × 输入通道 | 6 · 1 | 没有新东西：对 $c$ 求和时，它们并成了一个数 |
-# | 输出通道 × 位置 | 6 · 28 · 28 = 4704 | 同一种特征，在这里比在那里容易被认出 |
-# | 样本 | 每张训练图像一个 | 遇到没见过的图像就无数可用 |
+# | 输入通道 | 1 | 没有新东西：对 $c$ 求和以后，它们合成了整层的一个数 |
+# | **输出通道** | **6** | **每种特征有自己的门槛** |
+# | 输出通道 × 输入通道，即核的每一片 | 6 · 1 | 没有新东西：对 $c$ 求和以后，它们合成了每个输出通道的一个数 |
+# | 输出通道 × 位置 | 6 · 28 · 28 = 4704 | 同一种特征，在这里比在那里更容易被认出 |
+# | 样本 | 每张训练图像一个 | 遇到新的图像，没有偏置可用 |
 #
-# 卷积核在找一种特征，偏置则规定找到多少才算数：在 $X \star K = -b$ 处，sigmoid 恰好是一半。特征属于通道，门槛也就属
-# 于通道。各位置共用一个偏置，才保住了卷积层最可贵的性质，**平移等变性**：图像移动，特征图跟着移动。在首尾相接的图上
+# 卷积核寻找一种特征，偏置规定找到多少才算数：在 $X \star K = -b$ 处，sigmoid 恰好取二分之一。特征属于通道，门槛也就属
+# 于通道。先用前面三个通道的那一层，验证“没有新东西”的两行：
+
+# %%
+without = jc.conv2d(colour, kernels, padding=2)
+each_slice = random(6, 3)  # one for each output and input channel
+added = jnp.stack(
+    [
+        sum(
+            jc.conv2d(
+                colour[:, c : c + 1], kernels[o : o + 1, c : c + 1], padding=2
+            )
+            + each_slice[o, c]
+            for c in range(3)
+        )[:, 0]
+        for o in range(6)
+    ],
+    axis=1,
+)
+as_channels = without + each_slice.sum(1)[:, None, None]
+same(added, as_channels)
+
+each_input = np.broadcast_to(random(3), (6, 3))  # the same for every output
+assert (
+    np.ptp(each_input.sum(1)) < 1e-6
+)  # so all outputs get one and the same number
+
+# %% [markdown] lang="en"
+# Sharing the bias over positions keeps what makes a convolutional layer worth having, **shift equivariance**: move the
+# image, and the maps move along. On a map that goes round (`padding_mode="circular"`), the law is exact:
+
+# %% [markdown] lang="zh"
+# 各个位置共用一个偏置，才保住了卷积层最可贵的性质：**平移等变性**。图像移动，特征图就跟着移动。在首尾相接的图上
 # （`padding_mode="circular"`），这条规律严格成立：
 
 
@@ -322,7 +385,8 @@ for name, b in (("per channel ", each_channel), ("per position", each_position))
 # channel has as its gradient the sum over all samples and all positions.
 
 # %% [markdown] lang="zh"
-# 共用也表现在梯度里：处处使用的数，梯度也从处处而来。一个通道的偏置，梯度是对所有样本、所有位置求和。
+# 共用也反映在梯度里：一个数用在哪里，就从哪里得到梯度。每个通道的偏置处处都用到，所以它的梯度是对所有样本、所有位置求
+# 和。
 
 # %%
 cotangent = random(2, 6, 9, 9)
@@ -333,7 +397,7 @@ same(jax.grad(loss)(bias[:, 0]), cotangent.sum((0, 2, 3)))
 # The text stores its bias as `(out, 1)`; here it is `(out,)`, and the other shape is refused with the way out:
 
 # %% [markdown] lang="zh"
-# 文章里偏置的形状是 `(out, 1)`，这里是 `(out,)`；若给错了，报错会告诉你怎么改：
+# 原文里偏置的形状是 `(out, 1)`，这里是 `(out,)`；给错了形状，报错信息会说怎么改：
 
 # %%
 try:
@@ -348,13 +412,19 @@ except ValueError as error:
 # as many groups as channels the layer is *depthwise*: each channel by itself, no sum over channels. The kernel
 # shrinks to `(out, in / groups, h, w)`. Which output sees which input? Send a 1 into one channel at a time and look
 # where it comes out:
+#
+# <!-- picture: Which of four output channels sees which of four input channels: all 16 with groups=1, two blocks of 2x2
+# on the diagonal with groups=2, only the diagonal with groups=4 -->
 
 # %% [markdown] lang="zh"
-# ## 分组：不是每个通道都看每个通道
+# ## 分组：不是每个通道都看得到每个通道
 #
-# 设 `groups=g`，通道就分成 $g$ 组，输出通道只对本组求和。组数等于通道数时叫*逐通道*（depthwise）卷积：各通道自管
-# 自，不再跨通道求和。核也小了：`(out, in / groups, h, w)`。哪个输出看得到哪个输入？每次只在一个通道里放一个 1，看它
-# 从哪里出来就知道：
+# 设 `groups=g`，通道就分成 $g$ 组，输出通道只对本组的输入通道求和。组数等于通道数时，叫*逐通道*（depthwise）卷积：每
+# 个通道只与自己的核做互相关，通道之间不求和。核也小了，形状是 `(out, in / groups, h, w)`。哪个输出看得到哪个输入？每
+# 次只在一个通道里放一个 1，看它从哪里出来就知道了：
+#
+# <!-- picture: 四个输入通道与四个输出通道之间的联系：groups=1 时 16 片核全连，groups=2 时对角线上两个 2×2 的块共 8
+# 片，groups=4 时只有对角线上的 4 片 -->
 
 # %% tags=["hide-input"]
 picture, axes = drawing.canvas(5.6, 17)
@@ -379,8 +449,8 @@ picture
 # which is what MobileNet is made of: for 64 channels and 3 x 3 windows,
 
 # %% [markdown] lang="zh"
-# 行是输出通道，列是输入通道。逐通道卷积混合位置、不混合通道；1×1 卷积混合通道、不混合位置。两者前后相接，就能以几
-# 分之一的代价代替一个完整的层，MobileNet 就是这样搭起来的。64 个通道、3×3 窗口时：
+# 行是输出通道，列是输入通道。逐通道卷积混合位置而不混合通道，1×1 卷积混合通道而不混合位置。两者前后相接，用几分之一的
+# 代价代替一个完整的层，MobileNet 就是这样搭起来的。以 64 个通道、3×3 窗口为例：
 
 # %%
 full, depthwise, pointwise = 64 * 64 * 9, 64 * 1 * 9, 64 * 64
@@ -399,13 +469,13 @@ print(f"full {full}, depthwise + pointwise {two}: {full / two:.1f} times less")
 # ## Answers
 
 # %% [markdown] lang="zh"
-# ## 习题
+# ## 练习
 #
 # 1. LeNet 的两个卷积层各有多少参数？用 `lenet.init` 核对。
-# 2. 证明：1×1 的卷积层，就是对每个像素用同一个全连接层。
-# 3. 证明：图上的全连接层，就是窗口和图一样大的卷积层。
-# 4. 用不分组的层外加 `vmap`，写出 `groups`。
-# 5. 用 0 填充时，这一层还是平移等变的吗？
+# 2. 证明：1×1 的卷积层，就是把同一个全连接层用到每个像素上。
+# 3. 证明：特征图上的全连接层，就是窗口与图一样大的卷积层。
+# 4. 用 `vmap` 和不分组的层写出 `groups`。
+# 5. 用 0 填充时，卷积层还是平移等变的吗？
 #
 # ## 答案
 
@@ -428,7 +498,7 @@ assert counts == [156, 2416]
 # 2 and 3: in both the window has nowhere to move, or nothing to gather. The `einsum` strings say it.
 
 # %% [markdown] lang="zh"
-# 第 2、3 题：一个是窗口里没有邻居可收，一个是窗口没有地方可去。`einsum` 的下标说得很明白。
+# 第 2、3 题：前者的窗口只有一格，没有邻居可以收集；后者的窗口没有地方可以移动。`einsum` 的下标说得很明白。
 
 # %%
 pixelwise, whole = random(5, 3, 1, 1), random(5, 3, 9, 9)
@@ -445,7 +515,7 @@ same(
 # 4: deal the channels out, map over the groups, put them back in a row.
 
 # %% [markdown] lang="zh"
-# 第 4 题：把通道分到各组，对组做 `vmap`，再接回一排。
+# 第 4 题：把通道分到各组，对组做 `vmap`，再接回去。
 
 
 # %%
@@ -464,8 +534,8 @@ same(jc.conv2d(four, weights, groups=2), grouped(four, weights, 2))
 # deep network can even learn from them where the rim is.
 
 # %% [markdown] lang="zh"
-# 第 5 题：只在离边缘较远处成立。填充的 0 不随图像移动，看得到它们的格子，结果就会不同；很深的网络甚至能由此学会边缘
-# 在哪里。
+# 第 5 题：只在远离边缘的地方成立。填充的 0 不随图像移动，看得到它们的格子结果就会不同；很深的网络甚至能借此学会边缘在
+# 哪里。
 
 # %%
 move = lambda x: jnp.roll(x, 1, axis=-1)

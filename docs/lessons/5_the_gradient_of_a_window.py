@@ -1,4 +1,4 @@
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes=30 needs="1"
 # # 5. The gradient of a window
 #
 # So far the kernel was given and the output followed. Learning asks the other way round: the output should be
@@ -6,7 +6,7 @@
 # acquaintances: a correlation, and a correlation run backwards. With them a kernel finds the edges of a picture by
 # itself.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" minutes=30 needs="1"
 # # 5. 窗口的梯度
 #
 # 前几课里，卷积核是给定的，输出由它算出来。学习要问的是反过来的问题：如果希望输出变一变，卷积核该怎么改，
@@ -42,10 +42,10 @@ def loss(x, k):
 # %% [markdown] lang="zh"
 # ## 上游传来的东西
 #
-# 设 $Y$ 是第 1 课里 $X$ 与 $K$ 的互相关，$L$ 是后面随便一个损失函数。按链式法则，对于后面发生的一切，
-# 这一层只需要知道：每个输出格子各一个数 $C_{ij} = \partial L / \partial Y_{ij}$，也就是这一格增大时损失增大多少。
-# 它叫作 $Y$ 的上游梯度（也叫余切）。这里取 $C = \begin{pmatrix}1&0\\0&2\end{pmatrix}$，
-# 也就是 $L = Y_{00} + 2\,Y_{11}$，四格里有两格不起作用。
+# 设 $Y$ 是第 1 课里 $X$ 与 $K$ 的互相关，$L$ 是后面随便一个损失函数。按链式法则，对于后面发生的一切，这一层只需要知
+# 道：每个输出格子各一个数 $C_{ij} = \partial L / \partial Y_{ij}$，也就是这一格增大时损失增大多少。它叫作 $Y$ 的上游
+# 梯度（英文是 cotangent）。这里取 $C = \begin{pmatrix}1&0\\0&2\end{pmatrix}$，也就是 $L = Y_{00} + 2\,Y_{11}$，四格里
+# 有两格不起作用。
 
 # %% [markdown] lang="en"
 # ## The kernel's gradient is a correlation
@@ -58,6 +58,9 @@ def loss(x, k):
 # Read the right side with fresh eyes: the indices are those of lesson 1, only that $(i, j)$ is summed away now and
 # $(a, b)$ stays. It is the correlation of $X$ with $C$, the cotangent as the kernel. A weight is to be changed by
 # what it saw, weighted by how much that mattered.
+#
+# <!-- picture: The map X is correlated with C, which has 1 and 2 on its diagonal; that gives the kernel's gradient 8,
+# 11, 17, 20, of which the first is 1·0 + 2·4 -->
 
 # %% [markdown] lang="zh"
 # ## 卷积核的梯度还是互相关
@@ -70,13 +73,16 @@ def loss(x, k):
 # 换个眼光看右边：下标和第 1 课一模一样，只不过现在求和求掉的是 $(i, j)$，留下来的是 $(a, b)$。
 # 这就是 $X$ 与 $C$ 的互相关，上游梯度当了一回卷积核。意思也很朴素：一个权重见过什么数，就按那些数的要紧程度加权，
 # 加起来便是它该怎么变。
+#
+# <!-- picture: 特征图 X 与对角线上为 1 和 2 的 C 做互相关，得到卷积核的梯度 8、11、17、20，其中第一个数是 1·0 + 2·4
+# -->
 
 # %% tags=["hide-input"]
 kernel_gradient = jc.corr2d(x, c)
 picture, axes = drawing.canvas(4.2, 14)
 drawing.feature_map(axes, x, (1, 0), title="X")
 drawing.window(axes, (1, 0), c.shape)
-drawing.note(axes, (2.5, 4), "corr")
+drawing.note(axes, (2.5, 4), "⋆", size=15)
 drawing.feature_map(axes, c, (1.5, 5), title="C = dL/dY", colour=drawing.PURPLE)
 drawing.note(axes, (2.5, 8), "=")
 drawing.feature_map(
@@ -103,6 +109,9 @@ kernel_gradient
 # it came from, multiplied by its cotangent, and what overlaps is summed. This is the transposed convolution, which
 # people also use forwards, to make small maps large. The minus signs in the indices say that it is a true
 # convolution, of $C$ padded all round (`"FULL"`): the flip that lesson 1 left out comes back by itself.
+#
+# <!-- picture: The kernel K is laid down at (0, 0), and twice K at (1, 1); their sum is the gradient of the map, and in
+# the middle, where they overlap, it is 3 + 0 -->
 
 # %% [markdown] lang="zh"
 # ## 特征图的梯度：把卷积核铺回去
@@ -115,6 +124,9 @@ kernel_gradient
 # 向前算，窗口把许多格子*收*成一个输出；向后算，每个输出把卷积核乘上自己的上游梯度，*铺*回当初的那些格子，
 # 重叠的地方相加。这就是转置卷积；它也常常用在前向，把小图放大。下标里的减号说明这是真正的卷积，
 # 只是 $C$ 的四周先补满了零（`"FULL"`）：第 1 课省掉的那次翻转，在这里自己回来了。
+#
+# <!-- picture: 卷积核 K 铺在 (0, 0) 处，K 的两倍铺在 (1, 1) 处，两者相加就是特征图的梯度；正中间重叠的一格是 3 + 0
+# -->
 
 # %% tags=["hide-input"]
 data_gradient = jc.conv_transpose2d(c[None, None], k[None, None])[0, 0]
@@ -178,29 +190,30 @@ assert jnp.array_equal(jnp.array(moved_x), data_gradient)
 # %% [markdown] lang="en"
 # ## One number, read three ways
 #
-# Write $\langle A, B\rangle$ for the sum of the products of two arrays. The loss $\sum C_{ij}\,X_{i+a,j+b}\,K_{ab}$
-# is one triple sum, and it may be bracketed around any of its three arrays:
+# Write $\langle A, B\rangle$ for the sum of the products of two arrays. The loss $\sum C_{ij}\,X_{i+a,j+b}\,K_{ab}$ is
+# one triple sum, and it may be bracketed around any of its three arrays:
 #
 # $$\langle C,\ \mathrm{corr}(X, K)\rangle = \langle X,\ \mathrm{transposed}(C, K)\rangle
 # = \langle K,\ \mathrm{corr}(X, C)\rangle.$$
 #
-# The first equation is the *adjoint law*: the transposed convolution is to correlation what the transposed matrix is
-# to a matrix. It holds for any arrays, strides and paddings, which makes it the best test that such code can have;
-# this library is tested with it throughout. It also ends the matter: the derivative of one face of the sum is another
-# face, so gradients of gradients need nothing new.
+# The first equation is the *adjoint law*: the transposed convolution is to correlation what the transposed matrix is to
+# a matrix. It holds for any arrays, strides and paddings, provided that the transposed convolution is told to return to
+# the size of $X$: where a stride leaves cells over, that takes the `output_padding` of lesson 2. That makes it the best
+# test that such code can have; this library is tested with it throughout. It also ends the matter: the derivative of
+# one face of the sum is another face, so gradients of gradients need nothing new.
 
 # %% [markdown] lang="zh"
 # ## 一个数，三种读法
 #
-# 记 $\langle A, B\rangle$ 为两个数组对应相乘再求和。损失 $\sum C_{ij}\,X_{i+a,j+b}\,K_{ab}$ 是一个三重求和，
-# 括号可以围着三个数组中的任意一个打：
+# 记 $\langle A, B\rangle$ 为两个数组对应相乘再求和。损失 $\sum C_{ij}\,X_{i+a,j+b}\,K_{ab}$ 是一个三重求和，括号可以
+# 围着三个数组中的任意一个打：
 #
 # $$\langle C,\ \mathrm{corr}(X, K)\rangle = \langle X,\ \mathrm{transposed}(C, K)\rangle
 # = \langle K,\ \mathrm{corr}(X, C)\rangle.$$
 #
-# 第一个等号就是*伴随律*：转置卷积之于互相关，正如转置矩阵之于矩阵。不管什么数组、什么步幅、什么填充，它都成立，
-# 所以检验这类代码没有比它更好的试题，本库处处用它测试。它还让事情到此为止：这个和式一面的导数就是它的另一面，
-# 梯度的梯度也不需要任何新东西。
+# 第一个等号就是*伴随律*：转置卷积之于互相关，正如转置矩阵之于矩阵。不管什么数组、什么步幅、什么填充，它都成立，只要求
+# 转置卷积回到 $X$ 的尺寸：步幅有剩余的格子时，要用第 2 课的 `output_padding`。检验这类代码没有比它更好的试题，本库处
+# 处用它测试。它还让事情到此为止：这个和式一面的导数就是它的另一面，梯度的梯度也不需要任何新东西。
 
 # %%
 faces = [
@@ -215,16 +228,24 @@ assert faces == [105, 105, 105]  # 19 + 2 * 43
 # ## With a stride
 #
 # At stride $s$ the window at $(i, j)$ starts at $(si, sj)$, so $X_{i+a,\,j+b}$ becomes $X_{si+a,\,sj+b}$ in all three
-# readings. For the kernel's gradient that is a correlation whose kernel $C$ has its cells $s$ apart:
-# *the stride of the way forwards is the dilation of the way back.* For the map's gradient the kernels are laid down
-# $s$ apart.
+# readings. For the kernel's gradient that is a correlation whose kernel $C$ has its cells $s$ apart: *the stride of the
+# way forwards is the dilation of the way back.* For the map's gradient the kernels are laid down $s$ apart.
+#
+# Both sentences have a condition where the stride leaves cells over, as on the 5 x 5 map below. No window has seen its
+# last row and column. The dilated correlation would count them in and come out as 3 x 3: only its first 2 x 2 cells, as
+# many as the kernel has, are the gradient. And the kernels laid down reach over 4 x 4 cells only: the others get the
+# gradient 0, which is what `output_padding=1` adds.
 
 # %% [markdown] lang="zh"
 # ## 有步幅的时候
 #
-# 步幅为 $s$ 时，$(i, j)$ 处的窗口从 $(si, sj)$ 开始，三种读法里的 $X_{i+a,\,j+b}$ 一律换成 $X_{si+a,\,sj+b}$。
-# 对卷积核的梯度来说，这是以 $C$ 为核的互相关，只是核里相邻两格隔着 $s$：*前向的步幅，就是反向的空洞*（dilation）。
-# 对特征图的梯度来说，则是每隔 $s$ 格铺下一个卷积核。
+# 步幅为 $s$ 时，$(i, j)$ 处的窗口从 $(si, sj)$ 开始，三种读法里的 $X_{i+a,\,j+b}$ 一律换成 $X_{si+a,\,sj+b}$。对卷积
+# 核的梯度来说，这是以 $C$ 为核的互相关，只是核里相邻两格隔着 $s$：*前向的步幅，就是反向的空洞*（dilation）。对特征图
+# 的梯度来说，则是每隔 $s$ 格铺下一个卷积核。
+#
+# 步幅有剩余的格子时，这两句话都要加一个条件。以下面 5×5 的图为例，最后一行和最后一列没有窗口看到。带空洞的互相关却会
+# 把它们算进去，结果成了 3×3，其中只有前 2×2 格（与卷积核一样大）才是梯度。铺下的卷积核也只盖住 4×4 格，其余各格的梯度
+# 是 0，`output_padding=1` 补上的就是它们。
 
 # %%
 wide = jnp.arange(16.0).reshape(4, 4)
@@ -232,17 +253,35 @@ by_grad = jax.grad(lambda k: jnp.sum(c * jc.corr2d(wide, k, stride=2)))(k)
 assert jnp.array_equal(by_grad, jc.corr2d(wide, c, dilation=2))
 by_grad
 
+# %%
+over = jnp.arange(25.0).reshape(5, 5)
+strided = lambda x, k: jnp.sum(c * jc.corr2d(x, k, stride=2))
+to_map, to_kernel = jax.grad(strided, argnums=(0, 1))(over, k)
+dilated = jc.corr2d(over, c, dilation=2)
+assert dilated.shape == (3, 3)
+assert jnp.array_equal(to_kernel, dilated[:2, :2])
+back = {"stride": 2, "output_padding": 1}
+laid_down = jc.conv_transpose2d(c[None, None], k[None, None], **back)[0, 0]
+assert jnp.array_equal(to_map, laid_down)
+to_map
+
 # %% [markdown] lang="en"
 # ## A kernel that learns to see edges
 #
 # The picture $X$ is white (1) with a dark band (0) in the middle. Its edges are where a cell differs from its right
 # neighbour, and the kernel $(1, -1)$ finds them: 1 from white to dark, -1 from dark to white, 0 elsewhere.
+#
+# <!-- picture: The picture X, white with a dark band over four columns; correlated with (1, -1) it becomes Y, with a
+# column of 1 where the band begins, a column of -1 where it ends, and 0 elsewhere -->
 
 # %% [markdown] lang="zh"
 # ## 让卷积核学会看边缘
 #
 # 图像 $X$ 是白的（1），中间有一条黑带（0）。一格与右邻不同的地方就是边缘，用卷积核 $(1, -1)$ 就能找到：由白到黑得 1，
 # 由黑到白得 -1，其余是 0。
+#
+# <!-- picture: 图像 X 是白的，中间四列是黑带；与 (1, -1) 做互相关得到 Y，黑带开始的那一列是 1，结束的那一列是 -1，其
+# 余是 0 -->
 
 # %%
 X = jnp.ones((6, 8)).at[:, 2:6].set(0.0)
@@ -297,10 +336,16 @@ assert jnp.allclose(path[-1], jnp.array([1.0, -1.0]), atol=0.01)
 # %% [markdown] lang="en"
 # It works, but look at the first rows: the two weights don't walk straight to their goal, they jump to and fro. This
 # kernel has only two numbers, so the whole landscape fits into a picture. Each curve joins kernels of equal loss.
+#
+# <!-- picture: The path of the two weights over curves of equal loss, at three learning rates: at 0.01 it bends into
+# the valley and along it, at 0.03 it zigzags into it, at 0.035 the zigzag grows out of it -->
 
 # %% [markdown] lang="zh"
 # 学会了。不过看看前几行：两个权重不是一路走向目标，而是来回跳。这个卷积核总共只有两个数，整个地形正好画得下。
 # 每条曲线上的损失相等。
+#
+# <!-- picture: 两个权重在等损失曲线上走过的路径，三种学习率：0.01 时弯进谷底再沿谷底走，0.03 时来回跳着收拢，0.035 时
+# 越跳越远 -->
 
 # %% tags=["hide-input"]
 w1, w2 = jnp.meshgrid(jnp.linspace(-1.1, 2.2, 45), jnp.linspace(-2.2, 1.6, 45))
@@ -324,10 +369,10 @@ for axes, rate in zip(panels, (0.01, 0.03, 0.035), strict=True):
         title=f"learning rate {rate}",
         xlim=(-1.1, 2.2),
         ylim=(-2.2, 1.6),
-        xlabel="$K_0$",
+        xlabel="K₀",
         aspect="equal",
     )
-    axes.set_ylabel("$K_1$")
+    axes.set_ylabel("K₁")
 picture
 
 # %% [markdown] lang="en"

@@ -1,15 +1,18 @@
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes=40 needs="5"
 # # 6. LeNet on soft labels
 #
-# The starting text trains LeNet on ten pictures of pure noise, with random labels, and reports three puzzles: the
-# loss never gets near 0; it ends by hopping up and down; and with a hundred pictures it explodes. None of them is a
-# mistake in the program. Each is a law, and this lesson measures all three.
+# The starting text trains LeNet on pictures of pure noise with random labels. It reports two puzzles: with ten pictures
+# the loss ends by hopping up and down, and with a hundred it does not come down. It also names the cause itself: the
+# learning rate is too large. This lesson shows why that is the cause, and how large is too large. And it puts another
+# puzzle in front: why does the loss never get near 0? None of the three is a mistake in the program. Each is a law, and
+# here it is measured.
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" minutes=40 needs="5"
 # # 6. 软标签上的 LeNet
 #
-# 起始文本用十张纯噪声图像和随机标签训练 LeNet，留下三个谜：损失怎么也到不了 0；到最后上下跳个不停；换成一百张图像，
-# 干脆发散了。这三件事都不是程序出了错，背后各有一条规律。这一课把三条规律都量出来。
+# 原文用纯噪声图像和随机标签训练 LeNet，报告了两个谜：十张图像时，损失到最后上下震荡；换成一百张，损失降不下来。原文自
+# 己也指出了原因：学习率太大。这一课说明为什么是它，以及多大才算太大。在这两个谜之前，我们再添一个：损失为什么怎么也到
+# 不了 0？这三件事都不是程序出了错，背后各有一条规律，这里把它们都量出来。
 
 # %%
 from dataclasses import replace
@@ -112,6 +115,9 @@ print(f"-log likelihood per vote {average:.3f}, cross-entropy {exact:.3f}")
 # The first term belongs to the label; no network can touch it. The second is never negative: $\log t \le t - 1$ gives
 # $-\mathrm{KL} = \sum q_k \log\frac{p_k}{q_k} \le \sum (p_k - q_k) = 0$, and it is 0 only where $p = q$. So the best
 # prediction is the label itself, and even that costs $H(q)$. Voters who disagree among themselves can't all be right.
+#
+# <!-- picture: Cross-entropy over the predicted probability, for two labels: for (0.3, 0.7) the curve touches its
+# floor, the entropy 0.61, at 0.3; for (1, 0) the floor is 0, reached only at probability 1; the gap is KL -->
 
 # %% [markdown] lang="zh"
 # ## 第一个谜：损失停在熵上
@@ -123,9 +129,12 @@ print(f"-log likelihood per vote {average:.3f}, cross-entropy {exact:.3f}")
 # \underbrace{\sum_k q_k \log \frac{q_k}{p_k}}_{\mathrm{KL}(q\,\|\,p)\ \ge\ 0}.$$
 #
 # 第一项只由标签决定，网络奈何不了它。第二项（KL 散度）从不为负：
-# 由 $\log t \le t - 1$ 得$-\mathrm{KL} = \sum q_k \log\frac{p_k}{q_k} \le \sum (p_k - q_k) = 0$，
+# 由 $\log t \le t - 1$ 得 $-\mathrm{KL} = \sum q_k \log\frac{p_k}{q_k} \le \sum (p_k - q_k) = 0$，
 # 并且只在 $p = q$ 时为 0。所以最好的预测就是标签本身，而即便如此，也要付出 $H(q)$ 的代价：投票的人自己都意见不一，
 # 谁也没法让每一票都满意。
+#
+# <!-- picture: 两种标签下交叉熵随预测概率的变化：标签 (0.3, 0.7) 的曲线在 0.3 处触到地板，即熵 0.61；标签 (1, 0) 的地
+# 板是 0，只在概率为 1 处达到；两者之间的空隙是 KL 散度 -->
 
 # %% tags=["hide-input"]
 share = jnp.linspace(0.01, 0.99, 99)
@@ -150,7 +159,7 @@ for axes, one in zip(panels, (0.3, 1.0), strict=True):
         linewidth=0,
         label="KL(q‖p)",
     )
-    axes.set(title=f"q = ({one:g}, {1 - one:g})", xlabel="$p_1$", ylim=(-0.1, 3))
+    axes.set(title=f"q = ({one:g}, {1 - one:g})", xlabel="p₁", ylim=(-0.1, 3))
     axes.legend(frameon=False)
 picture
 
@@ -158,10 +167,16 @@ picture
 # Now the run itself, setting by setting that of the starting text: all parameters drawn from the standard normal
 # distribution, sigmoid and mean pooling, no bias in the dense layers, the loss summed over the samples, plain
 # gradient descent. To see the geometry we keep all parameters in one long vector $\theta$:
+#
+# <!-- picture: Left, the loss above the entropy falls from about 60 towards 0 at both rates; right, in the last 40
+# steps the loss at 0.03 goes up and down at every other step, at 0.003 it falls evenly -->
 
 # %% [markdown] lang="zh"
-# 现在来跑起始文本的那次训练，每一项设置都与它相同：参数全部取自标准正态分布，sigmoid 激活加均值汇聚（池化），
+# 现在来跑原文的那次训练，每一项设置都与它相同：参数全部取自标准正态分布，sigmoid 激活加平均汇聚，
 # 全连接层没有偏置，损失对样本求和，朴素的梯度下降。为了看清几何，我们把所有参数排成一个长向量 $\theta$：
+#
+# <!-- picture: 左图：两种学习率下，损失高出熵的部分都从约 60 降向 0；右图：最后 40 步里，0.03 的损失一步上一步下，
+# 0.003 的平稳下降 -->
 
 # %%
 normal = jax.nn.initializers.normal(1.0)
@@ -291,10 +306,16 @@ print(
 # So at the end of the smooth run the border lies between the two rates: 0.003 is below it, 0.03 far above. That is a
 # prediction that can be tested. Go on from this very place with other rates: just below the border the run has to
 # stay in its valley, just above it has to leave.
+#
+# <!-- picture: Loss above the entropy over 150 steps from the end of the smooth run, at four rates: 0.003 and 0.95
+# times the border stay low, 1.1 times the border and 0.03 are thrown up and settle again -->
 
 # %% [markdown] lang="zh"
 # 可见在平稳那次训练的终点，分界线夹在两个学习率之间：0.003 在它下面，0.03 远在它上面。这是一个可以检验的预言：
 # 从这个终点出发，换别的学习率接着训练，比分界线略小的应当留在谷里，略大的应当跑出去。
+#
+# <!-- picture: 从平稳训练的终点再走 150 步，四种学习率下损失高出熵的部分：0.003 和分界线的 0.95 倍留在低处，1.1 倍和
+# 0.03 被甩高，然后重新安顿下来 -->
 
 # %%
 rates = {
@@ -323,10 +344,15 @@ picture
 # The border is where it was computed. But then why doesn't the run at 0.03 fly apart? The picture shows that too: it
 # is thrown out of the valley, and after a while it settles in another one. Let us measure the curvature there, at the
 # middle between two successive steps, and cut through the valley along the hop from one to the next:
+#
+# <!-- picture: The loss along the direction of the hop is a parabola; the eight steps jump from one wall to the other
+# at nearly the same height -->
 
 # %% [markdown] lang="zh"
 # 分界线果然就在算出来的地方。那么学习率 0.03 的训练为什么没有炸开呢？图里也有答案：它被甩出了山谷，
 # 过一阵又在另一条山谷里安顿下来。量一量那里的曲率（取相邻两步的中点），再沿着跳的方向把山谷切开看看：
+#
+# <!-- picture: 沿跳跃方向切开，损失是一条抛物线；八步在两壁之间来回，高度几乎不变 -->
 
 # %%
 hops = [runs[0.03][0]]
@@ -362,19 +388,21 @@ picture
 # The run at 0.03 has moved to a valley whose curvature is almost exactly $2/0.03 \approx 66.7$, and hops there from
 # wall to wall. That is no coincidence. In a steeper valley the hops would grow until they throw it out; in a gentler
 # one they would die away. What remains is the border itself: networks trained by plain descent tend to end there, and
-# the phenomenon has a name, the *edge of stability*. In the 60,000 other directions the run still creeps downhill:
-# its loss ends even below that of the smooth run, which goes ten times slower along the floor.
+# the phenomenon has a name, the *edge of stability* ([Cohen et al. 2021](https://arxiv.org/abs/2103.00065)). In the
+# 60,000 other directions the run still creeps downhill: its loss ends even below that of the smooth run, which goes ten
+# times slower along the floor.
 #
-# The author of the starting text saw the hops in what is printed last, the probabilities of sample 0 in two
-# successive steps, beside its label:
+# The author of the starting text saw the hops in what is printed last, the probabilities of sample 0 in two successive
+# steps, beside its label:
 
 # %% [markdown] lang="zh"
-# 学习率 0.03 的训练搬进了一条新的山谷，那里的曲率几乎正好是 $2/0.03 \approx 66.7$，它就在两壁之间跳来跳去。
-# 这不是巧合：山谷再陡一点，跳幅会越来越大，直到把它甩出去；再缓一点，跳动就会平息。剩下的只有分界线本身。
-# 用朴素梯度下降训练的网络往往都停在这里，这个现象叫*稳定性边缘*（edge of stability）。在其余六万个方向上，
-# 它仍在慢慢下坡：它最后的损失比平稳的那次还要低，因为那一次沿着谷底走得慢了十倍。
+# 学习率 0.03 的训练搬进了一条新的山谷，那里的曲率几乎正好是 $2/0.03 \approx 66.7$，它就在两壁之间跳来跳去，这就是原文
+# 看到的震荡。这不是巧合：山谷再陡一点，跳幅会越来越大，直到把它甩出去；再缓一点，跳动就会平息。剩下的只有分界线本身。
+# 用朴素梯度下降训练的网络往往都停在这里，这个现象叫*稳定性边缘*（edge of stability，
+# [Cohen 等 2021](https://arxiv.org/abs/2103.00065)）。在其余六万个方向上，它仍在慢慢下坡：它最后的损失比平稳的那次还
+# 要低，因为那一次沿着谷底走得慢了十倍。
 #
-# 起始文本的作者正是在最后打印的结果里看到跳动的：样本 0 在相邻两步的预测概率，旁边是它的标签：
+# 原文作者正是在最后打印的结果里看到震荡的：样本 0 在相邻两步的预测概率，旁边是它的标签：
 
 # %%
 for name, theta in zip(("one step", "the next", "one more"), hops, strict=False):
@@ -407,10 +435,16 @@ for batch in (ten, hundred):
 # %% [markdown] lang="en"
 # Ten times is the right order: a little less for the gradient, more for the curvature, since the hundred are other
 # images and not ten copies of each. Now walk that way, once, and look at the loss for every length of the step:
+#
+# <!-- picture: Loss per sample after one step, over the length of the step: for ten samples the curve is below its
+# start up to about 0.1, for a hundred samples only up to about a tenth of that -->
 
 # %% [markdown] lang="zh"
 # 十倍，数量级是对的：梯度不到一些，曲率超出一些，因为那是一百张不同的图像，而不是每张抄十份。
 # 现在就朝那个方向只走一步，看看步长不同，损失各是多少：
+#
+# <!-- picture: 走一步之后每个样本的损失随步长的变化：十个样本时，步长到 0.1 左右曲线都低于起点；一百个样本时，只有大
+# 约十分之一的步长以内才低于起点 -->
 
 # %%
 lengths = np.geomspace(1e-4, 0.3, 25).tolist()
@@ -453,7 +487,7 @@ picture
 bound = float(entropy(hundred.targets, reduction="sum"))
 assert round(bound, 1) == 191.9
 print(f"entropy of the hundred labels {bound:.1f}")
-for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
+for rate, steps in ((0.03, 1000), (0.003, 100), (0.0003, 100)):
     end, losses = descend(theta_0, hundred, rate, steps)
     shown = ", ".join(f"{losses[at]:.0f}" for at in (0, 1, 2, 5, 10, 20, steps - 1))
     rises = (np.diff(losses[-51:]) > 0).sum() if steps > 50 else "-"
@@ -461,7 +495,9 @@ for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
         f"rate {rate}: losses at steps 0, 1, 2, 5, 10, 20, {steps - 1}: {shown}; rises in the last 50: {rises}"
     )
     if rate == 0.03:
-        assert losses[10] > losses[0]
+        print(f"   highest {losses.max():.0f}, at step {losses.argmax()}")
+        assert losses[10] > 2 * losses[0]
+        assert losses[0] / 2 < losses[-1] < losses[0]
     if rate == 0.003:
         assert losses[-1] < losses[0] / 2
         print(
@@ -469,22 +505,23 @@ for rate, steps in ((0.03, 25), (0.003, 100), (0.0003, 100)):
         )
 
 # %% [markdown] lang="en"
-# At 0.03 the run is thrown about and stays far above where it began. At 0.003 it learns, yet compare the printed
-# border with the rate: it is the same edge again, reached at a tenth of the rate with ten times the samples, and the
-# loss may rise at every other step, as it does for ten samples at 0.03. Only 0.0003 has room below the border, and
-# pays for it by being slow.
+# At 0.03 the run is thrown far up within ten steps and thrown about for hundreds more, and after a thousand it is
+# hardly better than where it began. It has not diverged to infinity, since sigmoids saturate; it just does not learn.
+# At 0.003 it learns, yet compare the printed border with the rate: it is the same edge again, reached at a tenth of the
+# rate with ten times the samples, and the loss may rise at every other step, as it does for ten samples at 0.03. Only
+# 0.0003 has room below the border, and pays for it by being slow.
 #
 # That is why most programs take the *mean* over the samples: then the border doesn't move with the size of the batch.
-# The two are one and the same descent, with the rate divided by the number of samples: 0.3 on the mean of a hundred
-# is 0.003 on their sum.
+# The two are one and the same descent, with the rate divided by the number of samples: 0.3 on the mean of a hundred is
+# 0.003 on their sum.
 
 # %% [markdown] lang="zh"
-# 学习率 0.03 时，参数被抛来抛去，损失始终远高于出发时。0.003 学得动，不过请把打印出的分界线和学习率比一比：
-# 又到了同一个边缘，只是样本多了十倍，学习率小了十倍；损失也可能隔一步升一次，跟十个样本、学习率 0.03 时一样。
-# 只有 0.0003 离分界线还有余地，代价是慢。
+# 学习率 0.03 时，损失十步之内就被高高抛起，此后几百步起伏不定，走完一千步也只比出发时略好。它没有发散到无穷，因为
+# sigmoid 会饱和；它只是学不动。0.003 学得动，不过请把打印出的分界线和学习率比一比：又到了同一个边缘，只是样本多了十
+# 倍，学习率小了十倍；损失也可能隔一步升一次，跟十个样本、学习率 0.03 时一样。只有 0.0003 离分界线还有余地，代价是慢。
 #
-# 所以多数程序对样本取*平均*：这样分界线就不随批量大小移动。其实两者是同一个下降过程，只差学习率要除以样本数：
-# 对一百个样本取平均、学习率用 0.3，就等于对它们求和、学习率用 0.003。
+# 所以多数程序对样本取*平均*：这样分界线就不随批量大小移动。其实两者是同一个下降过程，只差学习率要除以样本数：对一百个
+# 样本取平均、学习率用 0.3，就等于对它们求和、学习率用 0.003。
 
 # %% [markdown] lang="en"
 # The same runs by the program, with the loss and the entropy printed side by side:

@@ -1,15 +1,19 @@
-# %% [markdown] lang="en"
+# %% [markdown] lang="en" minutes=25 needs="4"
 # # 7. LeNet on real images
 #
 # Noise can only be learnt by heart. Real images have something to find: strokes, ends, loops. Here LeNet learns
 # handwritten digits in a few seconds, and then we look inside: at its filters, at what each of them is looking for,
 # at the pixels that decide, and at the mistakes.
+#
+# <!-- picture: Twenty handwritten digits, 0 to 9 twice, white ink on black -->
 
-# %% [markdown] lang="zh"
+# %% [markdown] lang="zh" minutes=25 needs="4"
 # # 7. 真实图像上的 LeNet
 #
 # 噪声只能死记硬背；真实图像里才有东西可找：笔画、端点、圈。这一课用几秒钟教 LeNet 认手写数字，然后打开它看看：
 # 卷积核长什么样，每个核在找什么，哪些像素起了决定作用，又错在哪里。
+#
+# <!-- picture: 二十个手写数字，0 到 9 各两个，黑底白字 -->
 
 # %%
 from functools import partial
@@ -95,7 +99,7 @@ assert (
 # %% [markdown] lang="zh"
 # ## 训练
 #
-# 与第 6 课相比，新东西有这几样：用 relu 和最大汇聚代替 sigmoid 和均值汇聚，梯度更容易传下去；损失取平均，不再求和；
+# 与第 6 课相比，新东西有这几样：用 relu 和最大汇聚代替 sigmoid 和平均汇聚，梯度更容易传下去；损失取平均，不再求和；
 # 每批 32 张的小批量，每一轮（epoch）换一个次序；还有 Adam，它给每个参数一个自己的步长。
 # 每一步都是调用一次编译好的纯函数，旧状态进去，新状态出来。
 
@@ -126,21 +130,27 @@ params = state.params
 assert test.accuracy > 0.94
 
 # %% [markdown] lang="en"
-# With more epochs, and with images that are shifted and turned a little each time, it gets better still: the README
-# has a table of what `scripts/train_lenet.py` reaches. We stay with the quick one.
+# With more epochs, and with images that are shifted and turned a little each time, it gets better still: the
+# [table of results](../results.md) has what `scripts/train_lenet.py` reaches. We stay with the quick one.
 #
 # ## The filters, before and after
 #
 # The six kernels of the first layer, white at 0, blue above, orange below. Above is the random start, below what
 # training has made of it:
+#
+# <!-- picture: The six 5x5 kernels before training, a random mixture of blue and orange, and after it, when most have a
+# blue side and an orange side -->
 
 # %% [markdown] lang="zh"
-# 多训练几轮，每次再把图像随机平移、旋转一点，还能更好：`scripts/train_lenet.py` 能做到多少，README 里有表。
+# 多训练几轮，每次再把图像随机平移、旋转一点，还能更好：`scripts/train_lenet.py` 能做到多少，见
+# <a href="../../results.html">结果（英文）</a>。
 # 这里用这个快的就够了。
 #
 # ## 训练前后的卷积核
 #
 # 第一层的六个卷积核，白色是 0，蓝色为正，橙色为负。上排是随机的初值，下排是训练之后：
+#
+# <!-- picture: 六个 5×5 的卷积核：上排是训练前随机的蓝橙相间，下排是训练后，多数变成一边蓝、一边橙 -->
 
 # %% tags=["hide-input"]
 picture, panels = drawing.plots(2, 6, width=7.5, height=2.7)
@@ -161,11 +171,16 @@ picture
 # against a darker one. Weights by themselves say little. A better question is what a filter *responds* to.
 # `jc.windows` lays out every 5 x 5 window of the thousand held-out images; for each filter we keep the 200 windows
 # with the greatest response, and average them:
+#
+# <!-- picture: Under each of the six kernels the average of the 200 windows to which it responds most: pieces and edges
+# of strokes, bright where the kernel is blue -->
 
 # %% [markdown] lang="zh"
 # 训练并没有画出新的图案，只是顺着偶然的初值推了一把，多半推成一边正、一边负的样子。光看权重看不出多少名堂，
 # 更好的问法是：一个卷积核对什么*反应*最大？`jc.windows` 把一千张测试图像的所有 5×5 窗口都摆出来；对每个核，
 # 取反应最大的 200 个窗口，求平均：
+#
+# <!-- picture: 六个卷积核，下面各是它反应最大的 200 个窗口的平均：一段段笔画和笔画的边，核为蓝色的地方是亮的 -->
 
 
 # %%
@@ -201,6 +216,9 @@ picture
 #
 # The feature maps of one digit: six after the first convolution, halved by pooling, then sixteen that each mix all
 # six.
+#
+# <!-- picture: A handwritten 4, its six maps after the first convolution and after pooling, and the sixteen maps after
+# the second convolution -->
 
 # %% [markdown] lang="zh"
 # 墨是 1，画成白色；纸是 0。下排里，核为蓝色的地方有墨，橙色的地方留白：是一段段笔画、一条条笔画的边，
@@ -210,6 +228,8 @@ picture
 # ## 一张图一路走过来
 #
 # 一个数字的特征图：第一个卷积层之后有六张，汇聚后边长减半，接着是十六张，每张都混合了前面全部六张。
+#
+# <!-- picture: 一个手写的 4，第一个卷积层之后的六张特征图，汇聚之后的六张，以及第二个卷积层之后的十六张 -->
 
 # %%
 predictions = jax.nn.softmax(apply(params, held_out.images))
@@ -241,6 +261,9 @@ picture
 # one pixel became a little brighter. It is one `jax.grad`, with respect to the image and not to the parameters.
 # *Occlusion* does without calculus: black out a 7 x 7 patch, see how much of the probability is lost, do that
 # everywhere. It is again a window that slides, so `vmap` runs it over all positions.
+#
+# <!-- picture: A 4, a 7 and an 8; beside each the gradient of its logit, blue and orange pixels in and around the
+# strokes, and the occlusion map, blue where a dark patch costs probability -->
 
 # %% [markdown] lang="zh"
 # ## 哪些像素说了算？
@@ -248,6 +271,9 @@ picture
 # 有两种问法。一是求*梯度*：类别的 logit 对图像求导，得知某个像素稍亮一点，logit 会变多少。这只要一次 `jax.grad`，
 # 不过不是对参数，而是对图像。二是*遮挡*，连微积分都不用：涂黑 7×7 的一块，看概率掉了多少，处处都试一遍。
 # 这又是一个滑动的窗口，用 `vmap` 跑遍所有位置。
+#
+# <!-- picture: 数字 4、7、8 各占一行：右边是 logit 的梯度，蓝橙像素散布在笔画内外；再右边是遮挡图，蓝色处被涂黑会损失
+# 概率 -->
 
 # %%
 side = 7
@@ -310,6 +336,9 @@ picture
 # ## The worst mistakes
 #
 # Sort the held-out images by the probability given to their true class, and look at those that got least:
+#
+# <!-- picture: The twelve held-out digits that got the least probability for their true class, each with its class, the
+# network's answer and its confidence -->
 
 # %% [markdown] lang="zh"
 # 梯度图里，蓝色像素变亮会抬高 logit，橙色像素变亮会压低它。请注意，许多橙色像素的位置上根本没有墨：
@@ -319,6 +348,8 @@ picture
 # ## 最离谱的错误
 #
 # 按真实类别得到的概率给测试图像排序，看看得分最低的那些：
+#
+# <!-- picture: 真实类别得到概率最低的十二个测试数字，标题里是真实类别、网络的答案和它的把握 -->
 
 # %%
 given = jnp.take_along_axis(predictions, held_out.targets[:, None], axis=1)[:, 0]
