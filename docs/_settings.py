@@ -24,6 +24,7 @@ WORDS = {
         "lessons that lead from one window to LeNet.",
         "twin": ("中文", "zh-CN", "zh/"),
         "answers": ("Answers", "Show the answers"),
+        "code": ("Show the code", "Hide the code"),
     },
     "zh": {
         "language": "zh_CN",
@@ -31,6 +32,7 @@ WORDS = {
         "description": "jaxcnn：JAX 上的互相关与汇聚，一切从滑动的窗口出发。八课讲清卷积神经网络，从一个窗口到 LeNet。",  # noqa: RUF001
         "twin": ("English", "en", "../"),
         "answers": ("答案", "展开答案"),
+        "code": ("展开代码", "收起代码"),
     },
 }
 
@@ -55,7 +57,8 @@ def of(language: str) -> dict[str, Any]:
         ],
         "exclude_patterns": ["_build", "_built", "lessons/_built", "lessons/notebooks", "node_modules", "zh", "**/.ipynb_checkpoints"],
         "nb_execution_mode": "off",
-        "nb_mime_priority_overrides": [("html", "image/svg+xml", 0)],
+        "nb_code_prompt_show": words["code"][0],
+        "nb_code_prompt_hide": words["code"][1],
         "myst_enable_extensions": ["attrs_inline", "colon_fence", "dollarmath"],
         "myst_heading_anchors": 3,
         "copybutton_prompt_text": r">>> |\.\.\. |\$ ",
@@ -93,6 +96,7 @@ def connect(app: Any) -> None:
     app.connect("source-read", _join_chinese_lines)
     app.connect("doctree-read", _without_last_blank_line)
     app.connect("doctree-read", _fold_answers)
+    app.connect("doctree-read", _let_pictures_scroll)
     app.connect("html-page-context", _describe)
 
 
@@ -136,6 +140,15 @@ def _fold_answers(app: Any, document: nodes.document) -> None:
                 opening = f'<details class="answers"><summary>{invitation}</summary>'
                 section.insert(1, nodes.raw("", opening, format="html"))
                 section.append(nodes.raw("", "</details>", format="html"))
+
+
+def _let_pictures_scroll(app: Any, document: nodes.document) -> None:
+    """On a phone, in a frame of their own."""
+    for image in list(document.findall(nodes.image)):
+        outside = image.parent if isinstance(image.parent, nodes.paragraph) and len(image.parent) == 1 else image
+        if image["uri"].endswith(".svg") and "hero" not in image["classes"] and isinstance(outside.parent, nodes.section):
+            section = outside.parent
+            section[section.index(outside)] = nodes.container("", image, classes=["wide"])
 
 
 def _describe(app: Any, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:

@@ -70,8 +70,13 @@ def test_only_what_changed_runs_again(tmp_path):
     build(tmp_path)
     assert log.read_text() == "run run "
     (tmp_path / "built" / "zh" / "1_tiny.ipynb").unlink()
+    build(tmp_path)  # from the outputs of the other
+    assert (tmp_path / "built" / "zh" / "1_tiny.ipynb").exists()
+    lesson.write_text(f"{lesson.read_text()}\n\n{EN}One\n\n{ZH}一\n")
     build(tmp_path)
-    assert log.read_text() == "run run run "
+    assert built(tmp_path, "zh").cells[-1].source == "一"
+    assert built(tmp_path, "zh").cells[0].outputs == built(tmp_path, "en").cells[0].outputs
+    assert log.read_text() == "run run "
 
 
 def test_what_a_lesson_imports_and_no_more_makes_it_run_again(tmp_path, monkeypatch):

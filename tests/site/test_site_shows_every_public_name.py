@@ -1,4 +1,4 @@
-"""The documentation site shows every public name, and what its pages point to is there."""
+"""The documentation site shows every public name, in both languages what its pages point to is there."""
 
 import re
 from pathlib import Path
@@ -8,8 +8,10 @@ from public_names import public
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-BUILT = ("_built/", "lessons/_built/")  # made by conf.py
-PAGES = [ROOT / "README.md", *sorted(DOCS.glob("*.md")), *sorted((DOCS / "reference").glob("*.md"))]
+ZH = DOCS / "zh"
+PAGES = [*sorted(ROOT.glob("README*.md")), *(page for folder in (DOCS, ZH, DOCS / "reference")
+                                             for page in sorted(folder.glob("*.md")))]  # fmt: skip
+EACH_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 DIRECTIVE = re.compile(r"^\.\. auto(?:function|class|exception):: (\S+)$", re.MULTILINE)
 LINK = re.compile(r"\]\(([^)\s]+)\)|^```\{image\} (\S+)", re.MULTILINE)
 INCLUDE = re.compile(
@@ -32,25 +34,27 @@ def test_the_reference_shows_each_public_name_once():
 
 
 def slugs(path):
-    """The places of a page that a link can name."""
-    headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+    """The places of a page that a link can name; those of a lesson stand in its source."""
+    headings = re.findall(r"^(?:# )?#+ (.+)$", path.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@EACH_PAGE
 def test_what_a_page_points_to_exists(page):
     missing = []
     for link in (target or image for target, image in LINK.findall(page.read_text())):
         path, _, place = link.partition("#")
-        if re.match(r"[a-z]+:", link) or path.startswith(BUILT):
+        if re.match(r"[a-z]+:", link) or path.startswith("_built/"):  # made by conf.py
             continue
         target = (page.parent / path) if path else page
+        if target.suffix == ".ipynb":
+            target = DOCS / "lessons" / f"{target.stem}.py"
         if not target.exists() or (place and place not in slugs(target)):
             missing.append(link)
     assert not missing
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@EACH_PAGE
 def test_what_a_page_includes_is_there(page):
     for path, start, end in INCLUDE.findall(page.read_text()):
         if "_built/" in path:
@@ -61,22 +65,25 @@ def test_what_a_page_includes_is_there(page):
             assert text.index(start) < text.index(end), f"{path}: {start} ... {end}"
 
 
-def test_each_marker_of_the_readme_has_its_end():
-    marks = re.findall(r"^<!-- (/?)(.+) -->$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert len(marks) > 10
-    assert [name for slash, name in marks[::2]] == [name for slash, name in marks[1::2]]
-    assert [slash for slash, name in marks] == ["", "/"] * (len(marks) // 2)
-
-
 def test_the_pages_hang_together():
     """Every page stands in a toctree."""
-    for index, folder in ((DOCS / "index.md", ""), (DOCS / "reference.md", "reference/")):
+    for index, folder in ((DOCS / "index.md", ""), (DOCS / "reference.md", "reference/"), (ZH / "index.md", "")):
         listed = set(re.findall(rf"^{folder}([a-z_]+)$", index.read_text(), re.MULTILINE))
-        assert {page.stem for page in (DOCS / folder).glob("*.md")} - {"index"} == listed
+        assert {page.stem for page in (index.parent / folder).glob("*.md")} - {"index"} == listed
+
+
+def test_each_chinese_page_has_its_twin():
+    assert {page.name for page in ZH.glob("*.md")} <= {page.name for page in DOCS.glob("*.md")}
 
 
 def test_the_pictures_of_sizes_are_those_that_are_drawn():
     drawn = re.findall(r'^    "(\w+)": ', (DOCS / "extensions" / "size_pictures.py").read_text(), re.MULTILINE)
-    shown_there = re.findall(r"_built/(\w+)\.svg", (DOCS / "sizes.md").read_text())
     assert len(drawn) > 10
-    assert sorted(drawn) == sorted(shown_there)
+    for folder in (DOCS, ZH):
+        assert sorted(re.findall(r"_built/(\w+)\.svg", (folder / "sizes.md").read_text())) == sorted(drawn)
+
+
+def test_the_examples_of_sizes_are_the_same_in_both_languages():
+    """Those of the English page are run."""
+    examples = [re.findall(r"(?s)```python\n.*?```", (folder / "sizes.md").read_text()) for folder in (DOCS, ZH)]
+    assert examples[0] == examples[1]
