@@ -79,7 +79,9 @@ def is_built(lesson: Path, target: Path) -> bool:
         return False
     metadata = [nbformat.read(path, as_version=4).metadata for path in written]
     text, code = _text_digest(lesson), jupytext.read(lesson)
-    return all(each.get("text") == text and each.get("digest") == _digest(code, each.get("imports", ())) for each in metadata)
+    return all(
+        each.get("text") == text and each.get("digest") == _digest(code, each.get("imports", ())) for each in metadata
+    )
 
 
 def build_one(lesson: Path, target: Path, *, anew: bool = False) -> None:

@@ -4,9 +4,8 @@ import re
 from pathlib import Path
 
 import nbformat
-from nbformat import NotebookNode
-
 import picture_labels
+from nbformat import NotebookNode
 
 DOCS = Path(__file__).parent
 ALT = re.compile(r"\s*<!-- picture:\s+(.*?)\s+-->", re.DOTALL)
@@ -21,11 +20,11 @@ WORDS = {
         "cell writes the helpers that draw its pictures.",
     },
     "zh": {
-        "head": "约 {minutes} 分钟{needs}。{{download}}`下载本课的 notebook <notebooks/{name}.ipynb>`，"  # noqa: RUF001
+        "head": "约 {minutes} 分钟{needs}。{{download}}`下载本课的 notebook <notebooks/{name}.ipynb>`，"
         "[一条 `pip install`](../lessons.md#自己动手运行) 之后就能运行。",
-        "needs": "，先读第 {} 课",  # noqa: RUF001
-        "needs none": "，不需要先读别的课",  # noqa: RUF001
-        "setup": "运行这份 notebook 需要 `jaxcnn[lessons]`：在 jaxcnn 的源码目录里执行 `pip install '.[lessons]'`。"  # noqa: RUF001
+        "needs": "，先读第 {} 课",
+        "needs none": "，不需要先读别的课",
+        "setup": "运行这份 notebook 需要 `jaxcnn[lessons]`：在 jaxcnn 的源码目录里执行 `pip install '.[lessons]'`。"
         "下一格写出画图用的小工具。",
     },
 }
@@ -69,7 +68,9 @@ def as_page(notebook: NotebookNode, language: str, name: str) -> NotebookNode:
         for output in cell.outputs:
             if svg := output.get("data", {}).get("image/svg+xml"):
                 if not waiting:
-                    raise PublishError(f"{name}: the {language} text before this picture says nothing of it:\n{cell.source}")
+                    raise PublishError(
+                        f"{name}: the {language} text before this picture says nothing of it:\n{cell.source}"
+                    )
                 cell.metadata["mystnb"] = {"image": {"alt": waiting.pop(0)}}
                 output.data = {"image/svg+xml": picture_labels.translated(svg, language)}
     if waiting:

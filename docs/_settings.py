@@ -29,7 +29,7 @@ WORDS = {
     "zh": {
         "language": "zh_CN",
         "title": "jaxcnn 中文站",
-        "description": "jaxcnn：JAX 上的互相关与汇聚，一切从滑动的窗口出发。八课讲清卷积神经网络，从一个窗口到 LeNet。",  # noqa: RUF001
+        "description": "jaxcnn：JAX 上的互相关与汇聚，一切从滑动的窗口出发。八课讲清卷积神经网络，从一个窗口到 LeNet。",
         "twin": ("English", "en", "../"),
         "answers": ("答案", "展开答案"),
         "code": ("展开代码", "收起代码"),
@@ -53,9 +53,12 @@ def of(language: str) -> dict[str, Any]:
         "release": jaxcnn.__version__,
         "language": words["language"],
         "extensions": [
-            "myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "docstrings", "katex", "search_chinese",
+            "myst_nb", "sphinx.ext.autodoc", "sphinx_copybutton", "docstrings", "katex", "playground",
+            "search_chinese",
         ],
-        "exclude_patterns": ["_build", "_built", "lessons/_built", "lessons/notebooks", "node_modules", "zh", "**/.ipynb_checkpoints"],
+        "exclude_patterns": [
+            "_build", "_built", "lessons/_built", "lessons/notebooks", "node_modules", "zh", "**/.ipynb_checkpoints",
+        ],
         "nb_execution_mode": "off",
         "nb_code_prompt_show": words["code"][0],
         "nb_code_prompt_hide": words["code"][1],
@@ -146,7 +149,11 @@ def _let_pictures_scroll(app: Any, document: nodes.document) -> None:
     """On a phone, in a frame of their own."""
     for image in list(document.findall(nodes.image)):
         outside = image.parent if isinstance(image.parent, nodes.paragraph) and len(image.parent) == 1 else image
-        if image["uri"].endswith(".svg") and "hero" not in image["classes"] and isinstance(outside.parent, nodes.section):
+        if (
+            image["uri"].endswith(".svg")
+            and "hero" not in image["classes"]
+            and isinstance(outside.parent, nodes.section)
+        ):
             section = outside.parent
             section[section.index(outside)] = nodes.container("", image, classes=["wide"])
 

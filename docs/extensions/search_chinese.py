@@ -16,7 +16,7 @@ class SearchChinese(SearchEnglish):
     """Latin words as in English; a run of Chinese as its characters and its pairs of characters."""
 
     lang = "zh"
-    language_name = "Chinese"
+    language_name = "English"  # Sphinx takes the stemmer of that name, for the Latin words
     # As `split`, but of a run of several characters only the pairs: a page that has them all is found.
     js_splitter_code = f"""
 var splitQuery = (query) =>

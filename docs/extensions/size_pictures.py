@@ -6,10 +6,10 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+import picture_labels
 
 import drawing
 import jaxcnn as jc
-import picture_labels
 from drawing import BLUE, GREEN, ORANGE, PALE
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")

@@ -276,7 +276,8 @@ add("5 rows", lambda x, k: jc.conv2d(x, k, padding=padding, method="rows"))
 # 默认由库自己选，只看形状，在计算之前就定下来。对于这样的层，
 # 它像我们刚才那样数一数 `windows` 和 `rows` 各要摆出多少个数，取少的那个；求梯度时，选择可以不同。
 #
-# <!-- picture: 六种办法的毫秒数（对数坐标），分前向和梯度：从循环的几百毫秒逐个变快，一路降到 rows 和 auto 的一两毫秒 -->
+# <!-- picture: 六种办法的毫秒数（对数坐标），分前向和梯度：从循环的几百毫秒逐个变快，
+# 一路降到 rows 和 auto 的一两毫秒 -->
 
 # %%
 add("6 auto", lambda x, k: jc.conv2d(x, k, padding=padding))

@@ -17,13 +17,15 @@ _spec.loader.exec_module(katex)
 
 # What each command puts on the page; None lays out and shows nothing of its own.
 SIGNS = {
-    r"\sum": "∑", r"\prod": "∏", r"\cdot": "⋅", r"\times": "×", r"\star": "⋆", r"\to": "→", r"\leftarrow": "←", r"\ge": "≥",
-    r"\le": "≤", r"\approx": "≈", r"\infty": "∞", r"\partial": "∂", r"\eta": "η", r"\lambda": "λ", r"\theta": "θ",
-    r"\langle": "⟨", r"\rangle": "⟩", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈", r"\rceil": "⌉", r"\|": "∥",
-    r"\Longrightarrow": "⟹", r"\Longleftrightarrow": "⟺", r"\dots": "…", r"\ldots": "…", r"\log": "log", r"\max": "max", r"\min": "min",
-    r"\underbrace": "⏟", r"\text": None, r"\mathrm": None, r"\frac": None, r"\tfrac": None, r"\left": None, r"\right": None,
-    r"\begin": None, r"\end": None, r"\quad": None, r"\qquad": None, r"\,": None, r"\;": None, "\\\\": None, "\\ ": None,
-}  # fmt: skip
+    r"\sum": "∑", r"\prod": "∏", r"\partial": "∂", r"\infty": "∞", r"\eta": "η", r"\lambda": "λ", r"\theta": "θ",
+    r"\cdot": "⋅", r"\times": "×", r"\star": "⋆", r"\ge": "≥", r"\le": "≤", r"\approx": "≈", r"\|": "∥",
+    r"\to": "→", r"\leftarrow": "←", r"\Longrightarrow": "⟹", r"\Longleftrightarrow": "⟺",
+    r"\langle": "⟨", r"\rangle": "⟩", r"\lfloor": "⌊", r"\rfloor": "⌋", r"\lceil": "⌈", r"\rceil": "⌉",
+    r"\dots": "…", r"\log": "log", r"\max": "max", r"\min": "min", r"\underbrace": "⏟",
+} | dict.fromkeys(
+    (r"\text", r"\mathrm", r"\frac", r"\tfrac", r"\left", r"\right", r"\begin", r"\end", r"\quad", r"\qquad",
+     r"\,", r"\;", "\\\\")
+)  # fmt: skip
 ELEMENTS = {r"\frac": "mfrac", r"\tfrac": "mfrac", r"\underbrace": "munder", r"\begin": "mtable"}
 MATHML = "{http://www.w3.org/1998/Math/MathML}"
 

@@ -52,7 +52,9 @@ def test_a_picture_without_its_text_is_refused(texts, svgs, message):
 
 
 def test_a_label_without_its_chinese_is_refused():
-    with pytest.raises(picture_labels.LabelError, match=r"a picture says 'some words', which .*picture_labels.py has no"):
+    with pytest.raises(
+        picture_labels.LabelError, match=r"a picture says 'some words', which .*picture_labels.py has no"
+    ):
         picture_labels.translated("<text>some words</text>", "zh")
 
 
@@ -72,12 +74,14 @@ def test_a_notebook_runs_anywhere(tmp_path):
 def test_a_notebook_imports_only_what_its_extra_brings(lesson):
     brought = {"jax", "jaxcnn", "numpy", "optax", "scipy", "drawing"} | sys.stdlib_module_names
     code = re.sub(r"(?m)^#.*$", "", lesson.read_text())
-    assert {name for name in re.findall(r"(?m)^(?:from|import) (\w+)", code)} <= brought
+    assert set(re.findall(r"(?m)^(?:from|import) (\w+)", code)) <= brought
 
 
 @pytest.mark.parametrize("page", [DOCS / "lessons.md", DOCS / "zh" / "lessons.md"], ids=["en", "zh"])
 def test_the_map_says_what_the_lessons_say(page):
-    rows = re.findall(r"^\| \[(.+?)\]\(lessons/(\w+)\.ipynb\) \|.*\| (\d+) \| (\S+) \|$", page.read_text(), re.MULTILINE)
+    rows = re.findall(
+        r"^\| \[(.+?)\]\(lessons/(\w+)\.ipynb\) \|.*\| (\d+) \| (\S+) \|$", page.read_text(), re.MULTILINE
+    )
     language = "zh" if page.parent.name == "zh" else "en"
     said = []
     for lesson in LESSONS:
@@ -97,5 +101,7 @@ def test_the_times_of_the_last_lesson_bear_out_its_text():
     assert fastest("depthwise 21x21") == "fft"
     many = layer("256 channels 3x3").values()
     assert max(many) < 1.5 * min(many)
-    in_order = [times[name] for name in ("1 loops", "2 definition, op by op", "3 definition, compiled", "4 windows", "5 rows")]
+    in_order = [
+        times[name] for name in ("1 loops", "2 definition, op by op", "3 definition, compiled", "4 windows", "5 rows")
+    ]
     assert in_order == sorted(in_order, reverse=True)

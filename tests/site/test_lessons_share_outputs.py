@@ -97,8 +97,8 @@ def test_what_a_lesson_imports_and_no_more_makes_it_run_again(tmp_path, monkeypa
 
 
 def test_chinese_has_no_spaces_where_lines_end():
-    lines = "一个窗口，\n四个和。\n$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用\n   手算\n2. 循环"  # noqa: RUF001
-    joined = "一个窗口，四个和。$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用手算\n2. 循环"  # noqa: RUF001
+    lines = "一个窗口，\n四个和。\n$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用\n   手算\n2. 循环"
+    joined = "一个窗口，四个和。$Y$ 是\n`corr2d` 的结果：\n\n$$Y$$\n\n1. 先用手算\n2. 循环"
     assert lessons.LINE_END_IN_CHINESE.sub("", lines) == joined
 
 

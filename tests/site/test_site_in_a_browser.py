@@ -9,12 +9,22 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SITE = Path(os.environ["JAXCNN_SITE"])
-PAGES = sorted(page.relative_to(SITE) for page in SITE.rglob("*.html") if not page.relative_to(SITE).parts[0].startswith("_"))
+PAGES = sorted(
+    page.relative_to(SITE) for page in SITE.rglob("*.html") if not page.relative_to(SITE).parts[0].startswith("_")
+)
 PAGES = [page for page in PAGES if "_static" not in page.parts and "_downloads" not in page.parts]
 ALL = pytest.mark.parametrize("page", PAGES, ids=str)
-OF_EACH_KIND = ["index.html", "lessons/6_lenet_on_soft_labels.html", "reference/pooling.html", "zh/index.html", "zh/sizes.html"]
-TERMS = ["偏置", "震荡", "池化", "汇聚", "互相关", "卷积核", "步幅", "填充", "空洞", "感受野", "通道", "转置卷积", "上游梯度", "学习率",
-         "曲率", "交叉熵", "软标签", "平移等变", "逐通道", "最大汇聚的梯度"]  # fmt: skip
+OF_EACH_KIND = [
+    "index.html",
+    "lessons/6_lenet_on_soft_labels.html",
+    "reference/pooling.html",
+    "zh/index.html",
+    "zh/sizes.html",
+]
+TERMS = [
+    "偏置", "震荡", "池化", "汇聚", "互相关", "卷积核", "步幅", "填充", "空洞", "感受野", "通道", "转置卷积", "上游梯度",
+    "学习率", "曲率", "交叉熵", "软标签", "平移等变", "逐通道", "最大汇聚的梯度",
+]  # fmt: skip
 MOST = 900_000  # bytes
 # The formulas' spans are hidden from readers, who are given the MathML next to them.
 RULES = """axe.run({exclude: [['.katex-html']]}, {resultTypes: ['violations']}).then(found => found.violations
@@ -35,11 +45,9 @@ def awaited(tab, expression):
     return tab.send("Runtime.evaluate", expression=expression, **options)["result"]["value"]
 
 
-def opened(tab, page, *, width, theme="light", query=""):
+def opened(tab, page, *, width, theme="light"):
     tab.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
     tab.open(SITE / page, width=width)
-    if query:
-        tab.send("Page.navigate", url=f"{(SITE / page).as_uri()}?q={query}")
 
 
 @pytest.fixture(scope="module")
@@ -82,24 +90,26 @@ def test_every_picture_says_what_it_shows(page):
 def test_a_page_says_its_language_and_nothing_comes_from_elsewhere(page):
     text = (SITE / page).read_text()
     assert re.search(r'<html[^>]* lang="(zh-CN|en)"', text)[1] == ("zh-CN" if page.parts[0] == "zh" else "en")
-    assert not re.search(r'<(?:script|img|iframe)[^>]* src="(?:https?:)?//|<link[^>]* rel="stylesheet"[^>]* href="(?:https?:)?//', text)
+    assert not re.search(
+        r'<(?:script|img|iframe)[^>]* src="(?:https?:)?//|<link[^>]* rel="stylesheet"[^>]* href="(?:https?:)?//', text
+    )
     assert '<meta name="description"' in text
 
 
 @pytest.mark.parametrize("term", TERMS)
 def test_chinese_is_found(tab, term):
     tab.open(SITE / "zh" / "search.html", width=1280)
-    found = """new Promise(resolve => {
-      const ready = () => window.Search && Search.hasIndex && Search.hasIndex();
-      const wait = (test, then) => test() ? then() : setTimeout(() => wait(test, then), 20);
-      wait(ready, () => resolve(Search._performSearch(...Search._parseQuery(%r)).length));
-    })"""
-    assert awaited(tab, found % term) > 0
+    assert tab.ask(f"Search._performSearch(...Search._parseQuery({term!r})).length") > 0
+
+
+def test_what_no_page_says_is_not_found(tab):
+    tab.open(SITE / "zh" / "search.html", width=1280)
+    assert tab.ask("Search._performSearch(...Search._parseQuery('鲸鱼')).length") == 0
 
 
 def test_the_two_questions_are_one_click_from_the_chinese_home():
     home = (SITE / "zh" / "index.html").read_text()
-    for lesson, heading in (("3_channels", "一个偏置管什么？"), ("6_lenet_on_soft_labels", "第二个谜：跳个不停")):  # noqa: RUF001
+    for lesson, heading in (("3_channels", "一个偏置管什么？"), ("6_lenet_on_soft_labels", "第二个谜：跳个不停")):
         link = re.search(rf'href="(lessons/{lesson}\.html)#([^"]+)"', home)
         page = (SITE / "zh" / link[1]).read_text()
         assert re.search(rf'id="{link[2]}"(?:(?!<section).)*?<h2>{heading}', page, re.DOTALL)

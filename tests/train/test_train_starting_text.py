@@ -1,4 +1,4 @@
-"""The run of the text that this project starts from shows what it showed there: learning, oscillation, divergence.
+"""The run of the text that this project starts from shows what it showed there: learning, oscillation, a loss thrown far up.
 
 Of its 1000 steps the first ones are enough.
 """
@@ -45,7 +45,7 @@ def test_a_tenth_of_the_rate_is_smooth(losses):
     assert rising(series) == 0
 
 
-def test_a_hundred_samples_diverge(losses):
+def test_a_hundred_samples_are_thrown_up(losses):
     series, _ = losses(100, 0.03, 11)
     assert series[10] > series[0]
 
