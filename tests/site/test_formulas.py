@@ -24,7 +24,7 @@ SIGNS = {
     r"\dots": "…", r"\log": "log", r"\max": "max", r"\min": "min", r"\underbrace": "⏟",
 } | dict.fromkeys(
     (r"\text", r"\mathrm", r"\frac", r"\tfrac", r"\left", r"\right", r"\begin", r"\end", r"\quad", r"\qquad",
-     r"\,", r"\;", "\\\\")
+     r"\,", r"\;", "\\ ", "\\\\")
 )  # fmt: skip
 ELEMENTS = {r"\frac": "mfrac", r"\tfrac": "mfrac", r"\underbrace": "munder", r"\begin": "mtable"}
 MATHML = "{http://www.w3.org/1998/Math/MathML}"

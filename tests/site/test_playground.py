@@ -223,7 +223,7 @@ def test_every_number_is_jaxcnns(shown, expected, index):
         assert_padding(s, seen)
         assert_rule(s, seen["rule"], wanted["Y"].shape)
         assert_sentence(s, seen, wanted)
-        lost = re.search(r"(?:; |；有 )(\S+) (?:is lost|落在)", seen["captions"]["dX"])  # noqa: RUF001
+        lost = re.search(r"(?:; |；有 )(\S+) (?:is lost|落在)", seen["captions"]["dX"])
         if s["operation"] in ("max", "mean"):
             assert (number(lost[1]) if lost else 0) == pytest.approx(wanted["total"] - wanted["dX"].sum(), abs=0.0051)
         assert seen["chosen"] == [",".join(map(str, s["at"]))]
@@ -266,7 +266,7 @@ def assert_sentence(s, seen, wanted):
     name, _, rest = seen["answer"].partition(" = ")
     assert name == f"Y[{s['at'][0]}, {s['at'][1]}]"
     made = wanted["Y"][s["at"]]
-    found = re.match(r"(?:(.+?) = )?(\S+?)(?:[,:，：].*)?$", rest)  # noqa: RUF001
+    found = re.match(r"(?:(.+?) = )?(\S+?)(?:[,:，：].*)?$", rest)
     terms, result = found.groups()
     assert number(result) == pytest.approx(made, abs=0.0051)
     if terms:
@@ -351,7 +351,7 @@ def test_the_playgrounds_of_the_lessons_begin_as_they_say(page, tmp_path):
     first, second, fourth, fifth = page.ask("shown()")
     assert first["boards"]["Y"] == [["19", "25"], ["37", "43"]]
     assert "dX" not in first["boards"]
-    assert second["rule"] == "⌊(7 + 2 · 1 − ((3 − 1) · 1 + 1)) / 2⌋ + 1 = 4"  # noqa: RUF001
+    assert second["rule"] == "⌊(7 + 2 · 1 − ((3 − 1) · 1 + 1)) / 2⌋ + 1 = 4"
     assert fourth["boards"]["Y"] == [["0", "0"], ["0", "\N{MINUS SIGN}5"]]
     assert "lost on the padding" in fourth["captions"]["dX"]
     assert fifth["boards"]["dK"] == [["0", "1"], ["3", "4"]]
