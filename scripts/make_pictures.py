@@ -1,4 +1,4 @@
-"""The README's pictures, made anew: a training run in a terminal, and the report page of that run."""
+"""The pictures of the program's page, made anew: a training run in a terminal, and the report page of that run."""
 
 import argparse
 import html

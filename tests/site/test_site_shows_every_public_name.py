@@ -87,3 +87,16 @@ def test_the_examples_of_sizes_are_the_same_in_both_languages():
     """Those of the English page are run."""
     examples = [re.findall(r"(?s)```python\n.*?```", (folder / "sizes.md").read_text()) for folder in (DOCS, ZH)]
     assert examples[0] == examples[1]
+
+
+WORDS_NOT_TAKEN = {  # one word for each idea: pooling of means, dilation, exercises, the cotangent, taps, the starting text
+    "均值汇聚": "平均汇聚", "膨胀": "空洞", "习题": "练习", "余切": "上游梯度", "抽头": "权重", "起始文": "原文",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "path", [*sorted((DOCS / "lessons").glob("*.py")), *sorted(ZH.glob("*.md"))], ids=lambda p: p.stem
+)
+def test_chinese_has_one_word_for_each_idea(path):
+    text = path.read_text().replace("也叫膨胀", "")  # said once, for those who know it by that name
+    assert not {word for word in WORDS_NOT_TAKEN if word in text}

@@ -1,4 +1,4 @@
-"""The run of the text that this project starts from shows what it showed there: learning, oscillation, a loss thrown up.
+"""The run of the text that this project starts from shows what it showed there: learning, hops, a loss thrown up.
 
 Of its 1000 steps the first ones are enough.
 """
