@@ -89,7 +89,7 @@ def test_the_examples_of_sizes_are_the_same_in_both_languages():
     assert examples[0] == examples[1]
 
 
-WORDS_NOT_TAKEN = {  # one word for each idea: pooling of means, dilation, exercises, the cotangent, taps, the starting text
+WORDS_NOT_TAKEN = {  # for pooling of means, dilation, exercises, the cotangent, taps, the starting text
     "均值汇聚": "平均汇聚", "膨胀": "空洞", "习题": "练习", "余切": "上游梯度", "抽头": "权重", "起始文": "原文",
 }  # fmt: skip
 
