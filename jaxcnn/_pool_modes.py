@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxcnn._along import best_along, sum_along
 from jaxcnn._geometry import Geometry, refuse
@@ -116,7 +117,9 @@ def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
         if at_least(0, low) and at_least(high, (a.out - 1) * a.stride + a.span):
             taps = jnp.full(1, a.window, like.dtype)
         else:
-            start = jnp.arange(a.out, dtype=jnp.int32) * a.stride
+            # Up to this many are a constant, of which each device takes its own; XLA would gather what it computes.
+            xp: Any = np if isinstance(a.out, int) and a.out <= 65536 else jnp
+            start = xp.arange(a.out, dtype=xp.int32) * a.stride
             taps = (a.taps_before(start, high) - a.taps_before(start, low)).astype(like.dtype)
-        counts = counts[..., None] * jnp.expand_dims(taps, range(counts.ndim))
+        counts = counts[..., None] * jnp.expand_dims(jnp.asarray(taps), range(counts.ndim))
     return counts
