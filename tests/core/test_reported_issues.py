@@ -147,3 +147,17 @@ def test_a_product_summed_at_rank_seven_does_not_crash():
     by_definition, by_windows = gradient("definition"), gradient("windows")
     for _ in range(3):
         assert_close(by_definition(x, k), by_windows(x, k))
+
+
+def test_large_numbers_leave_small_ones_alone_scipy_22390():
+    a = np.zeros(1000, np.float32)
+    a[300], a[10:20] = 1e8, 1
+    with jax.default_matmul_precision("default"):
+        assert run(jc.correlate, a, np.ones(150, np.float32))[:3].tolist() == [10, 10, 10]
+
+
+def test_a_nan_stays_in_the_windows_of_an_11x11_kernel_scipy_15927():
+    x = np.ones((64, 64), np.float32)
+    x[20, 20] = np.nan
+    with jax.default_matmul_precision("default"):
+        assert np.isnan(run(jc.correlate, x, np.ones((11, 11), np.float32))).sum() == 121
