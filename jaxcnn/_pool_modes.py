@@ -46,7 +46,7 @@ def pool_sums(
     count_include_pad: bool, divisor: int | None, p: float,
 ) -> jax.Array:  # fmt: skip
     """Sums, and what is made of them: means by their divisors, lp by powers before and a root after."""
-    summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
+    summed = jax.eval_shape(jnp.abs, x.astype(accumulator(x.dtype))) if mode == "lp" else x
     out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
     cells, laid = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)), g
     padding_modes("pool", padding_mode, g.n)

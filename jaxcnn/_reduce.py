@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from jaxcnn._engine.platforms import platform_of
@@ -54,9 +55,10 @@ BEST: dict[Combine, Combine] = {first_max: _best(lax.max), first_min: _best(lax.
 
 
 def limits(dtype: Any) -> tuple[Any, Any]:
-    """The lowest and the highest number of a dtype: the identities of max and min."""
+    """The lowest and the highest number of a dtype, infinite where it has infinities: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
-        return -jnp.inf, jnp.inf
+        has_infinities = np.isinf(np.array(np.inf).astype(dtype))
+        return (-np.inf, np.inf) if has_infinities else (float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max))
     if jnp.issubdtype(dtype, jnp.bool_):
         return False, True
     info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]
@@ -113,7 +115,8 @@ class Best(NamedTuple):
         The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms, the other order 1.5 ms.
         """
         if platform_of(share.platform).reduces_by_xla(share.g) and jnp.issubdtype(x.dtype, jnp.inexact):
-            return reduce_by_xla(x, share.g, lowest=self.combine is first_min)
+            lowest = self.combine is first_min
+            return reduce_by_xla(x, share.g, limits(x.dtype)[lowest], lowest=lowest)
         cells: Cells = (x,)
         for axis in range(share.g.n):
             cells = _reduce_along(cells, axis, share.g.axes[axis], share.g, BEST[self.combine])
