@@ -239,9 +239,11 @@ def _cells_of(cells: Cells, axis: int, g: Geometry, first: int, end: int | None)
     return tuple(lax.slice_in_dim(array, first, end, axis=array.ndim - g.n + axis) for array in cells)
 
 
-def reduce_each_window(padded: jax.Array, g: Geometry, reduce: Callable[[jax.Array], jax.Array]) -> jax.Array:
-    """The definition: `reduce` of one window at a time, for every window of every map."""
+def reduce_each_window(
+    padded: jax.Array, g: Geometry, reduce: Callable[..., jax.Array], *others: jax.Array
+) -> jax.Array:
+    """The definition: `reduce` of one window at a time, for every window of every map, and of others for all maps."""
     lead, spatial = padded.shape[: padded.ndim - g.n], padded.shape[padded.ndim - g.n :]
     maps = padded.reshape(math.prod(lead), *spatial)
-    y = jax.vmap(lambda one_map: each_window(reduce, one_map, g))(maps)
+    y = jax.vmap(lambda one_map: each_window(reduce, one_map, g, *others))(maps)
     return y.reshape(*lead, *y.shape[1:])

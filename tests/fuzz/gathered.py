@@ -226,8 +226,7 @@ def _reduced(w, mode, real, divisor, p):
     if mode == "lp":
         scale = w.shape[-1] / real.sum(-1)
         y = ((np.abs(w) ** p).sum(-1) * scale) ** (1 / p)
-        sign = np.where(w < 0, -1, 1)  # at 0 the derivative of JAX's abs is 1
-        slope = sign * np.abs(w) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
+        slope = np.sign(w) * np.abs(w) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
         return y, np.where(y[..., None] == 0, 0, slope)
     if mode == "logsumexp":
         y = np.logaddexp.reduce(w, -1)
