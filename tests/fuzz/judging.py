@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 from cases import TRANSFORMS as SPREADING
 
-FLOATS, HALVES = ("float32", "float64", "complex64"), ("bfloat16", "float16")
+FLOATS = ("float32", "float64", "complex64")
+HALVES = ("bfloat16", "float16", "float8_e4m3fn", "float8_e5m2")  # of which the last two have no small numbers
 INTEGERS = ("int32", "int8", "uint8")
 
 # Roundings to its own dtype of a half precision, whose sums are kept in float32: a derivative goes through several.
@@ -54,6 +55,8 @@ def judge(trial, operation, inputs):
                 bound = bound + 1e-6 * largest(scale, values)
         if _may_spread(trial, operation):
             bound = bound + SPREAD.get(trial.dtype, 0) * _spread(trial, args, ct, v)
+        if trial.dtype in HALVES:
+            bound = bound + 4 * float(jnp.finfo(trial.dtype).smallest_subnormal)
         bounds[name] = np.zeros(values.shape) if operation.moves and not derivative else bound
     return exact, bounds
 
