@@ -89,8 +89,8 @@ def convolve(
     >>> convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5]), padding="FULL")
     Array([0. , 1. , 2.5, 4. , 1.5], dtype=float32)
 
-    numpy's "full" and "valid" are "FULL" and "VALID"; its "same" is "SAME_LOWER", from which lax's "SAME" differs by one
-    cell where the kernel is even (`jnp.convolve(jnp.arange(6.0), jnp.array([1.0, 2.0, 3.0, 4.0]), "same")`):
+    numpy's "full" and "valid" are "FULL" and "VALID". Its "same" is "SAME_LOWER" where the kernel is no longer than x;
+    lax's "SAME" lies one cell further where the kernel is even:
 
     >>> convolve(jnp.arange(6.0), jnp.array([1.0, 2.0, 3.0, 4.0]), padding="SAME_LOWER")
     Array([ 1.,  4., 10., 20., 30., 34.], dtype=float32)

@@ -1,4 +1,4 @@
-"""The p-norm of windows of numbers from 0 up: each sum is of parts of its largest number, so that no power overflows."""
+"""The p-norm of windows of numbers from 0 up, of which each is divided by the largest: so no power overflows."""
 
 import functools
 import math

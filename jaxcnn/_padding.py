@@ -23,8 +23,8 @@ def as_array(function: str, argument: str, value: Any) -> jax.Array:
     """`value` as a JAX array, or a TypeError in our voice for what is none."""
     if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
         raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
-    if (lack := hasattr(value, "dtype") and _lack_of(value.dtype)):
-        raise TypeError(refuse(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))  # type: ignore[union-attr]
+    if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
+        raise TypeError(refuse(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))
     return value if isinstance(value, jax.Array) else jnp.asarray(value)
 
 
@@ -33,9 +33,9 @@ def _lack_of(dtype: Any) -> str:
     """What keeps one from computing with a dtype, in words."""
     if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
         return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]
-    if not jnp.issubdtype(dtype, jnp.floating) or jnp.finfo(dtype).bits > 8:
+    if not jnp.issubdtype(dtype, jnp.floating) or (info := float_info(dtype)).bits > 8:
         return ""
-    if float(jnp.finfo(dtype).min) > 0:
+    if float(info.min) > 0:
         return "which has no zero"
     try:
         with jax.ensure_compile_time_eval():
@@ -64,14 +64,18 @@ def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
 
 
 def accumulator(dtype: Any) -> Any:
-    """The dtype in which sums of `dtype` are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
-    if jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32:
+    """The dtype in which sums are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
+    if jnp.issubdtype(dtype, jnp.floating) and float_info(dtype).bits < 32:
         return jnp.dtype(jnp.float32)
     return jnp.dtype(jnp.int32 if is_below_a_byte(dtype) else dtype)
 
 
+def float_info(dtype: Any) -> Any:
+    return jnp.finfo(dtype)  # type: ignore[no-untyped-call]
+
+
 def is_below_a_byte(dtype: Any) -> bool:
-    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere; sums wrap on the way back."""
+    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere."""
     return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).bits < 8  # type: ignore[no-untyped-call]
 
 

@@ -13,7 +13,7 @@ from jax import lax
 
 from jaxcnn._engine.platforms import platform_of
 from jaxcnn._geometry import Axis, Geometry, refuse
-from jaxcnn._padding import Border
+from jaxcnn._padding import Border, float_info
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._slices import LONG, each_window, levels, tap_slices
 from jaxcnn._windowed import Share, linear, windowed
@@ -58,7 +58,8 @@ def limits(dtype: Any) -> tuple[Any, Any]:
     """The lowest and the highest number of a dtype, infinite where it has infinities: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
         has_infinities = np.isinf(np.array(np.inf).astype(dtype))
-        return (-np.inf, np.inf) if has_infinities else (float(jnp.finfo(dtype).min), float(jnp.finfo(dtype).max))
+        info = float_info(dtype)
+        return (-np.inf, np.inf) if has_infinities else (float(info.min), float(info.max))
     if jnp.issubdtype(dtype, jnp.bool_):
         return False, True
     info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]

@@ -78,8 +78,7 @@ def carry_out(plan: Plan, a: jax.Array, b: jax.Array) -> jax.Array:
 
 
 def _wide(array: jax.Array) -> jax.Array:
-    """Numbers of a byte or less as wider ones: each platform has products and convolutions of its own of such floats, or
-    none."""
+    """Numbers of a byte or less as wider ones: each platform has other products of such floats, or none."""
     narrow = jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 1
     return array.astype(accumulator(array.dtype)) if narrow or is_below_a_byte(array.dtype) else array
 

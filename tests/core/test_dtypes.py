@@ -14,9 +14,7 @@ import jaxcnn as jc
 
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
 # All of jnp's floats of a byte and less, but those that are refused.
-NARROW = [
-    name for name in vars(jnp) if name.startswith(("float8", "float4")) and name != "float8_e8m0fnu"
-]
+NARROW = [name for name in vars(jnp) if name.startswith(("float8", "float4")) and name != "float8_e8m0fnu"]
 
 
 def in_every_way(f, methods, *arrays, **options):
@@ -137,9 +135,9 @@ def test_what_cannot_be_computed_with_is_refused(dtype, lack):
 
 def test_dtypes_that_jax_does_not_promote_are_refused():
     x, kernel = jnp.ones((1, 1, 4), jnp.float8_e5m2), jnp.ones((1, 1, 2), jnp.float8_e4m3fn)
-    with pytest.raises(TypeError, match="^conv: kernel is float8_e4m3fn, and the other operand is float8_e5m2"):
+    with pytest.raises(TypeError, match=r"^conv: kernel is float8_e4m3fn, and the other operand is float8_e5m2"):
         jc.conv(x, kernel)
-    with pytest.raises(TypeError, match="^conv: bias is float8_e4m3fn, and the other operand is float8_e5m2"):
+    with pytest.raises(TypeError, match=r"^conv: bias is float8_e4m3fn, and the other operand is float8_e5m2"):
         jc.conv(x, x, kernel[0, 0, :1])
 
 

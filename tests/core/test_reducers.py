@@ -72,7 +72,13 @@ def test_lp_scales_a_partial_window_up():
 
 
 def test_lp_has_no_gradient_at_zeros():
-    powers = {0.5: [1 + (4 / 3) ** 0.5, 1 + (3 / 4) ** 0.5], np.inf: [0, 1], 1: [1, 1], 2: [0.6, 0.8], 3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)]}
+    powers = {
+        0.5: [1 + (4 / 3) ** 0.5, 1 + (3 / 4) ** 0.5],
+        np.inf: [0, 1],
+        1: [1, 1],
+        2: [0.6, 0.8],
+        3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)],
+    }
     gradient = lambda x, p: jax.grad(lambda x: jc.pool(x, (2,), "lp", p=p).sum())(x)
     results = run(lambda x: {p: gradient(x, p) for p in powers}, np.float32([0, 0, 3, 4]))
     for p, expected in powers.items():
