@@ -39,8 +39,8 @@ def is_global(g: Geometry) -> bool:
 
 
 def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array, on_map: jax.Array) -> jax.Array:
-    """The first winner, a cell of the map before padding, and a NaN before all numbers; on a GPU argmax names a later one
-    of several NaN (jax 0.11.2)."""
+    """The first winner, a cell of the map before padding, and a NaN before all numbers: on a GPU argmax names a
+    later one of several NaN (jax 0.11.2)."""
     window, on_map = window.ravel(), on_map.ravel()
     broken = window != window
     won = on_map & (window == window[arg(window)])
