@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
+from jaxcnn._padding import accumulator
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._symbolic import at_least, is_symbolic
 
@@ -83,7 +84,7 @@ def _gather(y: jax.Array, *, axis: int, size: Any, out: Any, platform: str) -> j
     flat = y.reshape(*y.shape[:at], out * taps, *y.shape[at + 2 :])
     seen = jnp.take(flat, window * taps + tap, axis=axis, mode="clip")
     seen = jnp.where(_against(sees, seen.ndim, axis), seen, jnp.zeros((), y.dtype))
-    return jnp.sum(seen, at + 1, dtype=y.dtype)
+    return jnp.sum(seen, at + 1, dtype=accumulator(y.dtype)).astype(y.dtype)
 
 
 def _spread_shape(x: Any, *, axis: int, size: Any, out: Any) -> Any:

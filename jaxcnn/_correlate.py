@@ -35,6 +35,9 @@ def correlate(
       method: "auto" picks by static facts; "definition" takes one window at a time, "windows" all of them by one matrix
         product, "rows" the same with the last axis' taps summed afterwards, "shifts" one loop of shifted multiply-adds,
         "fft" a Fourier transform (floats only; a NaN spreads over its map), "xla" XLA's own convolution.
+        At JAX's default precision, "auto" may take the transform for a large kernel in float32 (on a CPU from 500 taps
+        on, and from 200 for the kernel's gradient): a result is then off by up to 1e-5 of max|x| * sum|kernel|, and a
+        NaN spreads; under `jax.default_matmul_precision("highest")` it never does, and `explain` tells of a call.
 
     Returns:
       (*lead, *out). Complex kernels are not conjugated.
@@ -73,7 +76,9 @@ def convolve(
     Args:
       x: (*lead, *spatial).
       kernel: (*window).
-      stride, padding, dilation, padding_mode, fill, method: as in `correlate`.
+      stride, padding, dilation, padding_mode, fill: as in `windows`.
+      method: as in `correlate`; at JAX's default precision "auto" may take the transform for a large kernel in float32,
+        and a result is then off by up to 1e-5 of max|x| * sum|kernel|.
 
     Returns:
       (*lead, *out).
@@ -83,6 +88,14 @@ def convolve(
 
     >>> convolve(jnp.array([1.0, 2.0, 3.0]), jnp.array([0.0, 1.0, 0.5]), padding="FULL")
     Array([0. , 1. , 2.5, 4. , 1.5], dtype=float32)
+
+    numpy's "full" and "valid" are "FULL" and "VALID". Its "same" is "SAME_LOWER" where the kernel is no longer than x;
+    lax's "SAME" lies one cell further where the kernel is even:
+
+    >>> convolve(jnp.arange(6.0), jnp.array([1.0, 2.0, 3.0, 4.0]), padding="SAME_LOWER")
+    Array([ 1.,  4., 10., 20., 30., 34.], dtype=float32)
+    >>> convolve(jnp.arange(6.0), jnp.array([1.0, 2.0, 3.0, 4.0]), padding="SAME")
+    Array([ 4., 10., 20., 30., 34., 31.], dtype=float32)
 
     Source: `numpy.convolve`, in any rank.
     """

@@ -137,7 +137,8 @@ def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[
         return pull(jax.tree.map(lambda y: jnp.ones(y.shape, y.dtype), made))
 
     others = {name: array for name, array in call.operands.items() if name not in wanted}
-    jaxpr = jax.make_jaxpr(gradient if alone else value)(dict(wanted), others)
+    with jax.default_matmul_precision(call.precision):
+        jaxpr = jax.make_jaxpr(gradient if alone else value)(dict(wanted), others)
     return [plan(problem, method) for problem, method in contractions_in(jaxpr, platform)]
 
 

@@ -104,9 +104,11 @@ class Axis(NamedTuple):
 
     @property
     def out(self) -> int:
-        """How many windows: floor((padded - span) / stride) + 1, or the ceiling in ceil mode."""
+        """How many windows: floor((padded - span) / stride) + 1, or in ceil mode the ceiling, and at least one."""
         room = self.padded - self.span
-        if not self.ceil_mode or at_least(-1, room):
+        if at_least(-1, room):
+            return int(self.ceil_mode)
+        if not self.ceil_mode:
             return larger(room // self.stride + 1, 0)
         out = -(-room // self.stride) + 1
         # The last window has to start inside the map or its low padding, in which so many windows start.
@@ -128,6 +130,13 @@ class Axis(NamedTuple):
     def taps_before(self, start: Any, cell: int) -> Any:
         """How many taps of windows that start at these cells come before a cell of the padded map."""
         return (-((start - cell) // self.dilation)).clip(0, self.window)
+
+    def trimmed(self) -> "Axis":
+        """Ceil mode's one window that is larger than the padded map, without the taps that lie behind that."""
+        if not self.ceil_mode or is_symbolic(*self) or self.span <= self.padded:
+            return self
+        window = (self.padded - 1) // self.dilation + 1
+        return self._replace(window=window, stride=self.padded, ceil_mode=False)
 
     def without_idle_stride(self) -> "Axis":
         """A stride that steps off the map at once is shortened to that map: no cell is then laid out for it in vain."""
@@ -180,6 +189,10 @@ class Geometry:
         """The same windows on all other axes."""
         return Geometry((*self.axes[:axis], a, *self.axes[axis + 1 :]))
 
+    def trimmed(self) -> "Geometry":
+        """The same windows without taps that see nothing in any of them."""
+        return Geometry(tuple(a.trimmed() for a in self.axes))
+
     def unpadded(self) -> "Geometry":
         """The same windows over a map that has its padding already."""
         axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)
@@ -228,7 +241,7 @@ def geometry(
         if is_symbolic(a.padded):
             problem = f"on axis {i} spans {a.span} cells, but the padded map has {a.padded}"
             require(function, named, problem, a.size, a.span - a.low - a.high)
-        elif a.span > a.padded:
+        elif a.span > a.padded and not (ceil_mode and a.padded > 0):
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
             raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
@@ -300,7 +313,8 @@ def output_size(
       size: of the map, an int or one int per axis.
       window: an int or one int per axis.
       stride, padding, dilation: as in `windows`.
-      ceil_mode: the ceiling in place of the floor, as long as the last window starts inside the map or its low padding.
+      ceil_mode: the ceiling in place of the floor, as long as the last window starts inside the map or its low padding;
+        a window larger than the padded map is one window.
 
     Returns:
       An int where size is an int, a tuple where it is a tuple.

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._geometry import axes_of, integer, is_sequence, refuse
-from jaxcnn._padding import as_array
+from jaxcnn._padding import accumulator, as_array, common_dtype
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
@@ -130,4 +130,7 @@ def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
     if bias.shape != y.shape[1:2]:
         problem = f"has shape {bias.shape}, but there is one bias per output channel: {y.shape[1:2]}"
         raise ValueError(refuse(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
-    return y + jnp.expand_dims(bias, (0, *range(2, y.ndim)))
+    dtype = common_dtype(function, bias=bias, y=y)
+    wide = accumulator(dtype)  # in which the bias' gradient is summed
+    total = y.astype(wide) + jnp.expand_dims(bias.astype(wide), (0, *range(2, y.ndim)))
+    return total.astype(dtype)

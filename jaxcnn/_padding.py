@@ -1,5 +1,6 @@
 """Arrays on their way in: checked, and surrounded by padding."""
 
+import functools
 import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -20,11 +21,38 @@ _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
 
 def as_array(function: str, argument: str, value: Any) -> jax.Array:
     """`value` as a JAX array, or a TypeError in our voice for what is none."""
-    if isinstance(value, jax.Array):
-        return value
     if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
         raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
-    return jnp.asarray(value)
+    if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
+        raise TypeError(refuse(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))
+    return value if isinstance(value, jax.Array) else jnp.asarray(value)
+
+
+@functools.cache
+def _lack_of(dtype: Any) -> str:
+    """What keeps one from computing with a dtype, in words."""
+    if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
+        return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]
+    if not jnp.issubdtype(dtype, jnp.floating) or (info := float_info(dtype)).bits > 8:
+        return ""
+    if float(info.min) > 0:
+        return "which has no zero"
+    try:
+        with jax.ensure_compile_time_eval():
+            jnp.zeros((), dtype)
+    except jax.errors.JaxRuntimeError:
+        return f"of which XLA has no arrays on {jax.default_backend()}"
+    return ""
+
+
+def common_dtype(function: str, **arrays: jax.Array) -> Any:
+    """The dtype of arrays of several dtypes, as JAX promotes them, or a TypeError in our voice where it does not."""
+    try:
+        return jnp.result_type(*arrays.values())
+    except jax.dtypes.TypePromotionError:
+        (first, *_), dtypes = arrays, [str(array.dtype) for array in arrays.values()]
+        problem = f"is {dtypes[0]}, and the other operand is {dtypes[1]}, which JAX does not promote to one dtype"
+        raise TypeError(refuse(function, first, problem, "convert one of them")) from None
 
 
 def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
@@ -36,8 +64,19 @@ def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
 
 
 def accumulator(dtype: Any) -> Any:
-    """The dtype in which sums of `dtype` are kept: float32 for the half precisions, else itself."""
-    return jnp.dtype(jnp.float32 if dtype in (jnp.bfloat16, jnp.float16) else dtype)
+    """The dtype in which sums are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
+    if jnp.issubdtype(dtype, jnp.floating) and float_info(dtype).bits < 32:
+        return jnp.dtype(jnp.float32)
+    return jnp.dtype(jnp.int32 if is_below_a_byte(dtype) else dtype)
+
+
+def float_info(dtype: Any) -> Any:
+    return jnp.finfo(dtype)  # type: ignore[no-untyped-call]
+
+
+def is_below_a_byte(dtype: Any) -> bool:
+    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere."""
+    return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).bits < 8  # type: ignore[no-untyped-call]
 
 
 def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:

@@ -1,6 +1,5 @@
 """Pooling: every window of a map reduced to one number, each map by itself."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -9,7 +8,7 @@ import jax
 from jaxcnn._geometry import axes_of, geometry, integer, per_axis, refuse
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import as_array, spatial_shape
-from jaxcnn._pool_modes import pool_ordered, pool_sums, pool_with
+from jaxcnn._pool_modes import pool_ordered, pool_powers, pool_sums, pool_with
 from jaxcnn._ranked import ranked
 from jaxcnn._reduce import refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
@@ -47,21 +46,22 @@ def pool(
       window: one int per axis.
       mode: "max", "min", "mean", "sum", "lp", or a callable `f(w, axis=-1)` such as `jnp.median`, given all taps of a
         window on the last axis. At a tie the whole gradient of max and min goes to the first winner in row-major
-        order; a NaN in a window gives NaN; the gradient of lp is 0 at a window of zeros.
+        order; a NaN in a window gives NaN; the gradient of lp is 0 at a cell of 0.
       stride: an int or one per axis; None is the window.
       padding, dilation, padding_mode: as in `windows`.
-      ceil_mode: the last window may reach past the padded map, if it starts inside the map or its low padding.
+      ceil_mode: the last window may reach past the padded map, if it starts inside the map or its low padding; a window
+        larger than the padded map is one window.
       count_include_pad: False leaves the cells of the padding, whatever its mode, out of a mean's sum and divisor.
       divisor: of a mean, in place of the count.
       fill: the cells of constant padding; None is the mode's identity, so that max ignores the padding. A callable has
         none: with padding or an overhang it needs a fill.
-      p: of "lp", sum(|x|^p)^(1/p) with p >= 1; None is 2. A window cut short by ceil mode is scaled up to its full
-        count.
+      p: of "lp", sum(|x|^p)^(1/p) with p > 0, for p = inf the largest |x|; None is 2. No power overflows. A window cut
+        short by ceil mode is scaled up to its full count.
       axes: the spatial axes of x, e.g. (1, 2) for channels last; None is the last n.
       method: "auto", "windows" (slices, one axis at a time) or "definition" (one window at a time).
 
     Returns:
-      (*lead, *out), in the order of x. Sums, means and lp of bfloat16 and float16 accumulate in float32; means and lp
+      (*lead, *out), in the order of x. Sums, means and lp of floats below 32 bits accumulate in float32; means and lp
       of integers are floats.
 
     Raises:
@@ -88,10 +88,12 @@ def pool(
     _check_options(mode, method, x, count_include_pad=count_include_pad, divisor=divisor, p=p)
     if callable(mode):
         y = pool_with(mode, x, g, padding_mode, fill, method)
+    elif mode == "lp":
+        y = pool_powers(x, g, padding_mode, fill, method, 2.0 if p is None else float(p))
     elif mode in ("max", "min"):
         y = pool_ordered(mode, x, g, padding_mode, fill, method)
     else:
-        y = pool_sums(mode, x, g, padding_mode, fill, method, count_include_pad, divisor, 2 if p is None else p)
+        y = pool_sums(mode, x, g, padding_mode, fill, method, count_include_pad, divisor)
     return spatial_back(y, axes)
 
 
@@ -127,10 +129,8 @@ def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: b
 def _check_p(p: Any) -> None:
     if isinstance(p, bool) or not isinstance(p, int | float):
         raise TypeError(refuse("pool", "p", f"must be a Python number, not {type(p).__name__}"))
-    if not 1 <= p < math.inf:
-        raise ValueError(
-            refuse("pool", "p", f"is {p}, but must be at least 1 and finite", "for p = inf pool jnp.abs(x) by max")
-        )
+    if not p > 0:
+        raise ValueError(refuse("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
 
 
 def _read_window(function: str, window: Any, n: int) -> tuple[int, ...]:

@@ -62,6 +62,7 @@ def max_pool_with_indices(
     x = spatial_last(x, axes)
     spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
+    g = g.trimmed()
     _check_no_window_is_padding(function, g)
     border = zeros(n)._replace(fill=limits(x.dtype)[0], beyond=limits(x.dtype)[0])
     values, indices = winners(Winner(g.size), x, g, border)

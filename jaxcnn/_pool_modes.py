@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -10,7 +11,8 @@ import numpy as np
 
 from jaxcnn._along import best_along, sum_along
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import accumulator, bordered, padding_modes, with_border
+from jaxcnn._norm import magnitudes, norm, norm_windows
+from jaxcnn._padding import accumulator, bordered, float_info, padding_modes, with_border, zeros
 from jaxcnn._reduce import best_of_windows, first_max, first_min, limits, reduce_each_window, sum_windows
 from jaxcnn._symbolic import at_least, larger
 from jaxcnn._windows import windows_of
@@ -20,15 +22,16 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     """The largest or smallest cell of each window."""
     lowest, highest = limits(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
-    x, g, border = with_border("pool", x, g, padding_mode, fill, identity=identity)
+    x, g, border = with_border("pool", x, g.trimmed(), padding_mode, fill, identity=identity)
     if is_global(g) and method != "definition":
         for _ in range(g.n):  # the last axis first, so that a tie falls to the first cell
             x = best_along.bind(x, axis=-1, lowest=mode == "min")
         return jnp.expand_dims(x, range(x.ndim, x.ndim + g.n))
+    of_cells = fill is None and set(border.modes) <= {"constant"}
     if method == "definition":
-        padded = bordered(x, g, border)
-        return reduce_each_window(padded, g.unpadded(), lambda window: _first(arg, window.ravel()))
-    return best_of_windows(x, g, border, combine, of_cells=fill is None and set(border.modes) <= {"constant"})
+        on_map = bordered(jnp.ones(g.size, bool), g, zeros(g.n)._replace(fill=not of_cells, beyond=not of_cells))
+        return reduce_each_window(bordered(x, g, border), g.unpadded(), partial(_first, arg), on_map)
+    return best_of_windows(x, g, border, combine, of_cells=of_cells)
 
 
 def is_global(g: Geometry) -> bool:
@@ -36,20 +39,24 @@ def is_global(g: Geometry) -> bool:
     return all(a.window == a.size and a.low == a.high == 0 for a in g.axes)
 
 
-def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array) -> jax.Array:
-    """The first winner, and a NaN before all numbers; on a GPU argmax names a later one of several NaN (jax 0.11.2)."""
+def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array, on_map: jax.Array) -> jax.Array:
+    """The first winner, a cell of the map before padding, and a NaN before all numbers: on a GPU argmax names a
+    later one of several NaN (jax 0.11.2)."""
+    window, on_map = window.ravel(), on_map.ravel()
     broken = window != window
-    return window[jnp.where(broken.any(), jnp.argmax(broken), arg(window))]
+    won = on_map & (window == window[arg(window)])
+    best = jnp.where(won.any(), jnp.argmax(won), arg(window))
+    return window[jnp.where(broken.any(), jnp.argmax(broken), best)]
 
 
 def pool_sums(
     mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str,
-    count_include_pad: bool, divisor: int | None, p: float,
+    count_include_pad: bool, divisor: int | None,
 ) -> jax.Array:  # fmt: skip
-    """Sums, and what is made of them: means by their divisors, lp by powers before and a root after."""
-    summed = jax.eval_shape(jnp.abs, x) if mode == "lp" else x
-    out_dtype = summed.dtype if mode == "sum" else jax.eval_shape(jnp.mean, summed).dtype
-    cells, laid = x.astype(accumulator(x.dtype if mode == "lp" else out_dtype)), g
+    """Sums and means, by their divisors."""
+    g = g.trimmed()
+    out_dtype = x.dtype if mode == "sum" else jax.eval_shape(jnp.mean, x).dtype
+    cells, laid = x.astype(accumulator(out_dtype)), g
     padding_modes("pool", padding_mode, g.n)
     if not count_include_pad:  # the cells of the padding, whatever their mode, are to leave no trace
         padding_mode = "constant"
@@ -57,9 +64,6 @@ def pool_sums(
             problem = "means nothing beside count_include_pad=False, which leaves the padding out"
             raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
     cells, laid, border = with_border("pool", cells, g, padding_mode, fill)
-    if mode == "lp":
-        cells = jnp.abs(cells).astype(accumulator(out_dtype)) ** p
-        border = border._replace(fill=abs(border.fill) ** p)
     if method == "definition":
         padded = bordered(cells, laid, border)
         total = reduce_each_window(padded, laid.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
@@ -71,15 +75,20 @@ def pool_sums(
         total = sum_windows(cells, laid, border)
     if mode == "mean":
         total = total / (divisor if divisor is not None else _counts(g, count_include_pad, total))
-    if mode == "lp":
-        total = _root(total * (math.prod(g.window) / _counts(g, True, total)), p)
     return total.astype(out_dtype)
 
 
-def _root(total: jax.Array, p: float) -> jax.Array:
-    """The p-th root, whose gradient at 0 is taken to be 0."""
-    is_zero = total == 0
-    return jnp.where(is_zero, 0, jnp.where(is_zero, 1, total) ** (1 / p))
+def pool_powers(x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str, p: float) -> jax.Array:
+    """The p-norm of each window; one that ceil mode cuts short is scaled up to its full count."""
+    mean, taps, g = jax.eval_shape(jnp.mean, x).dtype, math.prod(g.window), g.trimmed()
+    cells, laid, border = with_border("pool", x.astype(accumulator(x.dtype)), g, padding_mode, fill)
+    cells, border = magnitudes(cells.astype(accumulator(mean))), border._replace(fill=abs(border.fill))
+    if method == "definition":
+        y = reduce_each_window(bordered(cells, laid, border), laid.unpadded(), partial(norm, p=p))
+    else:
+        y = norm_windows(cells, laid, border, p)
+    full = (taps / _counts(g, True, y)) ** (1 / p)
+    return (y * full).astype(float_info(mean).dtype)
 
 
 def pool_with(

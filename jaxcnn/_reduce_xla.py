@@ -8,9 +8,9 @@ from jax.lax import reduce_window  # as it is now: somebody may put ours in its 
 from jaxcnn._geometry import Geometry
 
 
-def reduce_by_xla(padded: jax.Array, g: Geometry, *, lowest: bool) -> jax.Array:
-    """The largest or the lowest cell of each window of padded maps of floats."""
-    start, best = (jnp.inf, lax.min) if lowest else (-jnp.inf, lax.max)
+def reduce_by_xla(padded: jax.Array, g: Geometry, start: float, *, lowest: bool) -> jax.Array:
+    """The largest or the lowest cell of each window of padded maps of floats; no cell is worse than `start`."""
+    best = lax.min if lowest else lax.max
     lead = (1,) * (padded.ndim - g.n)
     y: jax.Array = reduce_window(
         padded, jnp.asarray(start, padded.dtype), best, (*lead, *g.window), (*lead, *g.stride), "VALID",

@@ -37,7 +37,7 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 if options.get(argument) is not None
             }
             if (made := _MADE.get()) is not None:
-                made.append(Call(operation, operands, options))
+                made.append(Call(operation, operands, options, getattr(jax.config, "jax_default_matmul_precision")))  # noqa: B009
             try:
                 compiled: Callable[..., R] = _compiled(operation, _Options(options))
             except (
@@ -57,6 +57,7 @@ class Call(NamedTuple):
     operation: Callable[..., Any]
     operands: dict[str, Any]
     options: dict[str, Any]
+    precision: Any  # that is configured there
 
 
 _MADE: ContextVar[list[Call] | None] = ContextVar("calls made", default=None)

@@ -21,12 +21,14 @@ def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Arra
     return cells[tuple(slice(None, None, d) for d in g.dilation)]
 
 
-def each_window(f: Callable[[jax.Array], jax.Array], x: jax.Array, g: Geometry) -> jax.Array:
-    """f of every window of one padded map, laid out as a map: `vmap` runs it over the output positions."""
+def each_window(f: Callable[..., jax.Array], x: jax.Array, g: Geometry, *others: jax.Array) -> jax.Array:
+    """f of every window of one padded map, and of others like it: `vmap` runs it over the output positions."""
     starts = [
         lax.broadcasted_iota(jnp.int32, g.out, i).reshape(math.prod(g.out)) * a.stride for i, a in enumerate(g.axes)
     ]
-    seen: jax.Array = jax.vmap(lambda *start: f(window_at(x, start, g)), axis_size=math.prod(g.out))(*starts)
+    seen: jax.Array = jax.vmap(
+        lambda *start: f(*(window_at(each, start, g) for each in (x, *others))), axis_size=math.prod(g.out)
+    )(*starts)
     return seen.reshape(g.out)
 
 

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._padding import accumulator
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._slices import overlap, overlap_padding, tap_slice
 
@@ -108,6 +109,10 @@ def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform:
 
 
 def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
+    return _added_up(y.astype(accumulator(y.dtype)), tap, axes, laid).astype(y.dtype)
+
+
+def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, laid: Geometry) -> jax.Array:
     if len(axes) > 1:
         return _drop_on_blocks(y, tap, laid)
     (axis,) = axes

@@ -128,6 +128,14 @@ CPU = (
     depthwise(8, 64, (1024,), 9),
     depthwise(1, 16, (16, 16, 16), 3),
     grouped(4, 8, 8, 28, 3),
+    *(depthwise(4, 64, (56, 56), side) for side in (11, 15, 31)),
+    *(depthwise(1, 1, (64, 64), side) for side in (11, 15, 31)),
+    *(depthwise(1, 1, (512, 512), side) for side in (11, 15, 31)),
+    *(depthwise(1, 1, (1000,), taps) for taps in (101, 151, 255, 401)),
+    *(depthwise(8, 64, (4096,), taps) for taps in (101, 255, 401)),
+    depthwise(1, 16, (32, 32, 32), 5),
+    depthwise(1, 16, (32, 32, 32), 7),
+    *(dense(4, channels, channels, (28, 28), side) for channels in (4, 32) for side in (11, 15, 19)),
     dense(64, 1, 6, (28, 28), 5),
     dense(4, 64, 64, (28, 28), 3),
     dense(4, 64, 64, (512,), 9),
@@ -151,10 +159,12 @@ def candidates(layer: Layer) -> Iterator[tuple[str, Any]]:
     channels, taps = max(layer.kernel[0] // layer.groups, layer.kernel[1]), math.prod(layer.kernel[2:])
     if channels <= 8 and taps <= 256:
         yield "shifts", functools.partial(layer.ours, method="shifts")
-    if taps >= 9 and channels <= 16 and layer.dtype == "float32" and layer.precision is None:
+    if taps >= 9 and channels <= 32 and layer.dtype == "float32" and layer.precision is None:
         yield "fft", functools.partial(layer.ours, method="fft")
-    if 2 <= channels <= 16 and taps <= 81:
+    if (2 <= channels <= 16 and taps <= 81) or (taps > 100 and jax.default_backend() == "cpu"):
         yield "rows", functools.partial(layer.ours, method="rows")
+    if taps > 100 and jax.default_backend() == "cpu":
+        yield "windows", functools.partial(layer.ours, method="windows")
 
 
 def milliseconds(call: Any, seconds: float = 0.09) -> float:

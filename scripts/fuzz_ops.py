@@ -26,7 +26,7 @@ sys.path[:0] = [str(TESTS.parent), *(str(TESTS / folder) for folder in ("", "cor
 
 BLOCK = 200  # trials of a process: what JAX keeps of them goes with it
 PATIENCE = 240  # seconds without a word after which a trial is said to hang
-TABLES = ("operation", "transform", "dtype", "law")  # what trials are counted by
+TABLES = ("operation", "transform", "dtype", "law", "platform")  # what trials are counted by
 
 
 def main() -> int:
@@ -87,7 +87,9 @@ def work(seed: int, start: int, stop: int) -> int:
         fault, trial = "", None
         try:
             trial = trials.draw(seed, index)
-            say(index=index, told=str(trial), keys=[trial.operation, trial.transformed, trial.dtype, trial.law])
+            say(index=index, told=str(trial), keys=[
+                trial.operation, trial.transformed, trial.dtype, trial.law, trial.platform
+            ])  # fmt: skip
             trying.check(trial)
         except Exception as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
             at = traceback.extract_tb(error.__traceback__)[-1]

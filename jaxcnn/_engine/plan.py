@@ -18,6 +18,7 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._geometry import refuse
+from jaxcnn._padding import accumulator, is_below_a_byte
 from jaxcnn._symbolic import known
 
 
@@ -73,7 +74,13 @@ def carry_out(plan: Plan, a: jax.Array, b: jax.Array) -> jax.Array:
         first, *others = rewrites
         return first.carry_out(problem, a, b, partial(go_on, others), plan.algorithm)
 
-    return go_on(plan.rewrites, plan.problem, a, b).astype(plan.problem.dtype)
+    return go_on(plan.rewrites, plan.problem, _wide(a), _wide(b)).astype(plan.problem.dtype)
+
+
+def _wide(array: jax.Array) -> jax.Array:
+    """Numbers of a byte or less as wider ones: each platform has other products of such floats, or none."""
+    narrow = jnp.issubdtype(array.dtype, jnp.floating) and array.dtype.itemsize == 1
+    return array.astype(accumulator(array.dtype)) if narrow or is_below_a_byte(array.dtype) else array
 
 
 def check_method(function: str, method: str, dtype: Any) -> None:

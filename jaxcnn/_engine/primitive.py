@@ -14,9 +14,9 @@ import jax.numpy as jnp
 from jaxcnn._devices import Arrays, divided, lies
 from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
-from jaxcnn._engine.problem import AXES, MADE_OF, Problem
+from jaxcnn._engine.problem import AXES, MADE_OF, Problem, configured_precision
 from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import Border, bordered, devices_along, none_if_zero, with_border, zeros
+from jaxcnn._padding import Border, bordered, common_dtype, devices_along, none_if_zero, with_border, zeros
 from jaxcnn._primitives import alike, bilinear, lying_as, primitive
 
 
@@ -52,12 +52,14 @@ def _of_groups(
     method: str, precision: Any, preferred_element_type: Any,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
-    dtype = jnp.result_type(a, b)
+    dtype = common_dtype(function, **dict(zip(MADE_OF[face][::-1], (b, a), strict=True)))
     check_method(function, method, dtype)
     a, b = (
         _with_groups(function, role, array.astype(dtype), g.n, groups)
         for role, array in zip(MADE_OF[face], (a, b), strict=True)
     )
+    if precision is None:  # what is configured where a function is traced, not where its program is lowered
+        precision = configured_precision()
     made: jax.Array = contraction.bind(
         *alike(a, b), face=face, geometry=g, border=border, method=method, precision=precision,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),

@@ -24,6 +24,11 @@ AXES = {"x": ("samples", "groups", "ins"), "kernel": ("groups", "outs", "ins"), 
 GPUS = ("cuda", "rocm", "gpu")
 
 
+def configured_precision() -> Any:
+    """The precision of products that is in force for those that ask for none."""
+    return getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (its stub lacks the name)
+
+
 @dataclass(frozen=True)
 class Problem:
     """One face, made of two arrays; hashable, and without an array."""
@@ -69,8 +74,7 @@ class Problem:
     @property
     def default_precision(self) -> bool:
         """Whether nobody asks for more than JAX's default, which is a licence to be faster and less exact."""
-        configured = getattr(jax.config, "jax_default_matmul_precision")  # noqa: B009  (its stub lacks the name)
-        asked = configured if self.precision is None else self.precision
+        asked = configured_precision() if self.precision is None else self.precision
         return asked in (None, "default", lax.Precision.DEFAULT, (lax.Precision.DEFAULT,) * 2)
 
     @cached_property

@@ -39,6 +39,8 @@ def starts_of(size, span, stride, pad, ceil_mode=False):
     """Where the windows of one axis start, counted from the first cell of the map; padding lies below 0."""
     low, high = pad
     starts = list(range(-low, size + high - span + 1, stride))
+    if ceil_mode and not starts:  # a window larger than the map is one
+        return [-low]
     # In ceil mode one more, if it starts on the map and the windows before it left cells over.
     if ceil_mode and starts[-1] + span < size + high and starts[-1] + stride < size:
         starts.append(starts[-1] + stride)

@@ -13,6 +13,8 @@ from checks import assert_close, on_cpu, run, value_and_gradients
 import jaxcnn as jc
 
 INTEGERS = ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"]
+# All of jnp's floats of a byte and less, but those that are refused.
+NARROW = [name for name in vars(jnp) if name.startswith(("float8", "float4")) and name != "float8_e8m0fnu"]
 
 
 def in_every_way(f, methods, *arrays, **options):
@@ -61,12 +63,82 @@ def test_padding_never_wins():
     ends = {"bool": {"max": False, "min": True}}
     for dtype in ("float16", "bfloat16", "float32"):
         ends[dtype] = {"max": -jnp.inf, "min": jnp.inf}
+    for dtype in NARROW:
+        finite = jnp.finfo(dtype)
+        infinite = np.isinf(np.array([-np.inf, np.inf]).astype(dtype)).all()
+        ends[dtype] = {"max": -jnp.inf, "min": jnp.inf} if infinite else {"max": finite.min, "min": finite.max}
     for dtype in (*INTEGERS[:6], "int4", "uint4"):
         ends[dtype] = {"max": int(jnp.iinfo(dtype).min), "min": int(jnp.iinfo(dtype).max)}
     maps = {(dtype, mode): np.array([end], jnp.dtype(dtype)) for dtype in ends for mode, end in ends[dtype].items()}
     pooled = run(lambda maps: {key: jc.pool(x, (1,), key[1], padding=1) for key, x in maps.items()}, maps)
     for dtype, mode in maps:
         assert pooled[dtype, mode].tolist() == [ends[dtype][mode]] * 3, (dtype, mode)
+
+
+def test_padding_of_a_dtype_without_infinities_never_wins():
+    pooled = run(jc.pool, jnp.ones((3, 3), jnp.float8_e4m3fn), window=(3, 3), mode="max", stride=1, padding=1)
+    np.testing.assert_array_equal(np.float32(pooled), np.ones((3, 3)))
+
+
+OPERATIONS = {
+    "conv": jc.conv,
+    "stride": partial(jc.conv, stride=2, padding=1),
+    "transposed": lambda x, kernel: jc.conv_transpose(x, kernel.swapaxes(0, 1), stride=2),
+    "correlate": lambda x, kernel: jc.correlate(x, kernel[0, 0]),
+    "lp": lambda x, _: jc.pool(x, (3, 3), "lp", p=1),
+    "adaptive sum": lambda x, _: jc.adaptive_pool(x, (4, 4), "sum"),
+    "adaptive max": lambda x, _: jc.adaptive_pool(x, (4, 4), "max"),
+    "indices": lambda x, _: jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), (6, 6)),
+    **{
+        mode: lambda x, _, mode=mode: jc.pool(x, (3, 3), mode, stride=1, padding=1)
+        for mode in ("max", "min", "sum", "mean")
+    },
+}
+
+
+# The telling ones: without infinities, with them, without NaN, and integers below a byte.
+@pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float4_e2m1fn", "int4"])
+def test_narrow_numbers_are_computed_as_wide_ones_and_rounded_once(dtype):
+    """Values, and the gradients in the map and in the kernel."""
+    rng, floats = np.random.default_rng(0), "float" in dtype
+    x, kernel = (rng.integers(-3, 4, shape) for shape in [(2, 1, 6, 6), (3, 1, 3, 3)])
+    x, kernel = (a.astype("float32" if floats else "int32") for a in (x, kernel))
+
+    def every(*args):
+        def of(f):
+            if not floats:
+                return f(*args)
+            value, pull = jax.vjp(f, *args)
+            return value, pull(jnp.ones(value.shape, value.dtype))
+
+        return {name: of(f) for name, f in OPERATIONS.items()}
+
+    narrow, wide = (run(every, *(a.astype(d) for a in (x, kernel))) for d in (dtype, x.dtype))
+    for (path, ours), exact in zip(jax.tree.leaves_with_path(narrow), jax.tree.leaves(wide), strict=True):
+        rounded = np.asarray(exact).astype(ours.dtype)
+        np.testing.assert_array_equal(np.float32(ours), np.float32(rounded), err_msg=str(path))
+
+
+@pytest.mark.parametrize(("dtype", "lack"), [("float8_e8m0fnu", "which has no zero"), ("int2", "of fewer than 4 bits")])
+def test_what_cannot_be_computed_with_is_refused(dtype, lack):
+    x = jax.ShapeDtypeStruct((2, 2, 4), dtype)
+    calls = {
+        "conv": lambda x: jc.conv(x, x),
+        "pool": lambda x: jc.pool(x, (2,), "max"),
+        "windows": lambda x: jc.windows(x, (2,)),
+        "adaptive_pool": lambda x: jc.adaptive_pool(x, (2,), "max"),
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^{name}: x is {dtype}, {lack}; convert it to float32"):
+            jax.eval_shape(call, x)
+
+
+def test_dtypes_that_jax_does_not_promote_are_refused():
+    x, kernel = jnp.ones((1, 1, 4), jnp.float8_e5m2), jnp.ones((1, 1, 2), jnp.float8_e4m3fn)
+    with pytest.raises(TypeError, match=r"^conv: kernel is float8_e4m3fn, and the other operand is float8_e5m2"):
+        jc.conv(x, kernel)
+    with pytest.raises(TypeError, match=r"^conv: bias is float8_e4m3fn, and the other operand is float8_e5m2"):
+        jc.conv(x, x, kernel[0, 0, :1])
 
 
 def test_preferred_element_type_widens():

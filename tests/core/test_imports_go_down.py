@@ -33,6 +33,7 @@ FLOORS = [
     {"jaxcnn._engine.plan"},
     {"jaxcnn._engine.primitive", "jaxcnn._winner", "jaxcnn._windowed"},
     {"jaxcnn._reduce", "jaxcnn._windows"},
+    {"jaxcnn._norm"},
     {"jaxcnn._pool_modes"},
     {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
     | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive", "jaxcnn._reduce_door"},

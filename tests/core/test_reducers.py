@@ -44,10 +44,25 @@ def in_every_way(modes, laid):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_lp(name):
-    powers = (1, 2, 3, 2.5)
+    powers = (0.5, 1, 2, 3, 2.5, 30, np.inf)
     results = in_every_way({p: {"mode": "lp", "p": p} for p in powers}, OPTIONS[name])
     w = np.abs(flat_windows(X.astype(np.float64), **OPTIONS[name]))
-    assert_close(results, {(p, method): (w**p).sum(-1) ** (1 / p) for p, method in results})
+    norm = lambda p: w.max(-1) if p == np.inf else (w**p).sum(-1) ** (1 / p)
+    assert_close(results, {(p, method): norm(p) for p, method in results})
+
+
+# What the powers of a number would not fit in, by p.
+LARGE = {2: 1e30, 30: 100.0, 2.5: 1e20, 0.5: 1e-37, 400: 1e-30}
+
+
+def test_lp_overflows_only_where_its_result_does():
+    """Of four equal numbers: four to the power 1/p of them, and each has the gradient 4 ** (1 / p) / 4."""
+    pool = lambda x, p, method: jc.pool(x, (2, 2), "lp", p=p, method=method).sum()
+    every = lambda xs: {(p, m): jax.value_and_grad(pool)(xs[p], p, m) for p in LARGE for m in cases.REDUCTIONS}
+    results = run(every, {p: np.full((2, 2), number, np.float32) for p, number in LARGE.items()})
+    for (p, method), (y, gradient) in results.items():
+        np.testing.assert_allclose(y, LARGE[p] * 4 ** (1 / p), rtol=1e-5, err_msg=f"{p} {method}")
+        np.testing.assert_allclose(gradient, np.full((2, 2), 4 ** (1 / p) / 4), rtol=1e-5, err_msg=f"{p} {method}")
 
 
 def test_lp_scales_a_partial_window_up():
@@ -57,7 +72,13 @@ def test_lp_scales_a_partial_window_up():
 
 
 def test_lp_has_no_gradient_at_zeros():
-    powers = {1: [1, 1], 2: [0.6, 0.8], 3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)]}
+    powers = {
+        0.5: [1 + (4 / 3) ** 0.5, 1 + (3 / 4) ** 0.5],
+        np.inf: [0, 1],
+        1: [1, 1],
+        2: [0.6, 0.8],
+        3: [9 / 91 ** (2 / 3), 16 / 91 ** (2 / 3)],
+    }
     gradient = lambda x, p: jax.grad(lambda x: jc.pool(x, (2,), "lp", p=p).sum())(x)
     results = run(lambda x: {p: gradient(x, p) for p in powers}, np.float32([0, 0, 3, 4]))
     for p, expected in powers.items():
@@ -115,8 +136,8 @@ def test_callable_needs_no_fill_where_nothing_constant_is_padded():
         ({"mode": jnp.median, "padding": 1}, "pool: fill is None, but a callable mode has no identity"),
         ({"mode": jnp.median, "ceil_mode": True}, "pool: fill is None, but a callable mode has no identity"),
         ({"mode": jnp.cumsum}, "pool: mode 'cumsum' gave shape"),
-        ({"mode": "lp", "p": 0.5}, "pool: p is 0.5, but must be at least 1"),
-        ({"mode": "lp", "p": float("inf")}, "pool: p is inf, but must be at least 1 and finite"),
+        ({"mode": "lp", "p": 0}, "pool: p is 0, but must be above 0"),
+        ({"mode": "lp", "p": float("-inf")}, "pool: p is -inf, but must be above 0; for p = -inf pool"),
         ({"mode": "max", "p": 2}, "pool: p means nothing for 'max'"),
         ({"mode": "max", "axes": (1,)}, "pool: axes names 1 axes, but the window has 2"),
         ({"mode": "max", "axes": (1, 3)}, "pool: axes names axis 3, but x has 3 axes"),

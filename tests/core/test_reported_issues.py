@@ -147,3 +147,52 @@ def test_a_product_summed_at_rank_seven_does_not_crash():
     by_definition, by_windows = gradient("definition"), gradient("windows")
     for _ in range(3):
         assert_close(by_definition(x, k), by_windows(x, k))
+
+
+def test_large_numbers_leave_small_ones_alone_scipy_22390():
+    a = np.zeros(1000, np.float32)
+    a[300], a[10:20] = 1e8, 1
+    with jax.default_matmul_precision("default"):
+        assert run(jc.correlate, a, np.ones(150, np.float32))[:3].tolist() == [10, 10, 10]
+
+
+def test_a_nan_stays_in_the_windows_of_an_11x11_kernel_scipy_15927():
+    x = np.ones((64, 64), np.float32)
+    x[20, 20] = np.nan
+    with jax.default_matmul_precision("default"):
+        assert np.isnan(run(jc.correlate, x, np.ones((11, 11), np.float32))).sum() == 121
+
+
+def test_ceil_mode_with_a_window_larger_than_the_map_is_one_window_rten_1388():
+    """EfficientNet pools maps of 7x7 with windows of 1280x1280; no such padding is laid out in memory."""
+    every = lambda x: [jc.pool(x, (1280, 1280), mode, ceil_mode=True) for mode in ("mean", "max", "sum")]
+    pooled = jax.jit(every)(np.ones((1, 7, 7), np.float32))
+    assert [y.tolist() for y in pooled] == [[[[1]]], [[[1]]], [[[49]]]]
+    assert "1280" not in str(jax.make_jaxpr(every)(np.ones((1, 7, 7), np.float32)))
+    x = np.arange(6, dtype=np.float32)
+    winners = run(jc.max_pool_with_indices, x, window=(9,), stride=1, ceil_mode=True)
+    assert [y.tolist() for y in winners] == [[5], [5]]
+    assert jc.output_size((7, 7), (9, 3), stride=(1, 3), ceil_mode=True) == (1, 3)
+    # Two of nine taps see the map: (1 + 1) * 9 / 2.
+    assert run(jc.pool, np.ones(2, np.float32), window=(9,), mode="lp", p=1, ceil_mode=True).tolist() == [9]
+    with pytest.raises(ValueError, match="pool: window on axis 0 spans 9 cells, but the padded map has 0"):
+        jc.pool(np.ones(0, np.float32), (9,), "max", ceil_mode=True)
+
+
+LONG = [((3, 3), {"padding": 1}), ((3, 3), {"padding": 2, "dilation": 2, "stride": 1}), ((35, 1), {"padding": (34, 0)})]
+
+
+@pytest.mark.parametrize(("window", "options"), LONG)
+def test_the_gradient_goes_where_the_index_points_where_all_are_infinite(window, options):
+    x = np.full((36, 4) if 35 in window else (4, 4), -np.inf, np.float32)
+
+    def gradients(x):
+        by_index = lambda x: jc.max_pool_with_indices(x, window, **options)[0].sum()
+        ways = {m: partial(jc.pool, window=window, mode="max", method=m, **options) for m in ("auto", "definition")}
+        least = lambda x: jc.pool(-x, window, "min", **options).sum()
+        return [jax.grad(f)(x) for f in (by_index, *(lambda x, f=f: f(x).sum() for f in ways.values()), least)]
+
+    by_index, *others, least = run(gradients, x)
+    assert by_index.sum() == jax.eval_shape(partial(jc.pool, window=window, mode="max", **options), x).size
+    for gradient in (*others, -least):
+        np.testing.assert_array_equal(gradient, by_index)

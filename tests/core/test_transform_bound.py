@@ -155,20 +155,65 @@ def test_none_is_chosen_for_what_must_be_exact(face, dtype, platform):
         assert not all_chosen(face, dtype, platform) & set(cases.TRANSFORMS)
 
 
-@pytest.mark.parametrize("platform", ["cpu", "gpu"])
-@pytest.mark.parametrize("face", ["y", "kernel"])
+BOTH = pytest.mark.parametrize("platform", ["cpu", "gpu"])
+FACES = pytest.mark.parametrize("face", ["y", "kernel"])
+VERY_LARGE = geometry("test", (64, 64), (45, 45), padding="SAME")
+
+
+@BOTH
+@FACES
 def test_one_is_chosen_for_a_large_kernel_in_float32(face, platform):
     assert all_chosen(face, "float32", platform) & set(cases.TRANSFORMS)
-    g = geometry("test", (64, 64), (31, 31), padding="SAME")
     with jax.default_matmul_precision("default"):
-        assert chosen(g, face, platform=platform) in cases.TRANSFORMS
+        assert chosen(VERY_LARGE, face, platform=platform) in cases.TRANSFORMS
 
 
-@pytest.mark.parametrize("face", ["y", "kernel"])
-def test_none_is_chosen_on_a_gpu_where_more_precision_is_asked_for(face):
-    g = geometry("test", (64, 64), (31, 31), padding="SAME")
+@BOTH
+@FACES
+def test_none_is_chosen_where_more_precision_is_asked_for(face, platform):
     with jax.default_matmul_precision("highest"):
-        assert chosen(g, face, platform="gpu") not in cases.TRANSFORMS
+        assert chosen(VERY_LARGE, face, platform=platform) not in cases.TRANSFORMS
+
+
+@FACES
+@pytest.mark.parametrize("side", [11, 15])
+def test_none_is_chosen_on_a_cpu_where_it_does_not_win_by_three(side, face):
+    """Shifts are faster there for the value; for the kernel's gradient the transform wins by three from 15x15 on."""
+    with jax.default_matmul_precision("default"):
+        taken = chosen(geometry("test", (64, 64), (side, side)), face)
+    assert taken == ("fft" if (face, side) == ("kernel", 15) else "shifts")
+
+
+def highest(x, kernel):
+    with jax.default_matmul_precision("highest"):
+        return jc.correlate(x, kernel)
+
+
+def test_the_precision_counts_that_is_configured_where_a_call_is_traced():
+    """And not where its program, or that of its gradient, is lowered."""
+    x, kernel = np.ones((64, 64), np.float32), np.ones((45, 45), np.float32)
+    with jax.default_matmul_precision("default"):
+        for f, transformed in ((highest, False), (jc.correlate, True)):
+            program = jax.jit(partial(value_and_gradients, lambda args, f=f: f(*args))).lower((x, kernel), x[:20, :20])
+            assert ("stablehlo.fft" in program.as_text()) == transformed
+            assert ("1e-5 of the largest result" in jc.explain(f)(x, kernel)) == transformed
+
+
+# No sum over a map overflows, or vanishes, where those over the windows do not ---------------------------------------
+
+
+@TRANSFORMS
+@pytest.mark.parametrize(("map_of", "kernel_of"), [(1e36, 1e-2), (1e-36, 1e2), (1e38, 1e-30), (1e-30, 1e30)])
+def test_large_and_small_numbers(map_of, kernel_of, method):
+    f = partial(jc.correlate, method=method)
+    x, kernel = np.full((64, 64), map_of, np.float32), np.full((11, 11), kernel_of, np.float32)
+    cotangent = np.zeros((54, 54), np.float32)
+    cotangent[20, 30] = 1
+    y, (in_x, in_kernel) = run(lambda *args: value_and_gradients(lambda args: f(*args), args[:2], args[2]),
+                               x, kernel, cotangent)  # fmt: skip
+    np.testing.assert_allclose(y, np.full((54, 54), 121 * map_of * kernel_of), rtol=1e-5)
+    np.testing.assert_allclose(in_x[25, 35], kernel_of, rtol=1e-5)
+    np.testing.assert_allclose(in_kernel, np.full((11, 11), map_of), rtol=1e-5)
 
 
 def test_auto_is_exact_for_integers_under_a_large_kernel():

@@ -223,11 +223,14 @@ def _reduced(w, mode, real, divisor, p):
         y = total if mode == "sum" else total / count
         slope = np.where(real, 1 / np.asarray(count)[..., None], 0) if mode == "mean" else np.ones_like(w)
         return y, slope
+    if mode == "lp" and p == np.inf:
+        first = np.abs(w).argmax(-1)[..., None]
+        y = np.abs(np.take_along_axis(w, first, -1))[..., 0]
+        return y, np.sign(w) * (np.arange(w.shape[-1]) == first)
     if mode == "lp":
         scale = w.shape[-1] / real.sum(-1)
         y = ((np.abs(w) ** p).sum(-1) * scale) ** (1 / p)
-        sign = np.where(w < 0, -1, 1)  # at 0 the derivative of JAX's abs is 1
-        slope = sign * np.abs(w) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
+        slope = np.sign(w) * np.where(w == 0, 1, np.abs(w)) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
         return y, np.where(y[..., None] == 0, 0, slope)
     if mode == "logsumexp":
         y = np.logaddexp.reduce(w, -1)

@@ -108,12 +108,14 @@ def an_adaptive(rng, n):
 
 def a_reduced(rng, n):
     row = Reduced(**vars(cases.a_pool(rng, n)))
+    if row.ceil_mode and rng.random() < 0.2:  # a window that is larger than the map
+        row = replace(row, window=tuple(k + rng.randint(0, 9) for k in row.window))
     if rng.random() < 0.6:
         return row
     row = replace(row, divisor=None, count_include_pad=True)
     if rng.random() < 0.5:
         fill = None if row.fill is None else 0.75  # at 0 a window of padding is a kink
-        return replace(row, mode="lp", p=rng.choice([None, 1, 2, 3, 2.5]), fill=fill)
+        return replace(row, mode="lp", p=rng.choice([None, 1, 2, 3, 2.5, 0.5, 30, np.inf]), fill=fill)
     modes = oracles.per_axis(row.padding_mode, n)
     laid = {name: row.options[name] for name in ("padding", "dilation", "ceil_mode") if name in row.options}
     spatial, stride = row.x[len(row.x) - n :], row.window if row.stride is None else row.stride

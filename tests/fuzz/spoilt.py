@@ -18,7 +18,7 @@ NUMBERS = {
     "method": lambda n: ["best", "", None, 3],
     "mode": lambda n: ["average", "MAX", None, 3, lambda w, axis: w],
     "divisor": lambda n: [0, 1.5, True, "3"],
-    "p": lambda n: [0.5, 0, -1, float("inf"), float("nan"), "2", True],
+    "p": lambda n: [0, -1, float("-inf"), float("nan"), "2", True],
     "output_padding": lambda n: [-1, 99, 0.5, (0,) * (n + 1)],
     "window": lambda n: [0, 3, (0,) * n, (1000,) * n, (1.5,) * n, (True,) * n, None, "2"],
     "size": lambda n: [0, 3, (0,) * n, (1000,) * n, (1.5,) * n, None],

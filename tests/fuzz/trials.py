@@ -30,6 +30,7 @@ class Trial:
     x64: bool = False
     cells: int | None = None  # how much may be laid out at a time
     run: str = "quick"  # "quick" compiled in haste, "jit" as users have it, "eager"
+    platform: str = "cpu"  # whose plan is carried out, here
     spoilt: int | None = None  # what is spoilt in it: it must be refused
 
     @property
@@ -54,6 +55,7 @@ class Trial:
         told += ["vmap(" + ",".join(f"{name}@{axis}" for name, axis in level) + ")" for level in self.maps]
         told += [f"law={self.law}", "" if self.data == "normal" else f"data={self.data}", "x64" if self.x64 else ""]
         told += [f"cells={self.cells}" if self.cells else "", self.run]
+        told += [f"platform={self.platform}" if self.platform != "cpu" else ""]
         return " ".join(filter(None, told))
 
 
@@ -88,6 +90,8 @@ def draw(seed, index):
     methods = [m for m in operation.methods if m not in SPREADING or dtype not in INTEGERS]
     if transform == "second" and not _is_finite(operation):
         transform = "jvp"  # inf - inf
+    if transform in ("jvp", "second") and (getattr(row, "p", None) or 1) < 1:
+        transform = "gradient"  # the powers of numbers near 0 have no good differences
     trial = Trial(
         name, row, dtype, transform=transform, layout=_a_layout(rng, name, row),
         method=rng.choice([*methods, "auto"]) if methods else None,
@@ -100,7 +104,15 @@ def draw(seed, index):
         names = inputs_of(trial, operation)
         trial = replace(trial, maps=tuple(_a_map(rng, operation, names) for _ in range(rng.choice((1, 1, 1, 2)))))
     trial = replace(trial, law=rng.choice(["loops", *_laws(trial, operation)]))
-    if trial.law == "loops" and not trial.maps and not trial.cells and transform in ("value", "gradient"):
+    if trial.method and name != "pool":
+        trial = replace(trial, platform=rng.choice(("cpu", "cpu", "gpu", "other")))
+    if (
+        trial.law == "loops"
+        and trial.platform == "cpu"
+        and not trial.maps
+        and not trial.cells
+        and transform in ("value", "gradient")
+    ):
         return replace(trial, run=rng.choice((trial.run,) * 7 + ("eager",)))  # which compiles each step by itself
     return trial
 

@@ -19,6 +19,8 @@ from spoilt import check_refused
 from trials import inputs_of, laid_by_numbers
 
 import jaxcnn as jc
+from jaxcnn._engine import primitive
+from jaxcnn._engine.plan import plan
 from jaxcnn._engine.rewrites import sample_blocks
 
 
@@ -26,7 +28,13 @@ from jaxcnn._engine.rewrites import sample_blocks
 def check(trial):
     """Raise an AssertionError where jaxcnn and the oracle differ, and whatever comes up."""
     cells = sample_blocks.CELLS if trial.cells is None else trial.cells
-    with warnings.catch_warnings(), jax.enable_x64(trial.x64), mock.patch.object(sample_blocks, "CELLS", cells):
+    planned = lambda problem, method: plan(problem.but(platform=trial.platform), method)
+    with (
+        warnings.catch_warnings(),
+        jax.enable_x64(trial.x64),
+        mock.patch.object(sample_blocks, "CELLS", cells),
+        mock.patch.object(primitive, "plan", plan if trial.platform == "cpu" else planned),
+    ):
         warnings.simplefilter("error")
         operation = None if trial.law == "refused" else OPERATIONS[trial.operation][0](trial.row, trial.dtype)
         if operation:

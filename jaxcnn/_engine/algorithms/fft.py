@@ -1,7 +1,8 @@
 """The Fourier transform: one product a frequency, whatever the size of the kernel.
 
 A NaN or an infinity in one cell spreads over all windows of its map, and rounding is a part of the largest output that
-there could be.
+there could be. Operands are brought to about 1 by powers of two, which round nothing, so that no sum of a whole map
+overflows or vanishes where a window's does not.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._engine.algorithms.algorithm import Algorithm
-from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
+from jaxcnn._engine.problem import AXES, MADE_OF, Problem
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._symbolic import is_symbolic
 
@@ -32,6 +33,35 @@ def _lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
 def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     waves = jnp.einsum("sgi...,sgo...->goi...", _map(problem, x), _mirrored(_outputs, problem, y))
     return _cells(problem, waves)[(..., *(slice(0, a.span, a.dilation) for a in problem.geometry.axes))]
+
+
+def _scaled(face: str, transform: Face) -> Face:
+    """The face of operands of about 1, and its result given their powers of two back."""
+
+    def made(problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
+        pairs = zip(MADE_OF[face], (a, b), strict=True)
+        (a, power_of_a), (b, power_of_b) = (_about_1(face, role, array.astype(problem.summed)) for role, array in pairs)
+        return _times_power_of_two(transform(problem, a, b), power_of_a + power_of_b)
+
+    return made
+
+
+def _about_1(face: str, role: str, array: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """An operand over powers of two, one for each index that the face keeps, and their exponents, laid out as it is."""
+    summed = [axis for axis, name in enumerate(AXES[role]) if name not in AXES[face]]
+    parts = (array.real, array.imag) if jnp.issubdtype(array.dtype, jnp.complexfloating) else (array, array)
+    largest = jnp.maximum(*map(jnp.abs, parts)).max((*summed, *range(3, array.ndim)), keepdims=True)
+    power = jnp.where(jnp.isfinite(largest), jnp.frexp(largest)[1], 0)
+    absent = [axis for axis, name in enumerate(AXES[face]) if name not in AXES[role]]
+    return _times_power_of_two(array, -power), jnp.expand_dims(jnp.squeeze(power, summed), absent)
+
+
+def _times_power_of_two(array: jax.Array, power: jax.Array) -> jax.Array:
+    """In two steps, since the power by itself may be too large or too small for the dtype."""
+    one = jnp.ones((), array.real.dtype)
+    for some in (power // 2, power - power // 2):
+        array = array * jnp.ldexp(one, some).astype(array.dtype)
+    return array
 
 
 def _map(problem: Problem, x: jax.Array) -> jax.Array:
@@ -92,6 +122,6 @@ def _can(problem: Problem) -> bool:
 
 
 fft = Algorithm(
-    "fft", _correlate, _lay_down, _gather, can=_can,
-    caution="rounds by a part of the largest result there could be; a NaN spreads over its map",
+    "fft", _scaled("y", _correlate), _scaled("x", _lay_down), _scaled("kernel", _gather), can=_can,
+    caution="off by up to 1e-5 of the largest result there could be; a NaN spreads over its map",
 )  # fmt: skip

@@ -80,7 +80,7 @@ def _float32(p: Problem) -> bool:
 
 
 def _half(p: Problem) -> bool:
-    return bool(p.summed != p.dtype)
+    return bool(p.dtype.itemsize == 2 and p.summed != p.dtype)
 
 
 def _may_transform(p: Problem) -> bool:

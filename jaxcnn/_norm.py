@@ -1,0 +1,79 @@
+"""The p-norm of windows of numbers from 0 up, of which each is divided by the largest: so no power overflows."""
+
+import functools
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import Border
+from jaxcnn._reduce import Cells, Combine, best_of_windows, first_max, reduce_windows, sum_windows
+from jaxcnn._windowed import Share, windowed
+
+
+def magnitudes(x: jax.Array) -> jax.Array:
+    """Absolute values, whose gradient at 0 is taken to be 0."""
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        return jnp.abs(x)
+    return x * lax.stop_gradient(jnp.sign(x))
+
+
+def norm_windows(cells: jax.Array, g: Geometry, border: Border, p: float) -> jax.Array:
+    """sum(cell ** p) ** (1 / p) over each window; for p = inf the largest cell."""
+    if p == math.inf:
+        return best_of_windows(cells, g, border, first_max, of_cells=False)
+    if p == 1:
+        return sum_windows(cells, g, border)
+    return windowed(Norm(p), cells, g, border)
+
+
+class Norm(NamedTuple):
+    """The p-norm of each window, a function of windows."""
+
+    p: float
+
+    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
+        return reduce_windows((x,), share.g, _norm_of_two(self.p))[0]
+
+
+def norm(cells: jax.Array, p: float) -> jax.Array:
+    """That of all cells."""
+    if p == math.inf:
+        return cells.ravel()[cells.argmax()]
+    largest = _scale(cells.max())
+    return _back(jnp.sum(_power(cells / largest, p)), largest, p)
+
+
+@functools.cache
+def _norm_of_two(p: float) -> Combine:
+    """The norm of a window is that of the norms of its parts."""
+
+    def combine(a: Cells, b: Cells) -> Cells:
+        largest = _scale(lax.max(a[0], b[0]))
+        return (_back(_power(a[0] / largest, p) + _power(b[0] / largest, p), largest, p),)
+
+    return combine
+
+
+def _scale(largest: jax.Array) -> jax.Array:
+    """What to divide by: not by 0, and not infinity by itself. The norm does not depend on it, nor does a gradient."""
+    return lax.stop_gradient(jnp.where((largest == 0) | jnp.isinf(largest), 1, largest))
+
+
+def _power(cells: jax.Array, p: float) -> jax.Array:
+    """The p-th power, whose gradient at 0 is taken to be 0 also where it is infinite, for p below 1."""
+    if p.is_integer():
+        return cells ** int(p)
+    is_zero = cells == 0
+    return jnp.where(is_zero, 0, jnp.where(is_zero, 1, cells) ** p)
+
+
+def _back(total: jax.Array, largest: jax.Array, p: float) -> jax.Array:
+    """The p-th root, whose gradient at 0 is taken to be 0."""
+    is_zero = total == 0
+    safe = jnp.where(is_zero, 1, total)
+    root = jnp.sqrt(safe) if p == 2 else safe ** (1 / p)
+    return jnp.where(is_zero, 0, root * largest)
