@@ -4,7 +4,7 @@ import jax.numpy as jnp
 
 from jaxcnn._engine.algorithms.columns import rows, windows
 from jaxcnn._engine.algorithms.fft import fft
-from jaxcnn._engine.algorithms.shifts import shifts
+from jaxcnn._engine.algorithms.shifts import interleaves, shifts
 from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
@@ -61,7 +61,7 @@ def _large_kernel(p: Problem) -> bool:
 
 def _one_channel(p: Problem) -> bool:
     """Face "x" comes here only with a stride that no rewrite could take up: the others are another face's by then."""
-    return p.is_depthwise and p.taps <= MANY_TAPS and p.face != "x"
+    return p.is_depthwise and p.taps <= MANY_TAPS and (p.face != "x" or interleaves(p))
 
 
 def _few_channels(p: Problem) -> bool:

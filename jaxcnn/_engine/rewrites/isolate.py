@@ -9,7 +9,7 @@ import jax
 from jax.experimental.xla_metadata import set_xla_metadata
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm
-from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.problem import MADE_OF, Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 
 
@@ -18,12 +18,15 @@ def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
 
 
 def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
-    outside = [array.reshape(without_ones(array.shape)) for array in (a, b)]
+    """The arrays go in and out as the caller has them: in a function XLA would copy others."""
+    roles, made = MADE_OF[problem.face], problem.face
 
     def contract(*inside: jax.Array) -> jax.Array:
-        return then(problem, *(array.reshape(given.shape) for array, given in zip(inside, (a, b), strict=True)))
+        y = then(problem, *(problem.as_ours(role, array) for role, array in zip(roles, inside, strict=True)))
+        return problem.as_given(made, y)
 
-    return called(contract)(*outside)
+    outside = (problem.as_given(role, array) for role, array in zip(roles, (a, b), strict=True))
+    return problem.as_ours(made, called(contract)(*outside))
 
 
 def called(f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
