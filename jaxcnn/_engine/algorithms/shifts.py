@@ -53,8 +53,9 @@ def lies_last(problem: Problem) -> bool:
 
 
 def _weights(problem: Problem, kernel: jax.Array) -> jax.Array:
-    """(taps, channels)"""
-    return problem.as_given("kernel", kernel.astype(problem.summed)).reshape(problem.taps, problem.groups)
+    """One for each tap and channel: (taps, 1, *ones, channels)."""
+    ones = (1,) * (1 + problem.geometry.n)
+    return problem.as_given("kernel", kernel.astype(problem.summed)).reshape(problem.taps, *ones, problem.groups)
 
 
 def _sum(terms: Sequence[jax.Array]) -> jax.Array:

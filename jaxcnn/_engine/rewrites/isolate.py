@@ -22,11 +22,13 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     roles, made = MADE_OF[problem.face], problem.face
 
     def contract(*inside: jax.Array) -> jax.Array:
-        y = then(problem, *(problem.as_ours(role, array) for role, array in zip(roles, inside, strict=True)))
+        whole = (array.reshape(given.shape) for array, given in zip(inside, outside, strict=True))
+        y = then(problem, *(problem.as_ours(role, array) for role, array in zip(roles, whole, strict=True)))
         return problem.as_given(made, y)
 
-    outside = (problem.as_given(role, array) for role, array in zip(roles, (a, b), strict=True))
-    return problem.as_ours(made, called(contract)(*outside))
+    outside = [problem.as_given(role, array) for role, array in zip(roles, (a, b), strict=True)]
+    y = called(contract)(*(array.reshape(without_ones(array.shape)) for array in outside))
+    return problem.as_ours(made, y)
 
 
 def called(f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
