@@ -67,6 +67,7 @@ def conv(
     y = contract(
         "conv", lay.x, lay.kernel, g, padding_mode=padding_mode, fill=fill, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
+        channels_last=lay.channels_last,
     )  # fmt: skip
     return lay.restore(add_bias("conv", y, bias))
 

@@ -69,6 +69,7 @@ def conv_transpose(
     y = contract_transposed(
         function, lay.x, kernel, g, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
+        channels_last=lay.channels_last,
     )  # fmt: skip
     return lay.restore(add_bias(function, y, bias))
 

@@ -76,10 +76,13 @@ def conv_general_dilated(
         x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
     groups = max(feature_group_count, batch_group_count)
     options = {"groups": groups, "precision": precision, "preferred_element_type": preferred_element_type}
+    options["channels_last"] = lay.channels_last
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
     elif _is_gradient_in_kernel(kernel, g, spread):
+        # The layer's channels are samples and outputs of what lax writes.
+        options["channels_last"] = lay.lhs[0] == lay.rhs[0] == lhs.ndim - 1 > 1
         y = _gradient_in_kernel(x, kernel, g, spread, options)
     elif any(s > 1 for s in spread):
         y = _over_spread(x, kernel, g, spread, options)

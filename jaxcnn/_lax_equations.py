@@ -134,11 +134,11 @@ def _convolution(eqn: Any, platform: str) -> Choice:
     faces = [problem.face, *MADE_OF[problem.face]]
     value, *gradients = (plan(problem.but(face=face)) for face in faces)
     parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
-    channels_last = numbers.lhs_spec[1] == numbers.out_spec[1] == lhs.ndim - 1 > 1 and problem.face != "kernel"
-    if channels_last and platform_of(platform).channels_last_by_xla(value.left):
-        kept = [(way, "lax's own", "channels last, a dense layer is one product for XLA") for way in WAYS[:2]]
+    as_lax = list(map(_as_lax_does, (value, *gradients)))
+    if problem.channels_last and problem.face != "kernel" and as_lax == [True, True, False]:
+        kept = [(way, "lax's own", why) for way, _, why in parts[:2]]
         return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
-    return Choice(None if all(map(_as_lax_does, (value, *gradients))) else ours, tuple(parts))
+    return Choice(None if all(as_lax) else ours, tuple(parts))
 
 
 def _with_our_kernel_gradient(eqn: Any, ours: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

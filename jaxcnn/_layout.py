@@ -42,6 +42,12 @@ class Layout(NamedTuple):
     rhs: tuple[int, ...]
     out: tuple[int, ...]
 
+    @property
+    def channels_last(self) -> bool:
+        """Whether the channels of data and output lie behind the spatial axes."""
+        last = len(self.lhs) - 1
+        return last > 1 and self.lhs[1] == self.out[1] == last
+
 
 _LETTERS = (("lhs", "N", "C"), ("rhs", "O", "I"), ("out", "N", "C"))
 
@@ -93,6 +99,7 @@ class Layer(NamedTuple):
     kernel: jax.Array
     out: tuple[int, ...]
     unbatched: bool
+    channels_last: bool
 
     def restore(self, y: jax.Array) -> jax.Array:
         """(samples, out_channels, *out) in the layout that the caller uses."""
@@ -119,7 +126,7 @@ def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_firs
         lay = lay._replace(rhs=(1, 0, *lay.rhs[2:]))
     unbatched = x.ndim == n + 1
     x = jnp.expand_dims(x, lay.lhs[0]) if unbatched else x
-    return Layer(jnp.transpose(x, lay.lhs), jnp.transpose(kernel, lay.rhs), lay.out, unbatched)
+    return Layer(jnp.transpose(x, lay.lhs), jnp.transpose(kernel, lay.rhs), lay.out, unbatched, lay.channels_last)
 
 
 def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:

@@ -23,33 +23,40 @@ from jaxcnn._primitives import alike, bilinear, lying_as, primitive
 def contract(
     function: str, x: jax.Array, kernel: jax.Array, g: Geometry, *, padding_mode: Any = "constant", fill: Any = 0,
     groups: int = 1, method: str = "auto", precision: Any = None, preferred_element_type: Any = None,
+    channels_last: bool = False,
 ) -> jax.Array:  # fmt: skip
     """(*samples, in_channels, *spatial) with (out_channels, in_channels // groups, *window) to
-    (*samples, out_channels, *out)."""
+    (*samples, out_channels, *out).
+
+    `channels_last` says that the arrays are transposed from that layout, and the result will be transposed back to it.
+    """
     x, g, border = with_border(function, x, g, padding_mode, none_if_zero(fill), is_linear=True)
-    return _of_groups("y", function, x, kernel, g, border, groups, method, precision, preferred_element_type)
+    options = method, precision, preferred_element_type, channels_last
+    return _of_groups("y", function, x, kernel, g, border, groups, *options)
 
 
 def contract_transposed(
     function: str, y: jax.Array, kernel: jax.Array, g: Geometry, *, groups: int = 1, method: str = "auto",
-    precision: Any = None, preferred_element_type: Any = None,
+    precision: Any = None, preferred_element_type: Any = None, channels_last: bool = False,
 ) -> jax.Array:  # fmt: skip
     """The adjoint in x: (*samples, out_channels, *out) to (*samples, in_channels, *spatial)."""
-    return _of_groups("x", function, y, kernel, g, zeros(g.n), groups, method, precision, preferred_element_type)
+    options = method, precision, preferred_element_type, channels_last
+    return _of_groups("x", function, y, kernel, g, zeros(g.n), groups, *options)
 
 
 def contract_for_kernel(
     function: str, x: jax.Array, y: jax.Array, g: Geometry, *, groups: int = 1, precision: Any = None,
-    preferred_element_type: Any = None,
+    preferred_element_type: Any = None, channels_last: bool = False,
 ) -> jax.Array:  # fmt: skip
     """The adjoint in the kernel: (*samples, in_channels, *spatial) with (*samples, out_channels, *out) to
     (out_channels, in_channels // groups, *window)."""
-    return _of_groups("kernel", function, x, y, g, zeros(g.n), groups, "auto", precision, preferred_element_type)
+    options = "auto", precision, preferred_element_type, channels_last
+    return _of_groups("kernel", function, x, y, g, zeros(g.n), groups, *options)
 
 
 def _of_groups(
     face: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, border: Border, groups: int,
-    method: str, precision: Any, preferred_element_type: Any,
+    method: str, precision: Any, preferred_element_type: Any, channels_last: bool,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
     dtype = common_dtype(function, **dict(zip(MADE_OF[face][::-1], (b, a), strict=True)))
@@ -62,6 +69,7 @@ def _of_groups(
         precision = configured_precision()
     made: jax.Array = contraction.bind(
         *alike(a, b), face=face, geometry=g, border=border, method=method, precision=precision,
+        channels_last=channels_last,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
     at = _groups_at(face, made.ndim - 1, g.n)
@@ -113,12 +121,13 @@ def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: An
 
 def problem_of(
     a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str,
-    **_: Any,
+    channels_last: bool, **_: Any,
 ) -> Problem:  # fmt: skip
     """What is asked for: padding of zeros is left to the algorithms, which may have them for nothing."""
     g = geometry if border.is_zero else geometry.unpadded()
     flat = _flat(face, geometry, a, b)[1]
-    return Problem.of(face, g, flat[0], flat[1], dtype, precision=precision, platform=platform)
+    facts = {"precision": precision, "platform": platform, "channels_last": channels_last}
+    return Problem.of(face, g, flat[0], flat[1], dtype, **facts)
 
 
 def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:

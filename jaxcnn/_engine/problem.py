@@ -43,6 +43,7 @@ class Problem:
     dtype: Any  # of the result
     precision: Any = None
     platform: str = "other"
+    channels_last: bool = False  # how the caller's arrays lie: an algorithm may use it, and no result depends on it
 
     @classmethod
     def of(cls, face: str, geometry: Geometry, a: Any, b: Any, dtype: Any, **facts: Any) -> Self:
@@ -57,6 +58,24 @@ class Problem:
         g = self.geometry
         spatial = {"x": g.size, "y": g.out, "kernel": g.window}[role]
         return (*(getattr(self, name) for name in AXES[role]), *spatial)
+
+    def as_given(self, role: str, array: jax.Array) -> jax.Array:
+        """An array in the caller's layout: its groups and their channels as one axis, and that axis where it lay.
+
+        The two transpositions cancel. Channels last, a kernel is (*window, ins, channels out).
+        """
+        n, at = self.geometry.n, AXES[role].index("groups")
+        array = array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
+        if not self.channels_last:
+            return array
+        return lax.transpose(array, (*range(2, 2 + n), 1, 0) if role == "kernel" else (0, *range(2, 2 + n), 1))
+
+    def as_ours(self, role: str, array: jax.Array) -> jax.Array:
+        """The way back: the axes of `AXES`, then the spatial ones."""
+        n = self.geometry.n
+        if self.channels_last:
+            array = lax.transpose(array, (n + 1, n, *range(n)) if role == "kernel" else (0, n + 1, *range(1, n + 1)))
+        return array.reshape(self.shape(role))
 
     def but(self, **changes: Any) -> Self:
         """The same problem with some of its facts changed."""

@@ -3,10 +3,11 @@
 import functools
 import random
 
+import gathered
 import jax
 import numpy as np
 import pytest
-from checks import assert_close, run
+from checks import assert_close, run, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
@@ -43,6 +44,50 @@ def test_conv(numbers):
 
     y = np.transpose(expected(), ["NCHW".find(c) for c in out])
     assert_close(every(x, kernel, BIAS), (y, y, y.take(1, axis=out.find("N"))))
+
+
+LAYERS = {  # the map (samples, *spatial, channels), the window, the channels out, options
+    "depthwise": ((2, 7, 6, 4), (3, 3), 4, {"groups": 4, "padding": (1, 2)}),
+    "depthwise, interleaved": ((2, 8, 7, 3), (3, 2), 3, {"groups": 3, "stride": (2, 2), "padding": ((1, 0), (-1, 2))}),
+    "depthwise, dilated": ((1, 9, 9, 3), (3, 2), 3, {"groups": 3, "stride": (2, 3), "dilation": (3, 2), "padding": 1}),
+    "depthwise, gaps": ((2, 9, 8, 3), (2, 1), 3, {"groups": 3, "stride": (3, 2)}),
+    "depthwise, large": ((1, 140, 130, 16), (2, 1), 16, {"groups": 16}),
+    "depthwise, 1-D": ((2, 9, 5), (4,), 5, {"groups": 5, "stride": (2,), "padding": 2}),
+    "depthwise, 3-D": ((1, 4, 5, 4, 2), (2, 3, 2), 2, {"groups": 2, "stride": (1, 2, 1), "padding": 1}),
+    "two kernels a channel": ((2, 6, 5, 2), (3, 3), 4, {"groups": 2, "padding": 1}),
+    "one tap": ((2, 5, 4, 3), (1, 1), 6, {}),
+    "one tap, strided": ((2, 7, 6, 3), (1, 1), 4, {"stride": (2, 3), "padding": ((-1, 1), (2, -1))}),
+    "one tap, grouped": ((2, 5, 4, 4), (1, 1), 6, {"groups": 2}),
+    "dense": ((2, 6, 5, 16), (3, 3), 4, {"stride": (2, 1), "padding": 1}),
+}
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_channels_last_with_gradients(name):
+    (samples, *spatial, channels), window, outs, options = LAYERS[name]
+    n, rng = len(window), np.random.default_rng(0)
+    x = rng.normal(size=(samples, channels, *spatial)).astype("float32")
+    kernel = rng.normal(size=(outs, channels // options.get("groups", 1), *window)).astype("float32")
+    y, pull = gathered.conv(np.float64(x), np.float64(kernel), **options)
+    cotangent = rng.normal(size=y.shape).astype("float32")
+    pulled = pull(np.float64(cotangent))
+    last = lambda array: np.moveaxis(array, 1, -1)
+    numbers = tuple(spec.replace("_", "DHW"[-n:]) for spec in ("N_C", "_IO", "N_C"))
+    f = lambda args: jc.conv(*args, **options, dimension_numbers=numbers)
+    args = last(x), np.transpose(kernel, (*range(2, 2 + n), 1, 0))
+    made = jax.jit(lambda args, ct: value_and_gradients(f, args, ct))(args, last(cotangent))
+    expected = last(pulled["x"]), np.transpose(pulled["kernel"], (*range(2, 2 + n), 1, 0))
+    assert_close(made, (last(y), expected))
+
+
+def test_a_nan_stays_in_its_windows_between_interleaved_sums():
+    y, kernel = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 1, 2), "float32")
+    y[0, 1, 2, 1] = np.nan
+    numbers = ("NHWC", "HWOI", "NHWC")
+    laid = run(jc.conv_transpose, y, kernel, stride=2, groups=2, dimension_numbers=numbers)
+    expected = np.zeros(laid.shape, bool)
+    expected[0, 2:5, 4:7, 1] = True
+    np.testing.assert_array_equal(np.isnan(laid), expected)
 
 
 def test_one_sample():

@@ -17,21 +17,26 @@ from jaxcnn._symbolic import is_symbolic
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
     g = problem.geometry
+    if problem.channels_last and (problem.on_gpu or g.n > 3):  # not measured there
+        problem = problem.but(channels_last=False)
     before, padding = zip(*map(_padding, g.axes), strict=True) if g.n else ((), ())
     common = x.dtype if x.dtype == kernel.dtype else problem.summed  # where the wider one is a cotangent
-    x, kernel = zero_pad(x, before).astype(common), kernel.astype(common)
+    x, kernel = x.astype(common), kernel.astype(common)
 
-    def convolve(x: jax.Array, kernel: jax.Array, groups: int) -> jax.Array:
+    def convolve(x: jax.Array, kernel: jax.Array, groups: int, numbers: Any = None) -> jax.Array:
         return conv_general_dilated(
             x, kernel, g.stride, padding, rhs_dilation=g.dilation, feature_group_count=groups,
-            precision=problem.precision, preferred_element_type=_sums(problem, common),
+            dimension_numbers=numbers, precision=problem.precision, preferred_element_type=_sums(problem, common),
         )  # fmt: skip
 
     if g.n > 3:  # lax's own gradient in the kernel of groups is wrong from four axes on (0.11.2)
-        y: jax.Array = jax.vmap(lambda x, kernel: convolve(x, kernel, 1), (1, 0), 1)(x, kernel)
+        y: jax.Array = jax.vmap(lambda x, kernel: convolve(x, kernel, 1), (1, 0), 1)(zero_pad(x, before), kernel)
         return y
-    y = convolve(_channels(x, 1), _channels(kernel, 0), problem.groups)
-    return y.reshape(problem.shape("y"))
+    axes, behind, numbers = "DHW"[3 - g.n :], [(0, 0)] * problem.channels_last, None
+    if problem.channels_last:
+        numbers = (f"N{axes}C", f"{axes}IO", f"N{axes}C")
+    x, kernel = zero_pad(problem.as_given("x", x), [*before, *behind]), problem.as_given("kernel", kernel)
+    return problem.as_ours("y", convolve(x, kernel, problem.groups, numbers))
 
 
 def _padding(a: Axis) -> tuple[Pair, Pair]:
@@ -46,11 +51,6 @@ def _padding(a: Axis) -> tuple[Pair, Pair]:
     if min(a.low, a.high) < 0 or a.window == a.stride == 2:
         return (a.low, a.high), (0, 0)
     return (0, 0), (a.low, a.high)
-
-
-def _channels(array: jax.Array, at: int) -> jax.Array:
-    """The axis of the groups and the one behind it as one."""
-    return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
 def _sums(problem: Problem, operands: Any) -> Any:

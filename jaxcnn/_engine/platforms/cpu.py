@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from jaxcnn._engine.algorithms.columns import rows, windows
 from jaxcnn._engine.algorithms.fft import fft
-from jaxcnn._engine.algorithms.shifts import shifts
+from jaxcnn._engine.algorithms.one_tap import is_one_tap
+from jaxcnn._engine.algorithms.shifts import interleaves, shifts
 from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.isolate import isolate
 from jaxcnn._engine.rewrites.mirror import mirror
+from jaxcnn._engine.rewrites.pad_first import pad_first
 from jaxcnn._engine.rewrites.sample_blocks import sample_blocks
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._engine.rewrites.strips import strips
@@ -20,7 +22,7 @@ from jaxcnn._geometry import Geometry
 
 NAMES = ("cpu",)
 EASIER = (stride_as_blocks, mirror)
-PIECES = (isolate, strips, sample_blocks)
+PIECES = (pad_first, isolate, strips, sample_blocks)
 
 # From this many taps on, by the number of axes, the transform is three times as fast as what keeps small numbers beside
 # large ones: for a kernel in each of several groups, and for one kernel (31x31: 0.11 ms; rows take 0.18 ms).
@@ -32,6 +34,10 @@ LARGE = 100
 # One loop is faster than columns and a product while a cell sums at most this many products, and one position needs at
 # most this many over all output channels.
 FEW_TERMS, FEW_PRODUCTS = 72, 600
+# Channels last, XLA's convolution is faster than columns that are transposed from so many channels in on, or where a
+# cell sums more than FEW_TERMS products: lax takes 6.2 ms for 7x7, stride 2, 3 to 64 (4,224,224,3), and columns 22 ms; of
+# fewer columns are faster: 3x3, stride 2, 3 to 32 (4,96,96,3) takes 0.5 ms, and XLA 0.8 ms.
+MANY_CHANNELS = 16
 
 
 def reduces_by_xla(g: Geometry) -> bool:
@@ -42,18 +48,6 @@ def reduces_by_xla(g: Geometry) -> bool:
 def pools_at_once(g: Geometry) -> bool:
     """Never: max 2x2 (4,64,112,112) with its gradient takes 8.5 ms so, and 3.1 ms one axis at a time."""
     return False
-
-
-# With as many channels in a dense layer is a product for XLA where they lie last; of three channels ours is faster:
-# 3x3, stride 2, 3 to 32 (4,96,96,3): 0.5 ms, XLA 0.8 ms.
-MANY_CHANNELS = 16
-
-
-def channels_last_by_xla(p: Problem) -> bool:
-    """Dense layers and their gradients in the data, which ours transposes before: 1x1, 64 to 256 (4,56,56,64) takes XLA
-    12 ms, and ours 26 ms. The gradient in the kernel takes XLA 112 ms, and ours 10 ms.
-    """
-    return p.groups == 1 and p.ins >= MANY_CHANNELS and p.taps <= LARGE and not p.exact
 
 
 POOLING = {
@@ -82,7 +76,12 @@ def _gradient_of_a_large_kernel(p: Problem) -> bool:
 
 def _one_channel(p: Problem) -> bool:
     """Face "x" comes here only with a stride that no rewrite could take up: the others are another face's by then."""
-    return p.is_depthwise and p.face != "x"
+    return p.is_depthwise and (p.face != "x" or interleaves(p))
+
+
+def _dense_channels_last(p: Problem) -> bool:
+    many = (p.ins >= MANY_CHANNELS or p.terms > FEW_TERMS) and p.taps <= LARGE
+    return p.channels_last and p.groups == 1 and p.face != "kernel" and many and not p.exact
 
 
 def _few_channels(p: Problem) -> bool:
@@ -125,6 +124,12 @@ RULES = (
     ),
     Rule(
         shifts, _one_channel, "depthwise 3x3: 0.5 ms, the gradient in the kernel 0.9 ms; the next best 5.8 and 8.8 ms"
+    ),
+    Rule(windows, is_one_tap, "channels last, 1x1, 64 to 256: 1.5 ms, one product; XLA's convolution takes 3.1 ms"),
+    Rule(
+        xla,
+        _dense_channels_last,
+        "channels last, 7x7 of 3 channels: lax takes 6.2 ms; columns, transposed before, 22 ms",
     ),
     Rule(shifts, _few_channels, "LeNet's first layer: 0.6 ms; the next best takes 0.9 ms"),
     Rule(

@@ -57,11 +57,6 @@ def side_by_side(g: Geometry) -> bool:
     return g.n > 1 and all(d == 1 for d in g.dilation) and math.prod(g.window) <= MOST_TAPS_AT_ONCE
 
 
-def channels_last_by_xla(p: Problem) -> bool:
-    """Not before its rules say so."""
-    return False
-
-
 POOLING = {
     "value": (
         "slices, one axis at a time, or XLA's reduce_window with a stride",

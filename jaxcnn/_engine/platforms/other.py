@@ -20,11 +20,6 @@ def pools_at_once(g: Geometry) -> bool:
     return False
 
 
-def channels_last_by_xla(p: Problem) -> bool:
-    """Not before its rules say so."""
-    return False
-
-
 POOLING = {
     "value": ("slices, one axis at a time", "not measured"),
     "definition": ("definition", "one window at a time, for reading"),

