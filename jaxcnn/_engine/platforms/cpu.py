@@ -34,9 +34,9 @@ LARGE = 100
 # One loop is faster than columns and a product while a cell sums at most this many products, and one position needs at
 # most this many over all output channels.
 FEW_TERMS, FEW_PRODUCTS = 72, 600
-# Channels last, XLA's convolution is faster than columns that are transposed from so many channels in on, or where a
-# cell sums more than FEW_TERMS products: lax takes 6.2 ms for 7x7, stride 2, 3 to 64 (4,224,224,3), and columns 22 ms; of
-# fewer columns are faster: 3x3, stride 2, 3 to 32 (4,96,96,3) takes 0.5 ms, and XLA 0.8 ms.
+# Channels last, XLA's convolution is faster than columns that are transposed from this many channels in on, or where a
+# cell sums more than FEW_TERMS products: lax takes 6.2 ms for 7x7, stride 2, 3 to 64 (4,224,224,3), and columns 22 ms.
+# With fewer the columns are faster: 3x3, stride 2, 3 to 32 (4,96,96,3) takes 0.5 ms, and XLA 0.8 ms.
 MANY_CHANNELS = 16
 
 
