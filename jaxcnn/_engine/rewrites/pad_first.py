@@ -1,6 +1,7 @@
 """Zeros around the map before one loop that is kept apart, so that they are written by what makes the map.
 
-MobileNetV2's forward pass takes 9.5 ms so, and 10.3 ms with a loop for each layer's padding.
+Channels last MobileNetV2's forward pass takes 9.5 ms so, and 10.3 ms with a loop for each layer's padding. Channels first
+a large map is better padded in blocks that stay in the cache: 1-D (8,512,1024) with gradients takes 10 ms, and 17 so.
 """
 
 import jax
@@ -13,7 +14,8 @@ from jaxcnn._padding import zero_pad
 
 def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
     one_loop = algorithm is not None and algorithm.one_loop
-    return one_loop and problem.face != "x" and any(map(any, problem.geometry.padding))
+    padded = any(map(any, problem.geometry.padding))
+    return one_loop and problem.channels_last and problem.face != "x" and padded
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
@@ -21,8 +23,8 @@ def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
 
 
 def _carry_out(problem: Problem, x: jax.Array, other: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
-    left, behind = _leaves(problem, algorithm), [(0, 0)] if problem.channels_last else []
-    padded = zero_pad(problem.as_given("x", x), [*problem.geometry.padding, *behind])
+    left = _leaves(problem, algorithm)
+    padded = zero_pad(problem.as_given("x", x), [*problem.geometry.padding, (0, 0)])
     return then(left, left.as_ours("x", padded), other)
 
 
