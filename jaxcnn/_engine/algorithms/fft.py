@@ -1,10 +1,12 @@
 """The Fourier transform: one product a frequency, whatever the size of the kernel.
 
 A NaN or an infinity in one cell spreads over all windows of its map, and rounding is a part of the largest output that
-there could be. Operands are brought to about 1 by powers of two, which round nothing, so that no sum of a whole map
-overflows or vanishes where a window's does not.
+there could be. The operands are divided by powers of two, which round nothing, as large as the number of cells that are
+summed: so the sum of a whole map does not overflow where that of a window does not. Powers that follow from the largest
+cell would keep numbers below 1e-34 too, and cost a third more time.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
-from jaxcnn._engine.problem import AXES, MADE_OF, Problem
+from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._symbolic import is_symbolic
 
@@ -35,33 +37,15 @@ def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     return _cells(problem, waves)[(..., *(slice(0, a.span, a.dilation) for a in problem.geometry.axes))]
 
 
-def _scaled(face: str, transform: Face) -> Face:
-    """The face of operands of about 1, and its result given their powers of two back."""
+def _scaled(transform: Face) -> Face:
+    """The face of operands over powers of two, and its result given these back."""
 
     def made(problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
-        pairs = zip(MADE_OF[face], (a, b), strict=True)
-        (a, power_of_a), (b, power_of_b) = (_about_1(face, role, array.astype(problem.summed)) for role, array in pairs)
-        return _times_power_of_two(transform(problem, a, b), power_of_a + power_of_b)
+        powers = [math.ceil(math.log2(max(math.prod(array.shape[3:]), 1))) for array in (a, b)]
+        a, b = (array.astype(problem.summed) * 2.0**-power for array, power in zip((a, b), powers, strict=True))
+        return transform(problem, a, b) * 2.0 ** sum(powers)
 
     return made
-
-
-def _about_1(face: str, role: str, array: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """An operand over powers of two, one for each index that the face keeps, and their exponents, laid out as it is."""
-    summed = [axis for axis, name in enumerate(AXES[role]) if name not in AXES[face]]
-    parts = (array.real, array.imag) if jnp.issubdtype(array.dtype, jnp.complexfloating) else (array, array)
-    largest = jnp.maximum(*map(jnp.abs, parts)).max((*summed, *range(3, array.ndim)), keepdims=True)
-    power = jnp.where(jnp.isfinite(largest), jnp.frexp(largest)[1], 0)
-    absent = [axis for axis, name in enumerate(AXES[face]) if name not in AXES[role]]
-    return _times_power_of_two(array, -power), jnp.expand_dims(jnp.squeeze(power, summed), absent)
-
-
-def _times_power_of_two(array: jax.Array, power: jax.Array) -> jax.Array:
-    """In two steps, since the power by itself may be too large or too small for the dtype."""
-    one = jnp.ones((), array.real.dtype)
-    for some in (power // 2, power - power // 2):
-        array = array * jnp.ldexp(one, some).astype(array.dtype)
-    return array
 
 
 def _map(problem: Problem, x: jax.Array) -> jax.Array:
@@ -122,6 +106,6 @@ def _can(problem: Problem) -> bool:
 
 
 fft = Algorithm(
-    "fft", _scaled("y", _correlate), _scaled("x", _lay_down), _scaled("kernel", _gather), can=_can,
+    "fft", _scaled(_correlate), _scaled(_lay_down), _scaled(_gather), can=_can,
     caution="off by up to 1e-5 of the largest result there could be; a NaN spreads over its map",
 )  # fmt: skip
