@@ -3,7 +3,7 @@
 A NaN or an infinity in one cell spreads over all windows of its map, and rounding is a part of the largest output that
 there could be. The operands are divided by powers of two, which round nothing, as large as the number of cells that are
 summed: so the sum of a whole map does not overflow where that of a window does not. Powers that follow from the largest
-cell would keep numbers below 1e-34 too, and cost a third more time.
+cell would keep numbers below 1e-30 too, and cost a third more time.
 """
 
 import math
