@@ -35,6 +35,7 @@ OF_KERAS = (
 WAYS = ("forward", "step")
 RATE = 1e-3
 OUTPUTS_WITHIN, GRADIENTS_WITHIN = 1e-3, 1e-9  # of the largest number, in float32 and in float64
+LIKE_A_ROUNDING = 4
 
 
 class Model(NamedTuple):
@@ -231,10 +232,14 @@ def furthest(ours: Any, theirs: Any) -> float:
 def check_gradients(name: str, make: Callable[[str, bool], Model]) -> float:
     with jax.enable_x64(True):
         model = make("float64", True)
-        gradient = programs(model, model.params, model.x)["gradient"]
-        error = furthest(*(jax.jit(f)(model.params, model.x) for f in (jc.accelerate(gradient), gradient)))
-    if not error <= GRADIENTS_WITHIN:
-        raise AssertionError(f"{name}: gradients in float64 differ by {error:.1e} of the largest")
+        gradient = jax.jit(programs(model, model.params, model.x)["gradient"])
+        theirs = gradient(model.params, model.x)
+        error = furthest(jax.jit(jc.accelerate(gradient))(model.params, model.x), theirs)
+        if error > GRADIENTS_WITHIN:  # a model that rounds to float32 inside jumps where its data move by one rounding
+            moved = furthest(gradient(model.params, model.x * (1 + 2**-52)), theirs)
+            if not error <= LIKE_A_ROUNDING * moved:
+                problem = f"differ by {error:.1e} of the largest, {moved:.1e} where the data move by one rounding"
+                raise AssertionError(f"{name}: gradients in float64 {problem}")
     return error
 
 
