@@ -19,21 +19,21 @@ MANY = 256
 LeNet computes (H200: 1.6 ms a step, and 0.15 ms where 125 of them are one call)."""
 
 
-def most_steps(platform: str) -> int:
+def max_steps_per_call(platform: str) -> int:
     """Steps that a call may take: many on an accelerator, one on a CPU, where a scan loses XLA's threads.
 
-    >>> most_steps("cpu"), most_steps("gpu")
+    >>> max_steps_per_call("cpu"), max_steps_per_call("gpu")
     (1, 256)
     """
     return 1 if platform == "cpu" else MANY
 
 
-def rest_between_checkpoints(platform: str) -> float:
+def seconds_between_checkpoints(platform: str) -> float:
     """Seconds from one checkpoint to the next: none on a CPU; an accelerator trains seven epochs while one is written.
 
     (H200: an epoch of the default run takes 0.02 s, and its checkpoint 0.15 s.)
 
-    >>> rest_between_checkpoints("cpu"), rest_between_checkpoints("gpu")
+    >>> seconds_between_checkpoints("cpu"), seconds_between_checkpoints("gpu")
     (0.0, 1.0)
     """
     return 0.0 if platform == "cpu" else 1.0

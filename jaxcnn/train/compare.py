@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jaxcnn.train.config import LENGTH, WHERE, Config, read_config
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.record import read_metrics, write_whole
+from jaxcnn.train.record import read_metrics, write_atomically
 from jaxcnn.train.report import filled
 from jaxcnn.train.report.facts import curves
 
@@ -142,4 +142,4 @@ def write_page(runs: Sequence[Compared], to: Path) -> None:
     pens = {run.name: COLOURS[i % len(COLOURS)] for i, run in enumerate(runs)}
     facts = {"charts": charts, "pens": pens, "table": {"columns": columns, "rows": shown(columns, rows)}}
     page = filled("compare.html", f"{len(runs)} runs compared", SCRIPTS, facts)
-    write_whole(to, page.encode(), remedy="choose another file with --out")
+    write_atomically(to, page.encode(), remedy="choose another file with --out")

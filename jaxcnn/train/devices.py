@@ -72,13 +72,13 @@ def _refuse_taken(address: str) -> None:
 
 
 def _give_up(config: Config) -> None:
-    leave(
+    exit_now(
         f"--coordinator {config.coordinator}: after {TOGETHER} s not all processes are there: "
         f"start each of --process 0 to {config.processes - 1} with this address"
     )
 
 
-def leave(message: str) -> NoReturn:
+def exit_now(message: str) -> NoReturn:
     """End a process of several at once with a line: an orderly end would wait for those that are lost."""
     sys.stderr.write(f"error: {message}\n")
     sys.stderr.flush()
@@ -117,7 +117,7 @@ def make_mesh(config: Config) -> Mesh:
     return jax.make_mesh((count,), (SAMPLES,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
-def everywhere(tree: Any, mesh: Mesh) -> Any:
+def replicate(tree: Any, mesh: Mesh) -> Any:
     """Arrays as they are on every device of a mesh, those of other processes included."""
     whole = NamedSharding(mesh, P())
     if whole.is_fully_addressable:
@@ -134,7 +134,7 @@ def everywhere(tree: Any, mesh: Mesh) -> Any:
     return jax.tree.map(global_array, tree)
 
 
-def over_samples(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | None) -> Callable[[Any, Split], Any]:
+def data_parallel(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | None) -> Callable[[Any, Split], Any]:
     """A function of a batch, computed by each device for its part of the samples.
 
     Args:
@@ -146,7 +146,7 @@ def over_samples(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | N
       `(params, batch) -> (sums, rows)` for batches of any size: those that the devices don't divide are filled up with
       samples that don't count.
 
-    >>> total = over_samples(lambda params, batch, weights: (params * batch.images.sum(), batch.images), None)
+    >>> total = data_parallel(lambda params, batch, weights: (params * batch.images.sum(), batch.images), None)
     >>> total(2.0, Split(jnp.arange(3.0), jnp.arange(3)))[0].item()
     6.0
     """

@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
-from jaxcnn.train.devices import over_samples
+from jaxcnn.train.devices import data_parallel
 from jaxcnn.train.loss import cross_entropy
 from jaxcnn.train.step import Apply, hits
 
@@ -59,7 +59,7 @@ def make_evaluate(
 
     @jax.jit
     def measure(params: Any, batch: Split) -> tuple[jax.Array, jax.Array]:
-        _, (losses, right) = over_samples(part, mesh)(params, batch)
+        _, (losses, right) = data_parallel(part, mesh)(params, batch)
         return losses.sum(), right.sum()
 
     def evaluate(params: Any, split: Split) -> Evaluation:

@@ -132,16 +132,19 @@ def to_onnx(run: Run) -> bytes:
         return [f"{layer}/{leaf}" for leaf in ("kernel", "bias") if leaf in run.params[layer]]
 
     activation = ONNX_ACTIVATIONS[run.config.activation]
-    for layer, pool, padding in (("conv1", "pool1", lenet.PADDING1), ("conv2", "pool2", 0)):
-        add("Conv", f"{layer}/sum", *parameters(layer), pads=[padding] * 2 * n)
-        add(activation, layer)
-        window = [lenet.POOL] * n
-        add(ONNX_POOLS[run.config.pool_mode], pool, kernel_shape=window, strides=window)
+    for layer in lenet.WINDOWED:
+        windows = {"kernel_shape": [layer.window] * n, "strides": [layer.stride] * n, "pads": [layer.padding] * 2 * n}
+        if layer.is_conv:
+            add("Conv", f"{layer.name}/sum", *parameters(layer.name), **windows)
+            add(activation, layer.name)
+        else:
+            add(ONNX_POOLS[run.config.pool_mode], layer.name, **windows)
     add("Flatten", "features", axis=1)
-    for layer in ("dense1", "dense2"):
-        add("Gemm", f"{layer}/sum", *parameters(layer))
-        add(activation, layer)
-    add("Gemm", OUTPUT, *parameters("dense3"))
+    *hidden, last = lenet.DENSE
+    for name in hidden:
+        add("Gemm", f"{name}/sum", *parameters(name))
+        add(activation, name)
+    add("Gemm", OUTPUT, *parameters(last))
 
     graph = helper.make_graph(
         nodes,

@@ -9,13 +9,13 @@ from typing import Any
 
 import jax
 
-from jaxcnn.train.calls import calls, make_call, most_steps, rest_between_checkpoints
+from jaxcnn.train.calls import calls, make_call, max_steps_per_call, seconds_between_checkpoints
 from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.ledger import BEGINNING, Ledger, Progress, Watcher
 from jaxcnn.train.step import Metrics, State
+from jaxcnn.train.tracker import BEGINNING, Progress, Tracker, Watcher
 
 
 @dataclass(frozen=True)
@@ -100,37 +100,42 @@ def fit(
     (3, 2)
     """
     plan = make_plan(config, len(data.train.targets))
-    ledger = Ledger(config.loss, rate, watchers, start)
+    tracker = Tracker(config.loss, rate, watchers, start)
     judged, test, kept = list(start.validations), None, start.steps
 
     def ended() -> bool:
         return bool(stop()) or (config.patience is not None and since_best(judged) >= config.patience)
 
     platform = _platform(data.train)
-    take, most, rest, kept_at = make_call(step), most_steps(platform), rest_between_checkpoints(platform), -math.inf
+    take, most, rest, kept_at = (
+        make_call(step),
+        max_steps_per_call(platform),
+        seconds_between_checkpoints(platform),
+        -math.inf,
+    )
     planned = calls(plan, config.seed, start.steps, most, config.save_steps)
     for call in takewhile(lambda _: not ended(), planned):
         state, metrics = take(state, data.train, call)
-        ledger.add(call.epoch, call.samples, metrics, call.steps)
-        if data.test is not None and ledger.steps % plan.steps_per_epoch == 0:
-            ledger.settle()
+        tracker.add(call.epoch, call.samples, metrics, call.steps)
+        if data.test is not None and tracker.steps % plan.steps_per_epoch == 0:
+            tracker.settle()
             test, validation = _measure(evaluate, state, data)
-            ledger.close_epoch(test, validation)
+            tracker.close_epoch(test, validation)
             judged.append((validation or test).loss)
             if judged[-1] == min(judged) or time.monotonic() - kept_at >= rest:
-                keep(state, ledger.seconds, judged[-1])
-                kept, kept_at = ledger.steps, time.monotonic()
-        elif config.save_steps and ledger.steps % config.save_steps == 0:
-            ledger.settle()
-            keep(state, ledger.seconds, None)
-            kept = ledger.steps
-    ledger.settle()
-    if kept < ledger.steps:
-        keep(state, ledger.seconds, judged[-1] if judged and not ledger.epoch_is_open else None)
-    if data.test is not None and ledger.epoch_is_open:
+                keep(state, tracker.seconds, judged[-1])
+                kept, kept_at = tracker.steps, time.monotonic()
+        elif config.save_steps and tracker.steps % config.save_steps == 0:
+            tracker.settle()
+            keep(state, tracker.seconds, None)
+            kept = tracker.steps
+    tracker.settle()
+    if kept < tracker.steps:
+        keep(state, tracker.seconds, judged[-1] if judged and not tracker.epoch_is_open else None)
+    if data.test is not None and tracker.epoch_is_open:
         test, validation = _measure(evaluate, state, data)
-        ledger.close_epoch(test, validation)
-    if data.test is not None and test is None and ledger.steps:  # there was nothing left to do
+        tracker.close_epoch(test, validation)
+    if data.test is not None and test is None and tracker.steps:  # there was nothing left to do
         test = evaluate(state.params, data.test)
     return state, test
 

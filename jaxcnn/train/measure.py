@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.known import read_known
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
+from jaxcnn.train.run_data import evaluation_split, reload
 from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
 
 
@@ -73,8 +73,8 @@ def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple
     if run.config.data == "synthetic" and data_dir is None and data_file is None:
         raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
     known = run.known or read_known(run.path, run.config.data)
-    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
-    return to_test(loaded, other=data_dir is not None or data_file is not None)
+    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
+    return evaluation_split(loaded, other=data_dir is not None or data_file is not None)
 
 
 def as_json(measured: Measurement) -> dict[str, Any]:

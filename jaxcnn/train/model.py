@@ -18,9 +18,6 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jax.nn.tanh,
 }
-LEAST_SIDE = 2 * (lenet.WINDOW + lenet.POOL - 1)
-"""Of a smaller image the second pooling would leave nothing."""
-
 OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
     "momentum": partial(optax.sgd, momentum=0.9),
@@ -102,10 +99,10 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
     (84, 10)
     """
     standard = jax.nn.initializers.normal(1.0) if config.initializer == "normal" else None
-    if min(image[1:]) < LEAST_SIDE:
+    if min(image[1:]) < lenet.least_side():
         enlarge = ", or enlarge them by --image-size 28" if config.data == "folder" else ""
         raise InputError(
-            f"images of shape {tuple(image)} don't suit LeNet: each side must be {LEAST_SIDE} or more: give larger "
+            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.least_side()} or more: give larger "
             f"images{enlarge}"
         )
     try:

@@ -20,12 +20,12 @@ from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.files import beside, parse_json, read_text
 from jaxcnn.train.known import Known, read_known
-from jaxcnn.train.ledger import EpochReport, Progress, StepReport
 from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
 from jaxcnn.train.model import initial_params, make_optimizer, make_schedule
 from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
 from jaxcnn.train.step import new_state
+from jaxcnn.train.tracker import EpochReport, Progress, StepReport
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
@@ -34,7 +34,9 @@ SAVE_SECONDS = 2.0
 """How old what a reader finds in it may be while a run goes on."""
 
 
-def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir") -> None:
+def write_atomically(
+    path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir"
+) -> None:
     """Write a file so that readers find the old content or the new, and nothing between.
 
     Args:
@@ -45,7 +47,7 @@ def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, 
     Raises:
       InputError: no permission, no room.
 
-    >>> write_whole(Path("/nowhere/config.json"), b"")
+    >>> write_atomically(Path("/nowhere/config.json"), b"")
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/config.json can't be written (No such file or directory):
     make room for it, or choose another --run-dir
@@ -93,10 +95,10 @@ class RunDirectory:
             self.path = config.run_dir or Path()
             self._lock = Lock(self.path) if leads else None
             if leads and any(getattr(config, name) != getattr(read_config(self.path), name) for name in LENGTH):
-                write_whole(self.path / "config.json", config.to_json().encode())
+                write_atomically(self.path / "config.json", config.to_json().encode())
             return
         self.path, self._lock = _folder(config)
-        write_whole(self.path / "config.json", config.to_json().encode())
+        write_atomically(self.path / "config.json", config.to_json().encode())
 
     def close(self) -> None:
         """Let another process write into the folder."""
@@ -105,7 +107,7 @@ class RunDirectory:
 
     def save_data(self, known: Known) -> None:
         """Write data.json: all that a reader of the parameters must know of the data."""
-        write_whole(self.path / "data.json", (json.dumps(known.to_json()) + "\n").encode())
+        write_atomically(self.path / "data.json", (json.dumps(known.to_json()) + "\n").encode())
 
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
@@ -137,7 +139,7 @@ class RunDirectory:
           seconds: that they took.
 
         Returns:
-          What the ledger of the loop goes on from.
+          What the tracker of the loop goes on from.
 
         Raises:
           InputError: a metrics.jsonl that is damaged or lacks some of these steps.
@@ -158,7 +160,7 @@ class RunDirectory:
             )
         begun = steps - steps % per_epoch
         if self._lock is not None:  # cut once; all that follows is appended
-            write_whole(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
+            write_atomically(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
             if steps < plan.steps:  # of an earlier end, whose state a checkpoint has too
                 with suppress(OSError):
                     (self.path / "params.npz").unlink(missing_ok=True)
@@ -200,7 +202,7 @@ class RunDirectory:
         }
         file = io.BytesIO()
         np.savez(file, **arrays)  # type: ignore[arg-type]
-        write_whole(self.path / name, file.getvalue())
+        write_atomically(self.path / name, file.getvalue())
 
 
 def _pace(report: StepReport | EpochReport) -> dict[str, float]:

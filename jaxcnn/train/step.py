@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jaxcnn.train.augment import Augment
 from jaxcnn.train.data import Split
-from jaxcnn.train.devices import over_samples
+from jaxcnn.train.devices import data_parallel
 from jaxcnn.train.loss import cross_entropy
 
 Apply = Callable[[Any, jax.Array], jax.Array]
@@ -106,7 +106,7 @@ def make_step(
     (0.6931, [[0.125, -0.125], [-0.125, 0.125]])
     """
     optimizer = optax.with_extra_args_support(optimizer)
-    sums_and_logits = over_samples(partial(_loss_and_gradient, apply), mesh)
+    sums_and_logits = data_parallel(partial(_loss_and_gradient, apply), mesh)
 
     def step(state: State, batch: Split) -> tuple[State, Metrics]:
         if augment is not None:

@@ -13,21 +13,21 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
 from jaxcnn import lenet
-from jaxcnn.train.again import Loaded, load_again, load_new, same_for_resume
 from jaxcnn.train.augment import make_augment
 from jaxcnn.train.checkpoint import FOLDER, Checkpoints, import_orbax
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import Data, Split
-from jaxcnn.train.devices import connect, everywhere, leave, make_mesh
+from jaxcnn.train.devices import connect, exit_now, make_mesh, replicate
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.interrupt import Ended, interruptible
 from jaxcnn.train.known import read_known
-from jaxcnn.train.ledger import BEGINNING, EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import FIRST, RunDirectory, fitted, load_params, open_run
+from jaxcnn.train.run_data import Loaded, check_unchanged, load_new, reload
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
+from jaxcnn.train.tracker import BEGINNING, EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.watchers import TensorBoard, Trace
 
 
@@ -139,15 +139,15 @@ def run(
         params, apply = _first_params(config, image, data.classes, resume=resume), make_apply(config)
         schedule = make_schedule(config, plan.steps)
         optimizer = make_optimizer(config, schedule)
-        state = everywhere(new_state(params, optimizer, config.seed), mesh)
-        with interruptible() as stop, Keeping(config, audience, resume=resume) as keeping:
+        state = replicate(new_state(params, optimizer, config.seed), mesh)
+        with interruptible() as stop, Recorder(config, audience, resume=resume) as recorder:
             if config.init_from is not None and not resume:
-                keeping.save_first(params)
+                recorder.save_first(params)
             progress = BEGINNING
             if resume:
-                state, progress = keeping.go_on(state, plan, mesh, from_step)
+                state, progress = recorder.go_on(state, plan, mesh, from_step)
             shapes = layer_shapes(params, (plan.batch_size, *image))
-            keeping.start(Start(config, plan, mesh, data, shapes, progress, loaded.notes), loaded)
+            recorder.start(Start(config, plan, mesh, data, shapes, progress, loaded.notes), loaded)
             began = time.perf_counter()
             evaluate = make_evaluate(apply, mesh=mesh)
             state, test = fit(
@@ -165,22 +165,22 @@ def run(
                 ),
                 evaluate=evaluate,
                 rate=schedule,
-                watchers=keeping.watchers,
+                watchers=recorder.watchers,
                 stop=stop,
-                keep=keeping.keep,
+                keep=recorder.keep,
                 start=progress,
             )
             steps = int(state.step)
             if config.patience is not None and data.test is not None:
-                state = keeping.best(state, mesh)
+                state = recorder.best(state, mesh)
                 test = evaluate(state.params, data.test)
-            keeping.end(state)
+            recorder.end(state)
     seconds = progress.seconds + time.perf_counter() - began
     stopped = stop() if steps < plan.steps else 0
-    return Outcome(state.params, test, steps, seconds, keeping.path, steps < plan.steps and not stopped, stopped)
+    return Outcome(state.params, test, steps, seconds, recorder.path, steps < plan.steps and not stopped, stopped)
 
 
-class Keeping:
+class Recorder:
     """What a run leaves behind and tells. Process 0 does that; the others of a run only read."""
 
     def __init__(self, config: Config, audience: Audience, *, resume: bool) -> None:
@@ -217,7 +217,7 @@ class Keeping:
     ) -> None:
         if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
             reason = str(error).splitlines()[0][:80]
-            leave(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
+            exit_now(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
         if isinstance(error, Ended):
             error.run_dir = self.path
         self._closing.close()
@@ -235,7 +235,7 @@ class Keeping:
         progress = self._record.go_on(plan, found.steps if found else 0, found.seconds if found else 0.0)
         if jax.process_count() > 1:  # nobody writes before all have read
             multihost_utils.sync_global_devices("read the checkpoint")
-        return (everywhere(found.state, mesh) if found else state), progress
+        return (replicate(found.state, mesh) if found else state), progress
 
     def keep(self, state: State, seconds: float, loss: float | None) -> None:
         """Save a checkpoint, once the record holds the steps that it comes from."""
@@ -249,7 +249,7 @@ class Keeping:
         params = state.params if best is None else best.state.params
         if jax.process_count() > 1:
             params = multihost_utils.broadcast_one_to_all(params)
-        return replace(state, params=everywhere(params, mesh))
+        return replace(state, params=replicate(params, mesh))
 
     def save_first(self, params: lenet.Params) -> None:
         """Write the parameters before the first step, where they come from another run that may be gone tomorrow."""
@@ -268,8 +268,8 @@ def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Pat
     begun = (run_dir / "data.json").exists() or any((run_dir / FOLDER).glob("[0-9]*"))
     if not (resume and begun):  # one that was killed before its first step begins again
         return load_new(config)
-    loaded = load_again(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
-    return same_for_resume(loaded, run_dir)
+    loaded = reload(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
+    return check_unchanged(loaded, run_dir)
 
 
 def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str], *, resume: bool) -> lenet.Params:
@@ -285,7 +285,7 @@ def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str]
 
 def on_devices(data: Data, mesh: Mesh) -> Data:
     """The same data, with its arrays on every device of a mesh."""
-    return data._replace(**{split: everywhere(getattr(data, split), mesh) for split in ("train", "test", "validation")})
+    return data._replace(**{split: replicate(getattr(data, split), mesh) for split in ("train", "test", "validation")})
 
 
 def _measure(config: Config) -> Measure:

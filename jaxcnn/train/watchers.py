@@ -5,7 +5,7 @@ from pathlib import Path
 import jax
 
 from jaxcnn.train.errors import InputError, extra
-from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.tracker import EpochReport, StepReport
 
 TRACED = (3, 13)
 """Of the steps of a run, from which to which are traced: the first ones compile."""

@@ -16,8 +16,8 @@ from PIL import Image
 from runs import random_params, save_arrays
 
 from jaxcnn.train import Config, Split, preset
-from jaxcnn.train.again import load_new
 from jaxcnn.train.known import digest
+from jaxcnn.train.run_data import load_new
 
 SIDE = 16
 NAMES = ("cat", "dog", "eel")

@@ -17,7 +17,7 @@ import pytest
 from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, run
-from jaxcnn.train.training import Keeping, Silent
+from jaxcnn.train.training import Recorder, Silent
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_lenet.py"
 BOUND = 60  # seconds after which the others must have seen that a process is lost
@@ -122,8 +122,8 @@ def test_whichever_process_is_lost_the_others_leave_with_a_line(config, tmp_path
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     monkeypatch.setattr(os, "_exit", sys.exit)
-    keeping = Keeping(replace(config, run_dir=tmp_path / "run"), Silent(), resume=False)
-    with pytest.raises(SystemExit) as caught, keeping:
+    recorder = Recorder(replace(config, run_dir=tmp_path / "run"), Silent(), resume=False)
+    with pytest.raises(SystemExit) as caught, recorder:
         raise jax.errors.JaxRuntimeError("the other is gone\nsaid gloo")
     assert caught.value.code == 2
     line = f"error: a process of this run was lost (the other is gone): start all again with --resume {tmp_path}/run\n"

@@ -18,11 +18,11 @@ from jaxcnn.__main__ import main
 from jaxcnn.train import Config, load_params, open_run, picture, run
 from jaxcnn.train.classify import look
 from jaxcnn.train.commands.terminal import Terminal
-from jaxcnn.train.data import load_pool
-from jaxcnn.train.ledger import Progress
+from jaxcnn.train.data import load_samples
 from jaxcnn.train.loop import Plan
 from jaxcnn.train.record import RunDirectory, read_metrics
 from jaxcnn.train.report import facts_of
+from jaxcnn.train.tracker import Progress
 from jaxcnn.train.training import Silent
 
 pytestmark = late_reads_are_ignored
@@ -161,7 +161,7 @@ def test_a_picture_becomes_what_training_saw(way, tmp_path, monkeypatch):
     npz("data.npz", images=saved, labels=np.r_[LABELS, 0, 1])
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
-    trained = load_pool(config).images
+    trained = load_samples(config).images
     for i in range(5):
         save(Path("a.png"), shown[i])
         np.testing.assert_allclose(look(Path("a.png"), open_run(Path("run"))), trained[i], atol=1e-6)
@@ -174,7 +174,7 @@ def test_so_it_does_where_each_channel_has_its_own_scale(tmp_path, monkeypatch):
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
     save(Path("a.png"), COLOUR[3])
-    np.testing.assert_allclose(look(Path("a.png"), open_run(Path("run"))), load_pool(config).images[3], atol=1e-5)
+    np.testing.assert_allclose(look(Path("a.png"), open_run(Path("run"))), load_samples(config).images[3], atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [None, 12, 20])
@@ -184,7 +184,7 @@ def test_so_it_does_for_folders(tmp_path, monkeypatch, size, channels):
     pictures(Path("data"), channels=channels)
     config = Config(data="folder", data_dir=Path("data"), image_size=size)
     run_on(config)
-    trained = load_pool(config).images
+    trained = load_samples(config).images
     for i, path in enumerate(sorted(Path("data").rglob("*.png"))[:4]):
         np.testing.assert_array_equal(look(path, open_run(Path("run"))), trained[i])
 

@@ -9,8 +9,8 @@ import pytest
 
 from jaxcnn.train import Config, Data, Split, fit, make_evaluate, make_step, new_state, preset
 from jaxcnn.train.batches import batches, epoch_order
-from jaxcnn.train.ledger import BEGINNING, Progress
 from jaxcnn.train.loop import make_plan
+from jaxcnn.train.tracker import BEGINNING, Progress
 
 
 def numbered(samples):

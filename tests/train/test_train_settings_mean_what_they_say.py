@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from jaxcnn.train import Config, InputError, load, run
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.data import put_aside
+from jaxcnn.train.data import hold_out_validation
 from jaxcnn.train.loop import since_best
 from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import read_metrics
@@ -123,12 +123,12 @@ def test_a_wider_network_has_more_maps():
 
 def test_validation_images_are_put_aside_and_none_is_lost(tmp_path):
     data = load(Config(data="mnist", data_dir=write(tmp_path, contents(counts=(30, 5)))))
-    aside = put_aside(data, 7, seed=0)
+    aside = hold_out_validation(data, 7, seed=0)
     assert (len(aside.train.targets), len(aside.validation.targets), len(aside.test.targets)) == (23, 7, 5)
     together = np.concatenate([aside.train.images, aside.validation.images]).sum((1, 2, 3))
     np.testing.assert_allclose(np.sort(together), np.sort(data.train.images.sum((1, 2, 3))))
     with pytest.raises(InputError, match=r"--validation 30: there are 30 training images: give fewer"):
-        put_aside(data, 30, seed=0)
+        hold_out_validation(data, 30, seed=0)
 
 
 def test_epochs_since_the_best_one():

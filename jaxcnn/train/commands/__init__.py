@@ -8,21 +8,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from jaxcnn.train.commands.line import read_line
+from jaxcnn.train.commands.arguments import parse_arguments
 from jaxcnn.train.config import read_config
 
 
-class OfARun(Protocol):
+class HasRunDir(Protocol):
     """Options that name a run directory."""
 
     @property
     def run_dir(self) -> Path: ...
 
 
-Options = TypeVar("Options", bound=OfARun)
+Options = TypeVar("Options", bound=HasRunDir)
 
 
-def of_a_run(options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()) -> Options:
+def parse_with_run(
+    options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()
+) -> Options:
     """What the line of a command on a run says; what it must say goes without a name.
 
     Args:
@@ -35,6 +37,6 @@ def of_a_run(options: type[Options], command: str, arguments: Sequence[str], exa
       InputError: no run directory, a damaged config.json, an option that there isn't.
       SystemExit: after --help.
     """
-    line = read_line(options, command, arguments, examples=examples)
+    line = parse_arguments(options, command, arguments, examples=examples)
     read_config(line.run_dir)
     return line

@@ -51,7 +51,7 @@ def note(*lines: str) -> None:
     _to_stderr(*(f"note: {InputError(line)}" for line in lines))
 
 
-def refuse(error: InputError | str) -> int:
+def fail(error: InputError | str) -> int:
     """Say in a line what the user can mend, and return the exit code for it."""
     _to_stderr(f"error: {error}")
     return USAGE_ERROR
@@ -86,10 +86,10 @@ def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]
                 try:
                     return work(sys.argv[1:] if arguments is None else arguments)
                 except InputError as error:
-                    return refuse(error)
+                    return fail(error)
                 except OutputError as error:
                     if str(error):
-                        refuse(str(error))
+                        fail(str(error))
                     return UNWRITABLE
                 except KeyboardInterrupt as error:
                     run_dir = error.run_dir if isinstance(error, Ended) else None

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run
-from jaxcnn.train.commands.output import USAGE_ERROR, guarded, note, refuse, say
+from jaxcnn.train.commands import parse_with_run
+from jaxcnn.train.commands.output import USAGE_ERROR, fail, guarded, note, say
 from jaxcnn.train.errors import InputError
 
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, or 2 where something was wrong that the user can mend.
     """
     code = 0
-    command = of_a_run(Predict, "predict", arguments, EXAMPLES)
+    command = parse_with_run(Predict, "predict", arguments, EXAMPLES)
     if not command.files:
         raise InputError("give the pictures to look at behind the run directory")
     if command.top < 1:
@@ -59,7 +59,7 @@ def main(arguments: Sequence[str]) -> int:
                 try:
                     probabilities = classify(look(file, run))
                 except InputError as error:
-                    code = refuse(error)
+                    code = fail(error)
                     continue
                 if command.json:
                     shown = dict(best(probabilities, run.classes, command.top))
@@ -67,5 +67,5 @@ def main(arguments: Sequence[str]) -> int:
                 else:
                     say(f"{file}: {top(probabilities, run.classes, command.top)}")
         except InputError as error:
-            code = refuse(error)
+            code = fail(error)
     return USAGE_ERROR if code else 0

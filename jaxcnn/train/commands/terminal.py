@@ -15,7 +15,7 @@ from jaxcnn.train.commands.output import OutputError, output_error
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.interrupt import named
-from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.tracker import EpochReport, StepReport
 from jaxcnn.train.training import Outcome, Start
 
 PRINT_STEPS = 100

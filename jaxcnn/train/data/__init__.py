@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
-from jaxcnn.train.data.split import Data, Pool, Split, divide, put_aside
+from jaxcnn.train.data.split import Data, Pool, Split, divide, hold_out_validation
 from jaxcnn.train.picture import Preprocessing
 
-__all__ = ["Data", "Pool", "Split", "divide", "load", "load_pool", "put_aside"]
+__all__ = ["Data", "Pool", "Split", "divide", "hold_out_validation", "load", "load_samples"]
 
 
 def load(config: Config) -> Data:
@@ -25,10 +25,10 @@ def load(config: Config) -> Data:
     >>> load(Config(data="synthetic", samples=3)).train.images.shape
     (3, 1, 28, 28)
     """
-    return divide(load_pool(config))
+    return divide(load_samples(config))
 
 
-def load_pool(config: Config, *, like: Preprocessing | None = None, known: Sequence[str] = ()) -> Pool:
+def load_samples(config: Config, *, like: Preprocessing | None = None, known: Sequence[str] = ()) -> Pool:
     """The same, before the samples are divided.
 
     Args:

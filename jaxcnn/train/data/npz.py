@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxcnn import lenet
 from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.data.labels import (
     Array,
@@ -33,9 +34,6 @@ FEW = 4
 
 DARK = 64
 """Floats up to 255 that reach this run from 0 to 255, and whole numbers that don't are perhaps no parts of 255."""
-
-LEAST_SIDE = 12  # of LeNet
-"""LeNet takes no smaller ones."""
 
 PARTS = {
     "train": TRAIN,
@@ -246,7 +244,7 @@ def _which_axis(array: Array) -> str:
     few = [1 <= shape[axis] <= FEW for axis in (1, -1)]
     if few[0] != few[1]:
         return "first" if few[0] else "last"
-    large = [min(sides) >= LEAST_SIDE for sides in (shape[2:], shape[1:-1])]
+    large = [min(sides) >= lenet.least_side() for sides in (shape[2:], shape[1:-1])]
     if large[0] != large[1]:
         return "first" if large[0] else "last"
     first, last = ("x".join(map(str, sides)) for sides in (shape[2:], shape[1:-1]))

@@ -93,7 +93,7 @@ def divide(samples: Pool) -> Data:
             alone = samples.classes[int(np.argmax(counts == 1))]
             which = f"class {alone} has one sample" if targets.ndim == 1 else "there is one sample"
             raise InputError(f"the data can't be divided: {which}: give two or more, one of them is for the test")
-        kept, test = hold_out(labels)
+        kept, test = hold_out_test(labels)
         train, test = np.concatenate([train, at[OPEN][kept]]), at[OPEN][test]
     else:
         train = np.sort(np.concatenate([train, at[OPEN]]))
@@ -114,7 +114,7 @@ def take(samples: Pool, indices: NDArray[np.intp]) -> Split:
     return Split(samples.images[indices], samples.targets[indices])
 
 
-def put_aside(data: Data, count: int, seed: int) -> Data:
+def hold_out_validation(data: Data, count: int, seed: int) -> Data:
     """Training samples become validation samples.
 
     Args:
@@ -128,7 +128,7 @@ def put_aside(data: Data, count: int, seed: int) -> Data:
     Raises:
       InputError: there are not so many.
 
-    >>> put_aside(Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None), 2, seed=0).validation.images.shape
+    >>> hold_out_validation(Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None), 2, seed=0).validation.images.shape
     (2, 1, 2, 2)
     """
     samples = len(data.train.targets)
@@ -155,7 +155,7 @@ def scaled(pixels: NDArray[Any], white: float) -> NDArray[np.float32]:
     return values
 
 
-def hold_out(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def hold_out_test(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Divide samples into those to train with and those to test with, the same whatever the seed of the run.
 
     Args:
@@ -164,7 +164,7 @@ def hold_out(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     Returns:
       Indices to train with and indices to test with: a fifth of each class, at least one, is for the test.
 
-    >>> train, test = hold_out(np.array([0] * 10 + [1] * 3))
+    >>> train, test = hold_out_test(np.array([0] * 10 + [1] * 3))
     >>> len(train), test.tolist()
     (10, [8, 1, 11])
     """

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
-from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
@@ -20,6 +19,7 @@ from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
 from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
+from jaxcnn.train.run_data import evaluation_split, reload
 from jaxcnn.train.scores import confusion, likeliest
 
 Facts = dict[str, Any]
@@ -88,7 +88,7 @@ def _data(
 ) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
     """The images to show, how many there are on each side (None is a side that there isn't), and what is to be said."""
     known = run.known or read_known(run.path, run.config.data)
-    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
+    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
     data = loaded.data
     sides = {"train": data.train, "validation": data.validation, "test": data.test}
     counted: dict[str, int | None] = {name: None if side is None else len(side.targets) for name, side in sides.items()}
@@ -96,7 +96,7 @@ def _data(
         if not len(data.train.targets):
             raise InputError(f"{run.path}: none of the data that it was trained on is there any more: bring them back")
         return data.train, counted, loaded.notes
-    split, notes = to_test(loaded, other=data_dir is not None or data_file is not None)
+    split, notes = evaluation_split(loaded, other=data_dir is not None or data_file is not None)
     trained = {name: count or None for name, count in (known.counts or {}).items()}
     return (
         split,
@@ -211,7 +211,7 @@ def filters(run: Run) -> list[Facts]:
     first = run.path / FIRST
     before = load_params(first) if first.is_file() else initial_params(run.config, run.image, len(run.classes))
     made = []
-    for layer in ("conv1", "conv2"):
+    for layer in (layer.name for layer in lenet.WINDOWED if layer.is_conv):
         both = [np.asarray(params[layer]["kernel"]) for params in (before, run.params)]
         all_outs, all_ins, *window = both[0].shape
         kept = [flat(kernel[:MAPS, :CHANNELS], len(window)) for kernel in both]
@@ -238,12 +238,12 @@ def feature_maps(run: Run, split: Split) -> Facts:
     see = partial(lenet.layers, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
     seen = jax.jit(see)(run.params, image)
     layers = []
-    for layer in lenet.LAYERS[:4]:
+    for layer in (layer.name for layer in lenet.WINDOWED):
         maps = np.asarray(seen[layer], np.float32)
         shown = shrunk(flat(maps[:MAPS], maps.ndim - 1), SIDE)
         low, high = float(shown.min()), float(shown.max())
         layers.append({"layer": layer, "count": len(maps), "picture": picture(shown, low, high)})
-    probabilities = np.exp(_log_probabilities(np.asarray(seen["dense3"], np.float64)))
+    probabilities = np.exp(_log_probabilities(np.asarray(seen[lenet.DENSE[-1]], np.float64)))
     return {
         "truth": run.classes[likeliest(split)[0]],
         "image": _photo(image),

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxcnn.train.config import Config
-from jaxcnn.train.data import Data, Pool, Split, divide, load_pool, put_aside
+from jaxcnn.train.data import Data, Pool, Split, divide, hold_out_validation, load_samples
 from jaxcnn.train.data.split import TEST, take
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.known import SIDES, Known, digest
@@ -45,10 +45,10 @@ def load_new(config: Config) -> Loaded:
     Raises:
       InputError: whatever is wrong with them.
     """
-    samples = load_pool(config)
+    samples = load_samples(config)
     data = divide(samples)
     if config.validation:
-        data = put_aside(data, config.validation, config.seed)
+        data = hold_out_validation(data, config.validation, config.seed)
     if config.patience is not None and data.validation is None:
         raise InputError("--patience: put images aside to judge by, for instance --validation 500")
     image = tuple(samples.images.shape[1:])
@@ -67,7 +67,7 @@ def load_new(config: Config) -> Loaded:
     return Loaded(data, known, tuple(notes))
 
 
-def load_again(config: Config, known: Known, *, data_dir: Path | None = None, data_file: Path | None = None) -> Loaded:
+def reload(config: Config, known: Known, *, data_dir: Path | None = None, data_file: Path | None = None) -> Loaded:
     """The data of a run that was begun: its samples on the sides on which they were, in their order.
 
     Args:
@@ -84,13 +84,13 @@ def load_again(config: Config, known: Known, *, data_dir: Path | None = None, da
     config = _moved(config, known, data_dir, data_file)
     if (moved := data_dir or data_file) is not None:
         known = known._replace(path=moved.absolute())
-    samples = load_pool(config, like=known.preprocessing if known.counts else None, known=known.classes)
+    samples = load_samples(config, like=known.preprocessing if known.counts else None, known=known.classes)
     notes: list[str] = list(samples.notes)
     samples = _as_known(samples, known, notes)
     if known.samples is None:
         data = divide(samples)
         if config.validation:
-            data = put_aside(data, config.validation, config.seed)
+            data = hold_out_validation(data, config.validation, config.seed)
         return Loaded(data, known, tuple(notes))
     return _matched(samples, known, notes)
 
@@ -220,7 +220,7 @@ def differences(loaded: Loaded, sides: Sequence[str] = SIDES) -> Iterator[str]:
             yield f"{other} of the {counts[side]} {names[side]} images {have} another class now"
 
 
-def same_for_resume(loaded: Loaded, run_dir: Path) -> Loaded:
+def check_unchanged(loaded: Loaded, run_dir: Path) -> Loaded:
     """The data of a run that goes on, or a refusal: with others it would not be the same run.
 
     Raises:
@@ -238,11 +238,11 @@ def same_for_resume(loaded: Loaded, run_dir: Path) -> Loaded:
     return loaded
 
 
-def to_test(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
+def evaluation_split(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
     """The samples by which a run is measured, none of which it was trained on; and what is to be said of them.
 
     Args:
-      loaded: what `load_again` returns.
+      loaded: what `reload` returns.
       other: whether these data were named by the user, whose new samples count too.
 
     Raises:

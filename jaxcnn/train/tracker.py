@@ -98,7 +98,7 @@ class Progress(NamedTuple):
 BEGINNING = Progress()
 
 
-class Ledger:
+class Tracker:
     """Counts steps, holds their losses until the device has them, and tells the watchers."""
 
     def __init__(

@@ -28,7 +28,7 @@ def started_as() -> str:
     return "jaxcnn" if Path(sys.argv[0]).stem == "jaxcnn" else "python -m jaxcnn"
 
 
-def read_line(
+def parse_arguments(
     options: type[Options],
     command: str,
     arguments: Sequence[str],
