@@ -15,7 +15,7 @@ from jaxcnn.train.data import Data, Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.step import Metrics, State
-from jaxcnn.train.tracker import BEGINNING, Progress, Tracker, Watcher
+from jaxcnn.train.tracker import FROM_THE_START, Progress, Tracker, Watcher
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def fit(
     watchers: Sequence[Watcher] = (),
     stop: Callable[[], int] = lambda: 0,
     keep: Callable[[State, float, float | None], None] = lambda state, seconds, loss: None,
-    start: Progress = BEGINNING,
+    start: Progress = FROM_THE_START,
 ) -> tuple[State, Evaluation | None]:
     """Train until the plan is done, no epoch was better for config.patience of them, or `stop()` says so between steps.
 

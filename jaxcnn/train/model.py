@@ -102,8 +102,8 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
     if min(image[1:]) < lenet.least_side():
         enlarge = ", or enlarge them by --image-size 28" if config.data == "folder" else ""
         raise InputError(
-            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.least_side()} or more: give larger "
-            f"images{enlarge}"
+            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.least_side()} or more: "
+            f"give larger images{enlarge}"
         )
     try:
         return lenet.init(

@@ -130,8 +130,8 @@ class RunDirectory:
         if time.monotonic() - self._saved > SAVE_SECONDS:
             self.save_metrics()
 
-    def go_on(self, plan: Plan, steps: int, seconds: float) -> Progress:
-        """Take metrics.jsonl up to a step, and forget what came after it.
+    def resume_at(self, plan: Plan, steps: int, seconds: float) -> Progress:
+        """Cut metrics.jsonl off after a step, where a run is resumed.
 
         Args:
           plan: of the run.
@@ -139,7 +139,7 @@ class RunDirectory:
           seconds: that they took.
 
         Returns:
-          What the tracker of the loop goes on from.
+          What the loop continues from.
 
         Raises:
           InputError: a metrics.jsonl that is damaged or lacks some of these steps.

@@ -23,7 +23,7 @@ from jaxcnn.train.loop import Plan
 from jaxcnn.train.record import RunDirectory, read_metrics
 from jaxcnn.train.report import facts_of
 from jaxcnn.train.tracker import Progress
-from jaxcnn.train.training import Silent
+from jaxcnn.train.training import Display
 
 pytestmark = late_reads_are_ignored
 
@@ -74,7 +74,7 @@ def test_training_longer_than_planned(copy, capsys):
 def test_going_on_elsewhere_with_new_and_renamed_pictures_gives_the_same_bits(config, whole, tmp_path):
     """Neither the order of the files nor the place matters; what is new is left out."""
 
-    class Stop(Silent):
+    class Stop(Display):
         def step(self, report):
             if report.step == 3:
                 signal.raise_signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ def test_metrics_are_appended_to_and_cut_once(tmp_path):
     record.close()
     assert [found["step"] for found in read_metrics(tmp_path)] == [0, 1]
     record = RunDirectory(Config(run_dir=tmp_path), resume=True)
-    assert record.go_on(Plan(8, 8, 4, 4, 1), 1, 0.5) == Progress(1, 0.5, [(1.0, 8)], [])
+    assert record.resume_at(Plan(8, 8, 4, 4, 1), 1, 0.5) == Progress(1, 0.5, [(1.0, 8)], [])
     record._add({"step": 1, "loss": 2.0})
     record.save_metrics()
     record.close()

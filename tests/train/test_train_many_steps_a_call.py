@@ -50,7 +50,7 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """An audience that ends a run as an error would, once this many steps are reported."""
+    """A display that ends a run as an error would, once this many steps are reported."""
 
     def __init__(self, steps):
         self.steps = steps

@@ -16,13 +16,13 @@ from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.interrupt import named
 from jaxcnn.train.tracker import EpochReport, StepReport
-from jaxcnn.train.training import Outcome, Start
+from jaxcnn.train.training import Display, Outcome, Start
 
 PRINT_STEPS = 100
 
 
-class Terminal:
-    """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal.
+class Terminal(Display):
+    """A display that prints: lines to stdout, and a bar to stderr where that is a terminal.
 
     Where it can't print it says no more, and the run goes on: what is trained is worth more than its lines.
     """

@@ -128,7 +128,8 @@ def hold_out_validation(data: Data, count: int, seed: int) -> Data:
     Raises:
       InputError: there are not so many.
 
-    >>> hold_out_validation(Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None), 2, seed=0).validation.images.shape
+    >>> ten = Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None)
+    >>> hold_out_validation(ten, 2, seed=0).validation.images.shape
     (2, 1, 2, 2)
     """
     samples = len(data.train.targets)
