@@ -157,10 +157,10 @@ FAULTS = (
         "train/test_train_every_image_counts",
     ),
     Fault(
-        "filled-up samples count",
+        "samples that pad a batch count",
         "train/devices.py",
-        "jnp.asarray(filled < samples, jnp.float32)",
-        "jnp.ones(len(filled), jnp.float32)",
+        "jnp.asarray(padded < samples, jnp.float32)",
+        "jnp.ones(len(padded), jnp.float32)",
         "train/test_devices_share_a_batch",
     ),
     Fault(

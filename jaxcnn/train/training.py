@@ -24,7 +24,7 @@ from jaxcnn.train.known import read_known
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
-from jaxcnn.train.record import FIRST, RunDirectory, fitted, load_params, open_run
+from jaxcnn.train.record import FIRST, RunDirectory, load_params, open_run, transferred
 from jaxcnn.train.run_data import Loaded, check_unchanged, load_new, reload
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport, Watcher
@@ -274,7 +274,7 @@ def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str]
     kept = (config.run_dir or Path()) / FIRST
     if resume and kept.is_file():
         return load_params(kept)
-    return fitted(open_run(config.init_from), drawn, classes)
+    return transferred(open_run(config.init_from), drawn, classes)
 
 
 def on_devices(data: Data, mesh: Mesh) -> Data:

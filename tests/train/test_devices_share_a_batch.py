@@ -139,13 +139,13 @@ def test_a_port_that_is_taken(config):
 
 def test_a_process_that_waits_in_vain():
     code = (
-        "import sys; from jaxcnn.train import devices; devices.TOGETHER = 2; "
+        "import sys; from jaxcnn.train import devices; devices.JOIN_SECONDS = 2; "
         "from jaxcnn.train.commands.train import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, *together(an_address(), 1)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
-    assert re.search(r"error: --coordinator .*: after 2 s not all processes are there", result.stderr)
+    assert re.search(r"error: --coordinator .*: not all processes joined within 2 s", result.stderr)
 
 
 @pytest.mark.parametrize(

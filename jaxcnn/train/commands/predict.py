@@ -1,4 +1,4 @@
-"""The command that looks at pictures: the likeliest classes of each."""
+"""The command that classifies pictures."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ EXAMPLES = ("runs/a seven.png", "runs/a scans/ --top 1", "runs/a scans/ --json >
 
 @guarded("the rest was not looked at")
 def main(arguments: Sequence[str]) -> int:
-    """Print a line a picture; one that can't be read is a line on stderr and keeps no other from being looked at.
+    """Print a line for each picture; one that can't be read gets a line on stderr, and the others still follow.
 
     Args:
       arguments: without the names of program and command.
@@ -47,7 +47,7 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("give the pictures to look at behind the run directory")
     if command.top < 1:
         raise InputError(f"--top {command.top}: give 1 or more")
-    from jaxcnn.train.classify import best, look, make_classify, pictures_in, top
+    from jaxcnn.train.classify import load_image, make_classify, pictures_in, top_classes
     from jaxcnn.train.record import open_run
 
     run = open_run(command.run_dir)
@@ -57,15 +57,15 @@ def main(arguments: Sequence[str]) -> int:
         try:
             for file in pictures_in(path):
                 try:
-                    probabilities = classify(look(file, run))
+                    probabilities = classify(load_image(file, run))
                 except InputError as error:
                     code = fail(error)
                     continue
+                top = top_classes(probabilities, run.classes, command.top)
                 if command.json:
-                    shown = dict(best(probabilities, run.classes, command.top))
-                    say(json.dumps({"file": str(file), "classes": shown}))
+                    say(json.dumps({"file": str(file), "classes": dict(top)}))
                 else:
-                    say(f"{file}: {top(probabilities, run.classes, command.top)}")
+                    say(f"{file}: {', '.join(f'{name} {probability:.1%}' for name, probability in top)}")
         except InputError as error:
             code = fail(error)
     return USAGE_ERROR if code else 0

@@ -14,7 +14,7 @@ from jax.sharding import Mesh
 from jaxcnn.train.commands.output import OutputError, output_error
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.interrupt import named
+from jaxcnn.train.interrupt import signal_name
 from jaxcnn.train.tracker import EpochReport, StepReport
 from jaxcnn.train.training import Display, Outcome, Start
 
@@ -174,7 +174,7 @@ def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Itera
         yield f"no epoch was better for {start.config.patience}: ended after {outcome.steps} steps, with the best epoch"
     elif outcome.steps < start.plan.steps:
         yield (
-            f"stopped by {named(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
+            f"stopped by {signal_name(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
             f"what was trained so far is saved: --resume {outcome.directory} goes on"
         )
     if start.data.test is None and latest:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from jaxcnn.train.data.split import OPEN, TEST, TRAIN, VALIDATION, Pool
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, unit, values
+from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, read_as, unit, values
 
 SIDES = {
     "train": TRAIN,
@@ -204,20 +204,12 @@ def _unusable(folder: Path, bad: Sequence[tuple[Path, InputError]]) -> InputErro
 
 
 def _converter(size: int | None, like: Preprocessing | None) -> Callable[[Path], NDArray[Any]]:
-    """What becomes of a file at once, so that no more than the small image is kept of it."""
+    """Make an image of each file as it is read, so that only small images stay in memory."""
     if like is not None:
-        return lambda path: _as_run(path, like)
+        return lambda path: read_as(path, like)
     if size is not None:
         return lambda path: _fitted(path, size)
     return lambda path: decode(path, values)
-
-
-def _as_run(path: Path, like: Preprocessing) -> NDArray[Any]:
-    pixels = read(path, like.image[1:])
-    try:
-        return like(pixels)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _fitted(path: Path, size: int) -> NDArray[np.float32]:
