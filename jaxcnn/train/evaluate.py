@@ -1,4 +1,4 @@
-"""How good a model is on every sample of a split."""
+"""Evaluate a model on all samples of a split."""
 
 import math
 from collections.abc import Callable
@@ -36,12 +36,12 @@ class Evaluation:
 def make_evaluate(
     apply: Apply, *, batch_size: int = 500, mesh: Mesh | None = None
 ) -> Callable[[Any, Split], Evaluation]:
-    """A measure over whole splits, the last partial batch included.
+    """Make a function that evaluates whole splits, the last partial batch included.
 
     Args:
       apply: parameters and images to logits.
-      batch_size: samples at a time; it bounds the memory and changes no count.
-      mesh: devices among which they are divided.
+      batch_size: samples at a time, which bounds the memory.
+      mesh: devices among which each batch is divided.
 
     Returns:
       `(params, split) -> Evaluation`.

@@ -1,4 +1,4 @@
-"""Cross-entropy from logits, and the least that it can be."""
+"""Cross-entropy from logits, and the entropy, which is its least value."""
 
 import jax
 import jax.numpy as jnp
@@ -67,7 +67,7 @@ def entropy(probabilities: jax.Array, *, reduction: str = "mean") -> jax.Array:
 
 
 def _pick(logs: jax.Array, index: jax.Array) -> jax.Array:
-    """Each sample's own class; NaN where there is none, a negative index included."""
+    """The entry of each sample's class; NaN for an index outside the classes, also a negative one."""
     index = jnp.where(index < 0, logs.shape[-1], index)
     return jnp.take_along_axis(logs, index[..., None], axis=-1, mode="fill")[..., 0]
 

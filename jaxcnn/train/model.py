@@ -1,4 +1,4 @@
-"""From the words of a config to the functions that they name."""
+"""The functions that a config names: network, optimizer, learning rate."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -26,7 +26,7 @@ OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] 
 
 
 def make_schedule(config: Config, steps: int) -> optax.Schedule:
-    """The learning rate as a function of the step, from 0, in a run of so many.
+    """The learning rate as a function of the step, from 0, in a run of this many.
 
     >>> rate = make_schedule(Config(learning_rate=0.5), steps=100)
     >>> round(float(rate(0)), 3), round(float(rate(50)), 3), round(float(rate(100)), 3)
@@ -43,7 +43,7 @@ def make_schedule(config: Config, steps: int) -> optax.Schedule:
 
 
 def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTransformation:
-    """The optimizer of a config: the gradient is shortened first, then the decay of the kernels is added.
+    """The optimizer of a config: the gradient is clipped first, then the weight decay of the kernels is added.
 
     >>> make_optimizer(Config(), make_schedule(Config(), steps=100)).init({})[0].count.item()
     0
@@ -59,7 +59,7 @@ def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTr
 
 
 def _kernels(params: lenet.Params) -> Any:
-    """Which leaves decay: the biases don't."""
+    """A mask of the leaves that decay: kernels do, biases don't."""
     return {layer: {name: name == "kernel" for name in leaves} for layer, leaves in params.items()}
 
 
@@ -122,7 +122,7 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
 
 
 def layer_shapes(params: lenet.Params, images: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Shape of what each layer makes of a batch, without computing any of it.
+    """The output shape of each layer for a batch, without computing it.
 
     Args:
       params: what `lenet.init` returns.

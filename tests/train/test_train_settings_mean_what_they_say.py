@@ -121,11 +121,11 @@ def test_a_wider_network_has_more_maps():
     }  # fmt: skip
 
 
-def test_validation_images_are_put_aside_and_none_is_lost(tmp_path):
+def test_validation_images_are_held_out_and_none_is_lost(tmp_path):
     data = load(Config(data="mnist", data_dir=write(tmp_path, contents(counts=(30, 5)))))
-    aside = hold_out_validation(data, 7, seed=0)
-    assert (len(aside.train.targets), len(aside.validation.targets), len(aside.test.targets)) == (23, 7, 5)
-    together = np.concatenate([aside.train.images, aside.validation.images]).sum((1, 2, 3))
+    held_out = hold_out_validation(data, 7, seed=0)
+    assert (len(held_out.train.targets), len(held_out.validation.targets), len(held_out.test.targets)) == (23, 7, 5)
+    together = np.concatenate([held_out.train.images, held_out.validation.images]).sum((1, 2, 3))
     np.testing.assert_allclose(np.sort(together), np.sort(data.train.images.sum((1, 2, 3))))
     with pytest.raises(InputError, match=r"--validation 30: there are 30 training images: give fewer"):
         hold_out_validation(data, 30, seed=0)

@@ -122,9 +122,9 @@ def start_lines(start: Start) -> Iterator[str]:
     """Device, data, and for a run on one batch the shape of every layer."""
     yield f"device: {device_name(start.mesh)}"
     train, test, validation = start.data.train, start.data.test, start.data.validation
-    aside = f", {len(validation.targets)} to validate" if validation is not None else ""
+    validated = f", {len(validation.targets)} to validate" if validation is not None else ""
     held_out = f", {len(test.targets)} to test" if test is not None else ""
-    yield f"data: {start.config.data}, {len(train.targets)} images to train{aside}{held_out}"
+    yield f"data: {start.config.data}, {len(train.targets)} images to train{validated}{held_out}"
     yield from (f"note: {note}" for note in start.notes)
     if start.progress.steps:
         yield f"going on after {start.progress.steps} of {start.plan.steps} steps"
