@@ -162,7 +162,7 @@ def of_keras(name: str, dtype: str, small: bool) -> Model:
 
 
 def on_torch(name: str, seconds: float) -> dict[str, float]:
-    """In this process, whose Keras is on torch: milliseconds of a forward pass and of a step."""
+    """Milliseconds of a forward pass and of a step in this process, whose Keras runs on torch."""
     import torch
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
@@ -183,7 +183,7 @@ def on_torch(name: str, seconds: float) -> dict[str, float]:
 
 
 def torch_times(name: str, seconds: float) -> dict[str, float]:
-    """In a process of its own: Keras has one backend a process."""
+    """The same in a process of its own: Keras has one backend per process."""
     command = [sys.executable, __file__, "--on-torch", name, "--seconds", str(seconds)]
     done = subprocess.run(
         command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True, check=True
@@ -223,7 +223,7 @@ class Program:
 
 
 def furthest(ours: Any, theirs: Any) -> float:
-    """The largest difference, as a part of the largest number of all leaves."""
+    """The largest difference over all leaves, divided by the largest number."""
     pairs = list(zip(*(map(np.asarray, jax.tree.leaves(tree)) for tree in (ours, theirs)), strict=True))
     return float(max(np.abs(a - b).max() for a, b in pairs) / max(np.abs(b).max() for _, b in pairs))
 

@@ -184,7 +184,7 @@ FAULTS = (
         "if len(body) < count:",
         "train/test_train_data",
     ),
-    # Ten and one, planted before the suite was thinned out, in files that none of the faults above is in.
+    # In files that the faults above leave out.
     Fault(
         "a long window's runs lie as if it had no dilation",
         "_reduce.py",
@@ -310,7 +310,7 @@ def _files_that_find(fault: Fault, tests: list[str], seconds: float, *, each: bo
 
 
 class FirstFailures:
-    """Notes the first failure of each file, and leaves out what comes after it there."""
+    """Records the first failure of each file, and skips the rest of that file."""
 
     def __init__(self) -> None:
         self.began: dict[str, float] = {}

@@ -123,7 +123,7 @@ class Checkpoints:
           The state, or None if none was saved yet.
 
         Raises:
-          InputError: a damaged state, one of another config, or none after so many steps; the last good one is named.
+          InputError: a damaged state, one of another config, or no checkpoint of that step; it names the last good one.
         """
         there = sorted(self._manager.all_steps(), reverse=True)
         if steps is not None and steps not in there:

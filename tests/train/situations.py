@@ -113,7 +113,7 @@ def cut(path):
 
 
 def first_test_images(count: int):
-    """Take away so many of the pictures that the run holds out."""
+    """Delete this many of the pictures that the run holds out."""
 
     def happen():
         facts = json.loads(Path("run/data.json").read_text())

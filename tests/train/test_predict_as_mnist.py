@@ -190,7 +190,7 @@ def test_a_network_that_takes_no_pictures(image):
 
 
 def png_header(width, height):
-    """The beginning of a PNG file that promises so many pixels."""
+    """The beginning of a PNG file that promises this many pixels."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     header = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT" + bytes(100)

@@ -648,7 +648,7 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
 
 @needs_browser
 def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
-    """Of so many the matrix is a picture, and what stands out of it is a table."""
+    """With many classes the matrix is a picture, and the largest confusions are a table."""
     classes = tuple(f"kind {number}" for number in range(200))
     run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
     text = page(facts_of(run))

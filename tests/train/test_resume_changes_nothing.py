@@ -60,7 +60,7 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """A display that ends a run as an error would, once so many steps are told of; None lets it go on to its end."""
+    """A display that ends a run as an error would, after this many steps; None lets it run to its end."""
 
     def __init__(self, steps):
         self.steps = steps

@@ -54,7 +54,7 @@ def test_a_gradient_is_shortened_to_its_greatest_norm():
 
 
 def rates(rate, steps):
-    """The learning rates of the first so many steps."""
+    """The learning rates of the first steps."""
     with jax.numpy_dtype_promotion("standard"):
         return jax.jit(jax.vmap(rate))(jnp.arange(steps))
 

@@ -1,7 +1,7 @@
-"""The commands that people type, a file each.
+"""The commands of the program, a file each.
 
-What a command does is imported inside its `main`, when its line is checked: so `--help`, and what is wrong with a line,
-does not wait two seconds for JAX.
+`main` imports what a command needs only after the arguments are checked, so `--help` and usage errors don't wait two
+seconds for JAX.
 """
 
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ Options = TypeVar("Options", bound=HasRunDir)
 def parse_with_run(
     options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()
 ) -> Options:
-    """What the line of a command on a run says; what it must say goes without a name.
+    """Parse the arguments of a command that takes a run directory, and check that it is one.
 
     Args:
       options: a dataclass.

@@ -1,4 +1,4 @@
-"""The one door: `jaxcnn COMMAND ...`, each command loaded only when it is asked for."""
+"""The program `jaxcnn COMMAND ...`; it loads only the command that is called."""
 
 import difflib
 import importlib

@@ -1,4 +1,4 @@
-"""The command that trains: its line into a config, a run, and every error in two lines at most."""
+"""The command that trains: its arguments become a config, and the config a run."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if line.config.process == 0:
             say(first_line(line))
-    except OutputError as error:  # the run is worth more than its lines
+    except OutputError as error:  # the run goes on without output
         lost = error
     from jaxcnn.train.commands.terminal import Terminal
     from jaxcnn.train.training import run

@@ -1,4 +1,4 @@
-"""The report page of a run: one HTML file that needs neither a network nor anything beside it."""
+"""The report page of a run: one HTML file that needs no network and no other file."""
 
 import html
 import json
