@@ -1,10 +1,14 @@
 """Cross-entropy from logits, and the entropy, which is its least value."""
 
+from typing import Literal
+
 import jax
 import jax.numpy as jnp
 
+Reduction = Literal["mean", "sum", "none"]
 
-def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "mean") -> jax.Array:
+
+def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: Reduction = "mean") -> jax.Array:
     """Cross-entropy between targets and the softmax of logits, `-sum(target * log_softmax(logits))`.
 
     By log-softmax: the textbook form `log(exp(x) / sum(exp(x)))` overflows where a logit passes 88 in float32.
@@ -45,7 +49,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "me
     return _reduce(losses, reduction)
 
 
-def entropy(probabilities: jax.Array, *, reduction: str = "mean") -> jax.Array:
+def entropy(probabilities: jax.Array, *, reduction: Literal["mean", "sum"] = "mean") -> jax.Array:
     """Entropy of rows of probabilities: the least that `cross_entropy` with these targets can be.
 
     Args:
@@ -78,7 +82,7 @@ def _weigh(probabilities: jax.Array, logs: jax.Array) -> jax.Array:
     return (probabilities * jnp.where(nothing, 0, logs)).sum(axis=-1)
 
 
-def _reduce(losses: jax.Array, reduction: str) -> jax.Array:
+def _reduce(losses: jax.Array, reduction: Reduction) -> jax.Array:
     if reduction == "mean":
         return losses.mean()
     if reduction == "sum":

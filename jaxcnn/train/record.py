@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.checkpoint import FOLDER, Checkpoints
@@ -26,6 +27,9 @@ from jaxcnn.train.model import initial_params, make_optimizer, make_schedule
 from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
 from jaxcnn.train.step import new_state
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport
+
+Params = dict[str, dict[str, NDArray[Any]]]
+"""{"conv1": {"kernel": ..., "bias": ...}, ...}"""
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
@@ -278,7 +282,7 @@ def _unused(path: Path) -> Path:
             return candidate
 
 
-def load_params(path: Path) -> dict[str, Any]:
+def load_params(path: Path) -> Params:
     """Read params.npz back into nested dicts.
 
     Args:
@@ -297,7 +301,7 @@ def load_params(path: Path) -> dict[str, Any]:
     >>> params["dense3"]["bias"].shape
     (10,)
     """
-    params: dict[str, Any] = {}
+    params: Params = {}
     try:
         for name, array in read_npz(path).items():
             layer, _, leaf = name.partition("/")
@@ -347,7 +351,7 @@ class Run(NamedTuple):
 
     path: Path
     config: Config
-    params: dict[str, Any]
+    params: Params
     """NumPy arrays, as `lenet.apply` takes them."""
 
     image: tuple[int, ...]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -77,7 +77,7 @@ def make_step(
     apply: Apply,
     optimizer: optax.GradientTransformation,
     *,
-    reduction: str = "mean",
+    reduction: Literal["mean", "sum"] = "mean",
     measure: Measure = no_measure,
     augment: Augment | None = None,
     rate: optax.Schedule | None = None,

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import jax
 from jax.experimental import multihost_utils
@@ -245,7 +245,7 @@ class Recorder:
             params = multihost_utils.broadcast_one_to_all(params)
         return replace(state, params=replicate(params, mesh))
 
-    def save_initial_params(self, params: lenet.Params) -> None:
+    def save_initial_params(self, params: dict[str, Any]) -> None:
         """Write the parameters before the first step: those of another run, which may be deleted later."""
         if self._leads:
             self._record.save_params(params, FIRST)
@@ -266,7 +266,7 @@ def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Pat
     return check_unchanged(loaded, run_dir)
 
 
-def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str], *, resume: bool) -> lenet.Params:
+def _first_params(config: Config, image: tuple[int, ...], classes: Sequence[str], *, resume: bool) -> dict[str, Any]:
     """The parameters before the first step: random ones, or those of the run that config.init_from names."""
     drawn = initial_params(config, image, len(classes))
     if config.init_from is None:

@@ -17,7 +17,7 @@ TEST_PART = 5
 class Split(NamedTuple):
     """Images with their targets, on the host or on the device."""
 
-    images: Any
+    images: Any  # a NumPy or a JAX array: a union would need a cast at every use
     """(samples, channels, *spatial), floating."""
 
     targets: Any

@@ -12,7 +12,7 @@ TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PAPER = dict(zip(lenet.LAYERS, ("C1", "S2", "C3", "S4", "C5", "F6", "Output"), strict=True))
 
 
-def layer_table(config: Config, params: lenet.Params, image: Sequence[int]) -> list[dict[str, Any]]:
+def layer_table(config: Config, params: dict[str, dict[str, Any]], image: Sequence[int]) -> list[dict[str, Any]]:
     """A row for each layer: its shape, parameters, multiply-adds and receptive field, and how they come about.
 
     Args:
