@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,30 @@ from jaxcnn._pool import pool
 Params = dict[str, dict[str, jax.Array]]
 Initializer = Callable[..., jax.Array]
 
-LAYERS = ("conv1", "pool1", "conv2", "pool2", "dense1", "dense2", "dense3")
+
+class Windowed(NamedTuple):
+    """A layer that slides a window, with the same numbers on each axis."""
+
+    name: str
+    window: int
+    stride: int = 1
+    padding: int = 0
+
+    @property
+    def is_conv(self) -> bool:
+        """Whether it is a convolution; else it is a pooling."""
+        return self.name.startswith("conv")
+
+
+WINDOWED = (
+    Windowed("conv1", window=5, padding=2),
+    Windowed("pool1", window=2, stride=2),
+    Windowed("conv2", window=5),
+    Windowed("pool2", window=2, stride=2),
+)
+DENSE = ("dense1", "dense2", "dense3")
+LAYERS = (*(layer.name for layer in WINDOWED), *DENSE)
 MAPS, HIDDEN = (6, 16), (120, 84)
-WINDOW, PADDING1, POOL = 5, 2, 2
 
 
 def init(
@@ -64,18 +85,20 @@ def init(
     """
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
     n = axes_of("lenet.init", "spatial", spatial)
-    first, second = maps
-    features = second * math.prod(_feature_map(side) for side in spatial)
-    widths = (features, *hidden, classes)
-    shapes = {"conv1": (WINDOW,) * n + (channels, first), "conv2": (WINDOW,) * n + (first, second)}
-    shapes |= {f"dense{i}": shape for i, shape in enumerate(itertools.pairwise(widths), start=1)}
+    features = maps[-1] * math.prod(map(_feature_map, spatial))
+    convs = [layer for layer in WINDOWED if layer.is_conv]
+    shapes = {
+        layer.name: (layer.window,) * n + ins_and_outs
+        for layer, ins_and_outs in zip(convs, itertools.pairwise((channels, *maps)), strict=True)
+    }
+    shapes |= zip(DENSE, itertools.pairwise((features, *hidden, classes)), strict=True)
 
     params: Params = {}
     for (name, shape), layer_key in zip(shapes.items(), jax.random.split(key, len(shapes)), strict=True):
         kernel_key, bias_key = jax.random.split(layer_key)
         kernel = kernel_init(kernel_key, shape, dtype)
-        params[name] = {"kernel": jnp.moveaxis(kernel, (-1, -2), (0, 1)) if name.startswith("conv") else kernel}
-        if dense_bias or name.startswith("conv"):
+        params[name] = {"kernel": kernel if name in DENSE else jnp.moveaxis(kernel, (-1, -2), (0, 1))}
+        if dense_bias or name not in DENSE:
             params[name]["bias"] = bias_init(bias_key, shape[-1:], dtype)
     return params
 
@@ -107,7 +130,7 @@ def apply(
 
     Source: the same network as LeNet-5, each C3 map connected to all S2 maps and a softmax in place of the RBF units.
     """
-    return layers(params, images, activation=activation, pool_mode=pool_mode)["dense3"]
+    return layers(params, images, activation=activation, pool_mode=pool_mode)[DENSE[-1]]
 
 
 def layers(
@@ -140,19 +163,33 @@ def layers(
         batch = layers(params, images[None], activation=activation, pool_mode=pool_mode)
         return {name: y[0] for name, y in batch.items()}
     seen, x = {}, images
-    for convolution, pooling, padding in (("conv1", "pool1", PADDING1), ("conv2", "pool2", 0)):
-        layer = params[convolution]
-        x = seen[convolution] = activation(conv(x, layer["kernel"], layer.get("bias"), padding=padding))
-        x = seen[pooling] = pool(x, (POOL,) * n, pool_mode)
+    for name, window, stride, padding in WINDOWED:
+        if (layer := params.get(name)) is None:
+            x = pool(x, (window,) * n, pool_mode, stride=stride, padding=padding)
+        else:
+            x = activation(conv(x, layer["kernel"], layer.get("bias"), stride=stride, padding=padding))
+        seen[name] = x
     x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
-    for dense in ("dense1", "dense2"):
-        x = seen[dense] = activation(_dense(params[dense], x))
-    return seen | {"dense3": _dense(params["dense3"], x)}
+    for name in DENSE[:-1]:
+        x = seen[name] = activation(_dense(params[name], x))
+    return seen | {DENSE[-1]: _dense(params[DENSE[-1]], x)}
+
+
+def least_side() -> int:
+    """Side of the smallest image of which the last pooling leaves a cell.
+
+    >>> least_side()
+    12
+    """
+    side = 1
+    for _, window, stride, padding in reversed(WINDOWED):
+        side = (side - 1) * stride + window - 2 * padding
+    return side
 
 
 def _feature_map(side: int) -> int:
     """Side of the last feature map of an image of this side."""
-    for window, stride, padding in ((WINDOW, 1, PADDING1), (POOL, POOL, 0), (WINDOW, 1, 0), (POOL, POOL, 0)):
+    for _, window, stride, padding in WINDOWED:
         side = output_size(side, window, stride=stride, padding=padding)
     return side
 

@@ -1,4 +1,4 @@
-"""What the benchmarks share: timing by turns and in blocks, torch where it is, the machine, how figures are written."""
+"""Shared by the benchmarks: timing in turns and in blocks, the optional torch, the machine, and number formats."""
 
 import datetime
 import json
@@ -26,7 +26,7 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 @dataclass(frozen=True)
 class Beside:
-    """Two calls beside each other: medians in milliseconds, and medians over the pairs."""
+    """Two calls compared: their medians in milliseconds, and the medians over the pairs."""
 
     ours: float
     theirs: float
@@ -48,9 +48,9 @@ class Beside:
 
 
 def timed(call: Call) -> tuple[float, Any]:
-    """Milliseconds of one call until its answer is there, and the answer.
+    """Milliseconds of one call until its result is ready, and the result.
 
-    On a GPU it is one of many calls in a row with one wait, so that the device is timed, and not the dispatch to it.
+    On a GPU many calls are made before one wait, so that the device is timed rather than the dispatch.
     """
     calls = CALLS_IN_A_ROW if torch_device() == "cuda" else 1
     start = time.perf_counter()
@@ -62,7 +62,7 @@ def timed(call: Call) -> tuple[float, Any]:
 
 
 def repeat(call: Call, seconds: float) -> list[float]:
-    """Milliseconds of each call, once and then for as long as there is time."""
+    """Milliseconds of each call: one call, then more until the time is over."""
     times, end = [timed(call)[0]], time.perf_counter() + seconds
     while time.perf_counter() < end and len(times) < 200:
         times.append(timed(call)[0])
@@ -70,7 +70,7 @@ def repeat(call: Call, seconds: float) -> list[float]:
 
 
 def in_turn(ours: Call, theirs: Call, seconds: float) -> Beside:
-    """Both one after the other in an order drawn each time: at least five pairs, unless they take ten times as long."""
+    """Call both in turn, in random order: at least five pairs, unless those take ten times as long as allowed."""
     pairs, start = [], time.perf_counter()
     while not pairs or time.perf_counter() < start + (seconds if len(pairs) >= 5 else 10 * seconds):
         if len(pairs) == 200:
@@ -96,7 +96,7 @@ def in_blocks(ours: Call, theirs: Call, seconds: float) -> Beside:
 
 
 def torch_if_there(wanted: bool = True):
-    """The module torch, on all cores; None where it is not wanted, or can't run where jax does."""
+    """The module torch on all cores; None if it is not wanted, or can't use the device that jax uses."""
     if not wanted:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The operators of this checkout beside those of another one, in turn in one process: what a change did to their time.
+"""Compare the times of the operators in this checkout and in another one, in turn in one process.
 
 git worktree add /tmp/before REVISION
 scripts/bench_before.py /tmp/before
@@ -22,7 +22,7 @@ BEFORE = "jaxcnn_before"
 
 
 def load_before(checkout: Path) -> ModuleType:
-    """The other checkout's package under another name, so that both are loaded."""
+    """Load the other checkout's package under another name, so that both are there."""
     folder = Path(tempfile.mkdtemp())
     shutil.copytree(checkout / "jaxcnn", folder / BEFORE)
     for path in [*(folder / BEFORE).rglob("*.py"), *(folder / BEFORE).rglob("*.pyi")]:

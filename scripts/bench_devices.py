@@ -27,13 +27,13 @@ import jaxcnn as jc
 
 MIB = 2**20
 COLLECTIVES = ("all-gather", "all-to-all", "collective-permute", "all-reduce")
-# Kernels of the way down, of the way up, which doubles each side, and of what joins both.
+# Kernels of the way down, of the way up, which doubles each side, and of the layer that joins both.
 KERNELS = {"in": (8, 1, 3, 3, 3), "down": (16, 8, 3, 3, 3), "up": (16, 8, 2, 2, 2), "join": (8, 16, 3, 3, 3),
            "out": (1, 8, 1, 1, 1)}  # fmt: skip
 
 
 def u_net(kernels, volume):
-    """Two levels: what is seen at full size is put beside what comes back from half the size."""
+    """Two levels: the features of the full size are concatenated with those that come back from half the size."""
     fine = jax.nn.relu(jc.conv(volume, kernels["in"], padding=1))
     coarse = jax.nn.relu(jc.conv(jc.pool(fine, (2, 2, 2), "max"), kernels["down"], padding=1))
     back = jc.conv_transpose(coarse, kernels["up"], stride=2)
@@ -49,7 +49,7 @@ def step(kernels, volume, wanted):
 
 
 def each_operation(only: str) -> None:
-    """What crosses between devices, and what a device holds beside its eighth of what one device needs."""
+    """Each operation: the communication between devices, and their memory against an eighth of one device's."""
     sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
     eight = importlib.import_module("eight_devices")
     print(headline(machine()), flush=True)

@@ -17,7 +17,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=15)
     pairs = parser.parse_args().pairs
-    seconds("jaxcnn")  # what is read from the disk once
+    seconds("jaxcnn")  # the first import reads from the disk
     taken = [(seconds("jax"), seconds("jaxcnn")) for _ in range(pairs)]
     more = statistics.median(ours - alone for alone, ours in taken)
     print(f"import jax: {statistics.median(alone for alone, _ in taken):.3f} s")

@@ -1,4 +1,4 @@
-"""One LeNet training step here beside the same step on lax's operators, in torch, and in nested Python loops."""
+"""Time one LeNet training step with jaxcnn, with lax's operators, with torch, and in nested Python loops."""
 
 import argparse
 import dataclasses
@@ -107,7 +107,7 @@ def lenet_in_loops(params, images):
 
 
 def trainer_here(apply, params, batch: Split) -> Call:
-    """Each call takes a step from where the last one led and returns the loss before it."""
+    """Each call takes one more step, and returns the loss before it."""
     optimizer = optax.sgd(LEARNING_RATE)
     step, state = make_step(apply, optimizer), new_state(params, optimizer)
 
@@ -165,7 +165,7 @@ def trainer_in_torch(torch, params, batch: Split, *, activation, pool_mode, opti
     optimizer = torch.optim.SGD(model.parameters(), lr=LEARNING_RATE)
     forward = model
     if options is not None:
-        torch.compiler.reset()  # a shape seen before would make it compile for any shape
+        torch.compiler.reset()  # after another shape torch would compile for any shape
         forward = torch.compile(model, options=options)
 
     def trainer():
@@ -185,7 +185,7 @@ def draw(batch_size: int) -> Split:
 
 
 def first_losses(trainer: Call) -> list[float]:
-    """Of three steps, which also compile it and warm it up."""
+    """The losses of three steps, which also compile the trainer and warm it up."""
     return [float(trainer()) for _ in range(3)]
 
 

@@ -1,4 +1,4 @@
-"""Each operator beside lax's and torch's: forward, and the output with all gradients along a random cotangent."""
+"""Time each operator against lax's and torch's: forward, and the output with all gradients."""
 
 import argparse
 import dataclasses
@@ -45,7 +45,7 @@ import jaxcnn as jc
 
 OPERATORS, KERNELS, CUDNN = "operators", "large kernels", "cuDNN-sized"
 WAYS = ("forward", "both")
-# Of the largest number. A GPU rounds the factors of float32 products to TF32, by default, lax's and torch's as ours.
+# Times the largest number. By default a GPU rounds the factors of float32 products to TF32, in all three libraries.
 TOLERANCE = {"cpu": 1e-5, "gpu": 5e-3}
 CAP = 20
 MIB = 2**20
@@ -298,13 +298,13 @@ def in_float64(row: Row, drawn: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def distances(answer: list[np.ndarray], expected: list[np.ndarray]) -> list[float]:
-    """Largest difference of the outputs and of each gradient, as a part of the largest number."""
+    """The largest difference of the outputs and of each gradient, divided by the largest number."""
     assert [a.shape for a in answer] == [b.shape for b in expected]
     return [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(answer, expected, strict=True)]
 
 
 def check(case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], list[np.ndarray]]) -> None:
-    """Each is near ours, or it and ours are near float64; ours alone must be."""
+    """Each result must be near ours, or both near float64; without another one ours must be near float64."""
     near = lambda one, other: np.max(distances(one, other)) <= TOLERANCE[jax.default_backend()]
     far = [whose for whose, answer in answers.items() if whose != "jaxcnn" and not near(answers["jaxcnn"], answer)]
     for whose in ("jaxcnn", *far) if far or len(answers) == 1 else ():
@@ -315,7 +315,7 @@ def check(case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], l
 
 
 def peak() -> int:
-    """Bytes: on a GPU the most that was allocated there, else the most that this process had in memory."""
+    """Peak memory in bytes: on a GPU the most that was allocated there, else that of this process."""
     if jax.default_backend() == "gpu":
         return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
     # Not ru_maxrss, which a new process inherits from the one that starts it.
@@ -323,7 +323,7 @@ def peak() -> int:
 
 
 def peak_of_one_call(platform: str, name: str, table: str, whose: str, way: str) -> float:
-    """MiB by which the peak of this process grows as it compiles and runs one function."""
+    """Growth of the peak memory in MiB while this process compiles and runs one function."""
     configure(platform)
     row = next(row for row in ROWS + LARGE if (row.name, row.table) == (name, table))
     drawn = draw(row)
@@ -340,7 +340,7 @@ def peak_in_fresh_process(*what: str) -> float:
 
 
 def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
-    """All figures of one row, forward or both, after the answers were seen to agree."""
+    """All figures of one row, forward or with gradients, after a check that the results agree."""
     drawn = draw(row)
     ours = Program(row.ours, drawn, way)
     theirs = Program(row.theirs, drawn, way)
@@ -390,7 +390,7 @@ def line(row: dict[str, Any]) -> str:
 
 
 class Cost(NamedTuple):
-    """What a function takes beside time, and what is let pass although it is more than twice lax's."""
+    """What a function costs except time, and the exceptions that may take more than twice what lax takes."""
 
     key: str
     title: str
@@ -431,7 +431,7 @@ def geometric_means(rows: list[dict[str, Any]], whose: str, cap: float = math.in
 
 
 def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
-    """What was won and what was lost, over all rows that ran."""
+    """The rows that are faster and slower than the others, and by how much."""
 
     def where(lost):
         found = {row["case"]: [way for way in WAYS if lost(row, row[way])] for row in rows}
@@ -485,7 +485,7 @@ def configure(platform: str) -> None:
 
 
 def warm_up() -> None:
-    """What only the first compilation takes."""
+    """Compile once: the first compilation takes longer."""
     jax.jit(lambda x: x @ x + 1).lower(jnp.ones((8, 8))).compile()
 
 

@@ -1,9 +1,9 @@
-"""Each algorithm on each face of many layers, beside lax: what the rules of a platform are written from.
+"""Time each algorithm, and lax, on many layers and their gradients: the rules of a platform come from these times.
 
     scripts/bench_rules.py --seconds 180 --json rules.json
 
 A row names what `auto` takes there, and is marked where another algorithm, or lax, is more than 1.05 times as fast.
-Programs are compiled in threads and timed alone: many calls, one wait.
+Programs are compiled in threads and timed one at a time: many calls, one wait.
 """
 
 import argparse
@@ -153,7 +153,7 @@ def faces(f: Any, x: Any, kernel: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]
 
 
 def candidates(layer: Layer) -> Iterator[tuple[str, Any]]:
-    """lax, auto, and the algorithms that are no folly there."""
+    """lax, auto, and the algorithms that could be fast there."""
     yield "lax", layer.lax
     yield "auto", layer.ours
     channels, taps = max(layer.kernel[0] // layer.groups, layer.kernel[1]), math.prod(layer.kernel[2:])

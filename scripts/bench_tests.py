@@ -1,6 +1,6 @@
-"""What each test file costs in CPU seconds: in its own process, of that tracing and compiling, in programs it starts.
+"""CPU seconds of each test file: in its own process, of those in tracing and compiling, and in programs it starts.
 
-Arguments go to pytest: `scripts/bench_tests.py tests/core -n 1`. Workers write a line a test, the parent adds them up.
+Arguments go to pytest: `scripts/bench_tests.py tests/core -n 1`. Workers write a line per test; the parent sums.
 """
 
 import collections
@@ -19,7 +19,7 @@ COMPILING = "/jax/core/compile/"
 
 
 class Seconds:
-    """A plugin for pytest that notes what each test costs, its fixtures included."""
+    """A pytest plugin that records the cost of each test, its fixtures included."""
 
     def __init__(self, folder: str):
         self.folder, self.compiling = Path(folder), 0.0

@@ -1,4 +1,4 @@
-"""Run the lessons' notebooks as a reader does: one pip install into an empty environment, each in an empty folder.
+"""Run the lessons' notebooks as a reader would: one pip install into an empty environment, an empty folder each.
 
 The notebooks are those that the build of the site has left: run `sphinx-build docs docs/_build/html` first.
 """

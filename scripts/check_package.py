@@ -1,4 +1,4 @@
-"""Look into a built wheel and source archive: what must be there, what must not, and that both give the same wheel."""
+"""Check a built wheel and source archive: files that must be there or must not, and that both give the same wheel."""
 
 import argparse
 import re

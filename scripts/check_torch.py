@@ -1,4 +1,4 @@
-"""Hold jaxcnn against PyTorch's own sample inputs for correlation and pooling (needs torch and expecttest by hand)."""
+"""Compare jaxcnn with PyTorch on PyTorch's own sample inputs (install torch and expecttest first)."""
 
 import collections
 import itertools
@@ -39,7 +39,7 @@ def named(sample, names):
 
 
 def ints(given, n, **ours):
-    """Those of PyTorch's arguments that were given, under our names, as n ints."""
+    """PyTorch's arguments that were given, by our names, as n ints."""
     return {ours[name]: each(given[name], n) for name in ours if given.get(name) not in (None, ())}
 
 

@@ -1,6 +1,6 @@
-"""The animated pictures of windows, made anew: docs/pictures/*.svg, every place and every number asked of jaxcnn.
+"""Draw the animated pictures docs/pictures/*.svg; every position and number in them is computed by jaxcnn.
 
-A picture moves by CSS inside of it: no script, no font, no file beside it. Where a reader has asked for less motion it
+A picture moves by its own CSS: no script, no font, no other file. Where a reader has asked for less motion it
 stands still and shows its last step; where a system is dark, so is its card.
 """
 
@@ -31,7 +31,7 @@ text{fill:#e6edf3}.phantom{fill:#9aa4af}.plus{fill:#4da3d9}.minus{fill:#f08c4a}
 
 
 class Film:
-    """An SVG of so many steps, whose parts move or come and go with them.
+    """An SVG animation of this many steps, whose parts move, appear and disappear.
 
     Places are (row, column) in cells.
     """
@@ -53,7 +53,7 @@ class Film:
         self.parts.append(f'<text{named} x="{x:g}" y="{y:g}">{escape(words)}</text>')
 
     def frame(self, cells: Sequence[Sequence[float]], style: str, path: Sequence[Sequence[float]]) -> None:
-        """Cells that are marked, and where the first step's are at each step."""
+        """Marked cells, and their position at each step."""
         moved = [tuple(SIDE * (b - a) for a, b in zip(path[0], place, strict=True)) for place in path]
         stops = [(t, f"transform:translate({x:g}px,{y:g}px)") for t, (y, x) in enumerate(moved)]
         rule = "".join(f"{_percent(t, self.steps)},{_percent(t + STILL, self.steps)}{{{how}}}" for t, how in stops)
@@ -119,7 +119,7 @@ def places(size: int, window: int, *, padding: int = 0, ceil_mode: bool = False,
 
 def sliding(title: str, x: np.ndarray, y: np.ndarray, call: str, kernel: np.ndarray | None = None, *, window: int,
             padding: int = 0, shown: str = "", **options: int) -> Film:  # fmt: skip
-    """A window goes over x, and y fills with what it gives; `shown` is written on the padding."""
+    """A window moves over x, and y fills with the results; `shown` is written on the padding."""
     size, (high, wide) = x.shape[0], y.shape
     seen = places(size, window, padding=padding, **options)
     first, last = min(0, int(seen.min())), max(size, int(seen.max()) + 1)
@@ -194,7 +194,7 @@ def ceil_mode() -> Film:
 
 
 def transposition() -> Film:
-    """Each cell of the map lays the kernel down, times its number, and what overlaps is summed."""
+    """Each cell of the map adds the kernel times its number to the result, where kernels overlap."""
     x, k, stride = np.array([[1, 2], [3, 1]], np.float32), np.array(((1, 2, 1), (2, 4, 2), (1, 2, 1)), np.float32), 2
     steps = list(np.ndindex(x.shape))
     so_far = np.stack([np.where(np.arange(x.size).reshape(x.shape) <= t, x, 0) for t in range(len(steps))])

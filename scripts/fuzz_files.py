@@ -1,4 +1,4 @@
-"""Fuzz what reads files, guided by coverage (needs the extra `fuzz`): any bytes give a result or an `InputError`.
+"""Fuzz the readers of files, guided by coverage (needs the extra `fuzz`): any bytes give a result or an `InputError`.
 
 Each reader runs in a process of its own under libFuzzer, from the seeds, the doors and the law of
 `tests/train/bad_files.py`. An input that breaks the law is kept, named and counted once for each place where it does;
@@ -27,7 +27,7 @@ ROOM = 6 * 2**30
 
 
 def place(error: BaseException) -> str:
-    """Where an error comes from, by which faults are told apart."""
+    """Where an error comes from; errors from one place count as one fault."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "jaxcnn" in frame.filename] or frames
     return f"{type(error).__name__} in {Path(ours[-1].filename).name}:{ours[-1].lineno}"
@@ -47,7 +47,7 @@ def work(name: str, seconds: int, seed: int, corpus: Path, faults: Path) -> None
     def one(content: bytes) -> None:
         try:
             reader(content)
-        except Exception as error:  # noqa: BLE001  (each is a fault, and told of)
+        except Exception as error:  # noqa: BLE001  (each is a fault, and reported)
             if (fault := place(error)) not in known:
                 known.add(fault)
                 path = faults / f"{name}-{hashlib.sha1(content).hexdigest()[:12]}"
@@ -55,7 +55,7 @@ def work(name: str, seconds: int, seed: int, corpus: Path, faults: Path) -> None
                 print(f"FAULT {path}: {fault}: {str(error)[:200]!r}", flush=True)
 
     for content in reader.seeds:
-        one(content)  # what is loaded once is no later input's memory or time
+        one(content)  # load everything first, so that no input is charged for it
         (corpus / hashlib.sha1(content).hexdigest()).write_bytes(content)
     used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + ROOM, used + ROOM))
@@ -66,7 +66,7 @@ def work(name: str, seconds: int, seed: int, corpus: Path, faults: Path) -> None
 
 
 def fuzz(name: str, seconds: int, seed: int, corpus: Path | None, faults: Path) -> int:
-    """Fuzz one reader in a process of its own, print what came of it, and return how many faults there were."""
+    """Fuzz one reader in a process of its own, print the faults, and return their number."""
     folder = (corpus or Path(tempfile.mkdtemp(prefix="corpus_"))) / name
     folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, __file__, "--work", "--reader", name, "--seconds", str(seconds), "--seed", str(seed)]

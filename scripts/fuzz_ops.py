@@ -1,4 +1,4 @@
-"""Try option sets drawn at random, on every operation and under every transformation, and tell of each difference.
+"""Try random option sets on every operation, under every transformation, and report each difference.
 
     scripts/fuzz_ops.py --trials 10000 --seed 7 --processes 2
     scripts/fuzz_ops.py --seed 7 --only 4321
@@ -24,8 +24,8 @@ from pathlib import Path
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 sys.path[:0] = [str(TESTS.parent), *(str(TESTS / folder) for folder in ("", "core", "fuzz"))]
 
-BLOCK = 200  # trials of a process: what JAX keeps of them goes with it
-PATIENCE = 240  # seconds without a word after which a trial is said to hang
+BLOCK = 200  # trials per process; what JAX caches is freed with it
+PATIENCE = 240  # a trial hangs if it prints nothing for this many seconds
 TABLES = ("operation", "transform", "dtype", "law", "platform")  # what trials are counted by
 
 
@@ -74,7 +74,7 @@ def only(seed: int, index: int) -> int:
 
 
 def work(seed: int, start: int, stop: int) -> int:
-    """Trials start to stop, two lines of JSON each on stdout: what is tried, and what came of it."""
+    """Run the trials from start to stop; each prints two lines of JSON: what is tried, and the result."""
     import conftest  # noqa: F401
     import jax
     import trials
@@ -91,14 +91,14 @@ def work(seed: int, start: int, stop: int) -> int:
                 trial.operation, trial.transformed, trial.dtype, trial.law, trial.platform
             ])  # fmt: skip
             trying.check(trial)
-        except Exception as error:  # noqa: BLE001  (whatever it is, it is what is looked for)
+        except Exception as error:  # noqa: BLE001  (any exception is a finding)
             at = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {error}"
         heard.seek(0)
         noise = heard.read()
         heard.seek(0)
         heard.truncate()
-        if noise and not fault and jax.default_backend() == "cpu":  # a GPU's XLA tells of its own affairs there
+        if noise and not fault and jax.default_backend() == "cpu":  # XLA on a GPU prints unrelated messages there
             fault = f"on stderr: {noise}"
         say(done=index, fault=" ".join(fault.split())[:500])
         if index % 40 == 0:
@@ -159,7 +159,7 @@ class Campaign:
                 block = self._run_block(block)
 
     def _run_block(self, block: range) -> range:
-        """What is left of the block when its process is at its end: nothing, unless it crashed."""
+        """Run a block in a process, and return the trials that are left: none, unless it crashed."""
         numbers = ["--seed", str(self.args.seed), "--block", str(block.start), str(block.stop)]
         child = subprocess.Popen(
             [sys.executable, __file__, *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -201,7 +201,7 @@ class Campaign:
 
 
 class Watch:
-    """Kills a process that says nothing for too long."""
+    """Kills a process that prints nothing for too long."""
 
     def __init__(self, child: "subprocess.Popen[str]") -> None:
         self.child, self.bit = child, False

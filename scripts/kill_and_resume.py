@@ -1,4 +1,4 @@
-"""End a training run at random moments by three signals in turn, resume it, and compare it with a whole one."""
+"""End a training run at random moments by three signals in turn, resume it, and compare it with a whole run."""
 
 import argparse
 import json
@@ -21,22 +21,22 @@ SOON = 120
 
 
 def end_of(run_dir: Path):
-    """What must not differ: the parameters, and the metrics but for the times."""
+    """The results that must agree: the parameters, and the metrics without the times."""
     lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
     metrics = [{name: record[name] for name in record.keys() - TIMES} for record in lines]
     return (run_dir / "params.npz").read_bytes(), metrics
 
 
 def expect(process, number: signal.Signals, err: bytes) -> None:
-    """A run that was asked to end must have saved what it had, and say so by its exit code."""
+    """A run that was asked to end must have saved its state, and exit with the code of the signal."""
     asked = number is not signal.SIGKILL
-    # Before Python has read the program, and once it is done, a signal ends the process itself.
+    # Before Python has loaded the program, and after its end, the signal kills the process directly.
     if process.returncode not in ((128 + number, -number, 0) if asked else (-number, 0)) or b"Traceback" in err:
         raise SystemExit(f"{number.name} ended the run with exit code {process.returncode}:\n{err.decode()}")
 
 
 def ended_run(run_dir: Path, ends: int, longest: float, environment, counts) -> int:
-    """Run to the end, ended on the way at most so often; how often it was."""
+    """Run to the end, with at most this many interruptions; returns how many there were."""
     done = 0
     while True:
         begun = (run_dir / "config.json").exists()

@@ -1,4 +1,4 @@
-"""The pictures of the program's page, made anew: a training run in a terminal, and the report page of that run."""
+"""Draw the pictures of the program's page: a training run in a terminal, and its report page."""
 
 import argparse
 import html
@@ -18,7 +18,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
 def in_a_terminal(command) -> str:
-    """What a command prints where it finds a terminal."""
+    """The output of a command in a terminal."""
     reader, writer = pty.openpty()
     termios.tcsetwinsize(writer, (24, COLUMNS))
     with subprocess.Popen(command, stdout=writer, stderr=writer, cwd=ROOT) as process:
@@ -27,7 +27,7 @@ def in_a_terminal(command) -> str:
         while True:
             try:
                 block = os.read(reader, 4096)
-            except OSError:  # its other side is closed
+            except OSError:  # the other end is closed
                 break
             seen += block
     if process.returncode:
@@ -36,7 +36,7 @@ def in_a_terminal(command) -> str:
 
 
 def screen(text: str, bar_after: int) -> list[str]:
-    """The lines that stay, and below so many of them the bar as it stood then."""
+    """The lines that stay, and the progress bar as it was after the given number of them."""
     kept, bars, lines = [], {}, text.replace("\r\n", "\n").split("\n")
     for line in lines:
         *passing, last = [part.replace("\x1b[A", "").rstrip() for part in line.split("\r")]

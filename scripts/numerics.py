@@ -1,4 +1,4 @@
-"""The largest errors against float64, of jaxcnn in each way beside lax: the tables of docs/numerics.md."""
+"""Print the tables of docs/numerics.md: the largest errors against float64 of each method and of lax."""
 
 import argparse
 import sys
@@ -24,7 +24,7 @@ def main() -> None:
         parts = next(iter(layers.values())).parts
         for dtype in dtypes:
             for data in rounding.DATA:
-                print(f"\n{title}, {dtype}, {data} data\n\n{table_head('', *parts, 'beside lax in one layer')}")
+                print(f"\n{title}, {dtype}, {data} data\n\n{table_head('', *parts, 'against lax in one layer')}")
                 over_all, beside = rounding.largest(layers, dtype, data)
                 for name, errors in over_all.items():
                     print(table_row(name, *(f"{each:.1e}" for each in errors), f"{beside[name]:.2f}"), flush=True)

@@ -1,4 +1,4 @@
-"""Reading NumPy's .npz: nothing is unpickled, and what is allocated follows the bytes that are there."""
+"""Read NumPy's .npz files. Nothing is unpickled, and memory grows with the bytes that are there."""
 
 import math
 import tokenize
@@ -23,14 +23,14 @@ def read_npz(path: Path, names: Container[str] | None = None) -> dict[str, NDArr
 
     Args:
       path: the file.
-      names: those that are wanted; None is all.
+      names: of the arrays to read; None is all.
 
     Returns:
-      What there is of them.
+      Those that the file has.
 
     Raises:
       OSError: the file can't be opened or read.
-      ValueError: it is damaged, or none that NumPy writes of numbers and strings.
+      ValueError: it is damaged, or no file of numbers and strings that NumPy writes.
 
     Source: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html.
     """
@@ -60,15 +60,15 @@ def _member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]:
 
 
 def _header(file: IO[bytes], name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether the first axis varies fastest, and type: what begins an .npy file."""
+    """The header of an .npy file: shape, whether the first axis varies fastest, and dtype."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old spellings, which mean the same
+            warnings.simplefilter("ignore")  # about old spellings of the header
             major, _ = np.lib.format.read_magic(file)
             if major > 2:
                 raise ValueError(f"version {major}")
             parse = np.lib.format.read_array_header_1_0 if major == 1 else np.lib.format.read_array_header_2_0
             return parse(file)
-    # NumPy evaluates the header's text as Python and lets that parser's errors through.
+    # NumPy parses the header as Python, and passes on the errors of that parser.
     except (ValueError, SyntaxError, TypeError, tokenize.TokenError, RecursionError, MemoryError) as error:
         raise ValueError(f"{name} doesn't begin as an array does") from error

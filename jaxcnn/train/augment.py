@@ -1,4 +1,4 @@
-"""Training images moved and turned a little, another way each time, inside the compiled step."""
+"""Random shifts and rotations of the training images, inside the compiled step."""
 
 from collections.abc import Callable
 
@@ -16,11 +16,11 @@ def make_augment(shift: int, rotate: float) -> Augment | None:
     border lie zeros.
 
     Args:
-      shift: by up to so many cells on each spatial axis.
-      rotate: by up to so many degrees in the plane of the last two axes.
+      shift: by at most this many cells on each spatial axis.
+      rotate: by at most this many degrees, in the plane of the last two axes.
 
     Returns:
-      `(key, images (samples, channels, *spatial)) -> images`, or None where neither is asked for.
+      `(key, images (samples, channels, *spatial)) -> images`, or None if both are 0.
 
     >>> make_augment(1, 0.0)(jax.random.key(0), jnp.ones((2, 1, 5, 5))).shape
     (2, 1, 5, 5)

@@ -1,4 +1,4 @@
-"""Batches on the device, in an order made on the host; every sample is in one of them."""
+"""Batches on the device, in an order made on the host. Every sample is in one of them."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,7 +12,7 @@ from jaxcnn.train.data import Split
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
-    """The order of an epoch's samples, a function of the seed and the epoch alone.
+    """The order of an epoch's samples, which depends on the seed and the epoch alone.
 
     Args:
       seed: of the run.
@@ -29,12 +29,12 @@ def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
 
 
 def batches(split: Split, size: int, order: NDArray[np.int32]) -> Iterator[Split]:
-    """Cut a split that lies on the device into batches; the last may be smaller.
+    """Cut a split on the device into batches; the last may be smaller.
 
     Args:
       split: arrays whose leading axis is the samples.
       size: samples a batch.
-      order: which sample comes when.
+      order: indices of the samples.
 
     Returns:
       An iterator over `ceil(len(order) / size)` splits.
@@ -48,7 +48,7 @@ def batches(split: Split, size: int, order: NDArray[np.int32]) -> Iterator[Split
 
 
 def over_batches(f: Callable[[Split], Any], split: Split, size: int) -> list[Any]:
-    """What a function makes of each batch of a split, in the order of its samples, on the host.
+    """Apply a function to each batch of a split in order, and fetch the results to the host.
 
     >>> over_batches(lambda batch: batch.images.sum(), Split(jnp.arange(3.0), jnp.arange(3)), 2)
     [array(1., dtype=float32), array(2., dtype=float32)]
@@ -60,6 +60,6 @@ def over_batches(f: Callable[[Split], Any], split: Split, size: int) -> list[Any
 
 @jax.jit
 def gather(split: Split, indices: Any) -> Split:
-    """The samples of a split that are named, in this order."""
-    # One program a batch size; slicing outside jit would dispatch several for each batch.
+    """The samples of a split with these indices."""
+    # Jitted: one program per batch size, while slicing outside of jit would dispatch several per batch.
     return Split(*(jnp.take(array, indices, axis=0, mode="clip") for array in split))

@@ -1,4 +1,4 @@
-"""How many steps one call of the device takes, and which: the one place that knows that platforms differ in a run."""
+"""How many steps one call of the device takes. Only this file knows that a run differs between platforms."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,39 +14,39 @@ from jaxcnn.train.data import Split
 from jaxcnn.train.step import Metrics, State
 
 Step = Callable[[State, Split], tuple[State, Metrics]]
-MANY = 256
-"""Steps of a call on an accelerator, at most. Each call waits 1.5 ms for its dispatch there, ten times what a step of
-LeNet computes (H200: 1.6 ms a step, and 0.15 ms where 125 of them are one call)."""
+MAX_STEPS = 256
+"""At most this many steps in a call on an accelerator, where dispatching a call takes ten times as long as a step of
+LeNet (H200: 1.6 ms per step one at a time, 0.15 ms with 125 steps in a call)."""
 
 
-def most_steps(platform: str) -> int:
-    """Steps that a call may take: many on an accelerator, one on a CPU, where a scan loses XLA's threads.
+def max_steps_per_call(platform: str) -> int:
+    """Many on an accelerator; one on a CPU, where XLA runs a scan in one thread.
 
-    >>> most_steps("cpu"), most_steps("gpu")
+    >>> max_steps_per_call("cpu"), max_steps_per_call("gpu")
     (1, 256)
     """
-    return 1 if platform == "cpu" else MANY
+    return 1 if platform == "cpu" else MAX_STEPS
 
 
-def rest_between_checkpoints(platform: str) -> float:
-    """Seconds from one checkpoint to the next: none on a CPU; an accelerator trains seven epochs while one is written.
+def seconds_between_checkpoints(platform: str) -> float:
+    """At least this long on an accelerator, which trains seven epochs while a checkpoint is written.
 
-    (H200: an epoch of the default run takes 0.02 s, and its checkpoint 0.15 s.)
+    (H200: an epoch of the default run takes 0.02 s, its checkpoint 0.15 s.)
 
-    >>> rest_between_checkpoints("cpu"), rest_between_checkpoints("gpu")
+    >>> seconds_between_checkpoints("cpu"), seconds_between_checkpoints("gpu")
     (0.0, 1.0)
     """
     return 0.0 if platform == "cpu" else 1.0
 
 
 class Call(NamedTuple):
-    """Steps that follow each other in one epoch, with equally many samples each."""
+    """Consecutive steps of one epoch, with the same number of samples each."""
 
     epoch: int
     """From 1."""
 
     steps: int | None
-    """None is one step, taken by itself."""
+    """None is a single step."""
 
     samples: int
     """Of each step."""
@@ -58,17 +58,17 @@ class Call(NamedTuple):
 def calls(plan: Any, seed: int, done: int, most: int, save_steps: int | None) -> Iterator[Call]:
     """The calls from step `done` to the last step of a plan.
 
-    Where one ends depends on the number of a step alone, so that a run that goes on makes the same calls: at the end of
-    an epoch, and of what `save_steps` counts; a call of fewer than the usual number of steps is taken a step at a time.
+    A call ends with its epoch and at each checkpoint of `save_steps`. That depends on the number of the step alone, so
+    a resumed run makes the same calls. Where fewer steps than usual are left, each is a call of its own.
 
     Args:
       plan: of the run.
       seed: of the order of the samples.
       done: steps that were done before.
-      most: steps of a call.
-      save_steps: steps from one checkpoint to the next, if they are counted.
+      most: steps in a call.
+      save_steps: steps from one checkpoint to the next, or None.
     """
-    whole = plan.samples // plan.batch_size  # steps of an epoch whose batch is full
+    whole = plan.samples // plan.batch_size  # steps of an epoch with a full batch
     usual = min(most, whole, save_steps or most)
     while done < plan.steps:
         epoch, first = divmod(done, plan.steps_per_epoch)
@@ -89,13 +89,13 @@ def calls(plan: Any, seed: int, done: int, most: int, save_steps: int | None) ->
 
 
 def make_call(step: Step) -> Callable[[State, Split, Call], tuple[State, Metrics]]:
-    """What carries a call out: `(state, split, call) -> (state, metrics)`; the state is donated.
+    """Make the function that runs a call: `(state, split, call) -> (state, metrics)`; the state is donated.
 
     Args:
       step: what `make_step` returns.
 
     Returns:
-      A function whose metrics have an axis for the steps of a call, unless it is one step by itself.
+      The function; its metrics have a first axis for the steps, unless the call is a single step.
     """
 
     @partial(jax.jit, donate_argnums=0, static_argnames="steps")

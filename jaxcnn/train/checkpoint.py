@@ -1,4 +1,4 @@
-"""Checkpoints: the whole state of a run at some of its steps, from which it goes on as if nothing had happened."""
+"""Checkpoints: the whole state of a run after some of its steps, to resume from."""
 
 import errno
 import hashlib
@@ -17,15 +17,15 @@ from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.step import State
 
 FOLDER = "checkpoints"
-ROOM = 3
-"""How many times a state's size orbax writes, at most."""
+DISK_FACTOR = 3
+"""Orbax writes at most this many times the size of a state."""
 
 DAMAGE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-"""What orbax raises where its files are not as it wrote them."""
+"""What orbax raises if its files are damaged."""
 
 
 def import_orbax() -> tuple[Any, Any]:
-    """What writes and reads checkpoints, and its policies of which are kept.
+    """Orbax, and its policies of which checkpoints to keep.
 
     Raises:
       InputError: orbax-checkpoint isn't installed.
@@ -37,7 +37,7 @@ def import_orbax() -> tuple[Any, Any]:
 
 
 class Checkpoint(NamedTuple):
-    """A state that is read back."""
+    """A saved state."""
 
     state: State
     steps: int
@@ -46,15 +46,15 @@ class Checkpoint(NamedTuple):
 
 
 class Checkpoints:
-    """The best state of a run, the last, and the one before; each is complete, or not there. A thread writes them."""
+    """The best state of a run, the last, and the one before. Each is complete or absent; a thread writes them."""
 
     def __init__(self, run_dir: Path, config: Config, *, reads: bool = False) -> None:
         """Open the folder, and make it if need be.
 
         Args:
           run_dir: of the run.
-          config: kept with each state, and asked for with it.
-          reads: nothing will be written, and perhaps another process writes now.
+          config: saved with each state, and compared when it is read.
+          reads: only read; another process may be writing.
 
         Raises:
           InputError: orbax-checkpoint isn't installed; no permission, no room.
@@ -63,9 +63,9 @@ class Checkpoints:
         self._ocp, self._learning = ocp, learning(config)
         self.path = run_dir / FOLDER
         me = jax.process_index()
-        alone = ocp.options.MultiprocessingOptions(
-            primary_host=me, active_processes={me}, barrier_sync_key_prefix=f"process_{me}"
-        )
+        # Of several processes each reads and writes without waiting for the others.
+        facts = {"primary_host": me, "active_processes": {me}, "barrier_sync_key_prefix": f"process_{me}"}
+        by_itself = ocp.options.MultiprocessingOptions(**facts if jax.process_count() > 1 else {})
         keep = [
             policies.LatestN(2),
             policies.BestN(get_metric_fn=lambda metrics: metrics["loss"], reverse=True, n=1,
@@ -80,19 +80,19 @@ class Checkpoints:
                     create=False,
                     cleanup_tmp_directories=me == 0 and not reads,
                     preservation_policy=policies.AnyPreservationPolicy(keep),
-                    multiprocessing_options=alone if jax.process_count() > 1 else ocp.options.MultiprocessingOptions(),
+                    multiprocessing_options=by_itself,
                 ),
             )
         except OSError as error:
             raise self._unwritable(error) from error
 
     def save(self, state: State, seconds: float, loss: float | None) -> None:
-        """Begin to write a state; the one before is written by then.
+        """Begin to write a state, once the one before is written.
 
         Args:
           state: after some step.
           seconds: how long the run has taken.
-          loss: by which the best is told; None is not measured.
+          loss: by which the best state is chosen; None if it was not measured.
 
         Raises:
           InputError: no permission, no room.
@@ -113,17 +113,17 @@ class Checkpoints:
             raise self._unwritable(error) from error
 
     def restore(self, like: State, *, steps: int | None = None) -> Checkpoint | None:
-        """Read a state back, checked to the last bit.
+        """Read a state, and check it by its digest.
 
         Args:
           like: a state of the same structure.
-          steps: which; None is the last. Those after it are removed.
+          steps: of which checkpoint; None is the last. Later ones are removed.
 
         Returns:
-          The state, or None where none was saved yet.
+          The state, or None if none was saved yet.
 
         Raises:
-          InputError: a damaged state, one of another config, or none after so many steps; the last good one is named.
+          InputError: a damaged state, one of another config, or no checkpoint of that step; it names the last good one.
         """
         there = sorted(self._manager.all_steps(), reverse=True)
         if steps is not None and steps not in there:
@@ -141,7 +141,7 @@ class Checkpoints:
         return found
 
     def best(self, like: State) -> Checkpoint | None:
-        """The state of the least loss, or None where no loss was measured."""
+        """The state with the least loss, or None if no loss was measured."""
         self._manager.wait_until_finished()
         losses = {steps: self._facts(steps)["loss"] for steps in self._manager.all_steps()}
         measured = {steps: loss for steps, loss in losses.items() if loss is not None}
@@ -197,8 +197,8 @@ class Checkpoints:
         return "there is no other: start a new run"
 
     def _refuse_full(self, arrays: Any) -> None:
-        """A full disk is told of before orbax's threads meet it, each with a traceback of its own."""
-        needed = ROOM * sum(array.nbytes for array in jax.tree.leaves(arrays)) + 2**20
+        """Refuse a full disk here: orbax's threads would each print a traceback."""
+        needed = DISK_FACTOR * sum(array.nbytes for array in jax.tree.leaves(arrays)) + 2**20
         if shutil.disk_usage(self.path).free < needed:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -208,7 +208,7 @@ class Checkpoints:
 
 
 def _are_facts(found: Any, steps: int) -> bool:
-    """Whether this is what `save` wrote beside the state of a step."""
+    """Whether these are facts that `save` wrote with the state of this step."""
     match found:
         case {"steps": int(saved), "seconds": float(seconds), "loss": loss, "digest": str(), "config": dict()}:
             measured = loss is None or (type(loss) is float and math.isfinite(loss))
@@ -222,7 +222,7 @@ def _differing(there: Mapping[str, Any], here: Mapping[str, Any]) -> str:
 
 
 def _arrays(state: State) -> dict[str, Any]:
-    """On the host; the key as the numbers that it is made of."""
+    """The arrays of a state on the host; the random key as its raw numbers."""
     arrays = {**vars(state), "key": jax.random.key_data(state.key)}
     return jax.tree.map(np.asarray, arrays)  # type: ignore[no-any-return]
 

@@ -1,4 +1,4 @@
-"""What a trained model takes pictures for."""
+"""Classify pictures with a trained model."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -11,8 +11,6 @@ from jaxcnn.train import picture
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run, preprocessing_of
-
-TOP = 3
 
 
 def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -30,7 +28,7 @@ def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float3
 
 
 def pictures_in(path: Path) -> Iterator[Path]:
-    """The path itself, or of a folder all pictures that it holds, in alphabetical order.
+    """The path itself, or all pictures in a folder and its subfolders, in alphabetical order.
 
     Raises:
       InputError: a folder that can't be looked at, or holds no picture.
@@ -52,37 +50,20 @@ def pictures_in(path: Path) -> Iterator[Path]:
     yield from found
 
 
-def look(path: Path, run: Run) -> NDArray[np.float32]:
-    """A picture file as the image that a run's network takes: what training did, and nothing else.
-
-    Args:
-      path: the file.
-      run: what `open_run` returns.
-
-    Returns:
-      (channels, *spatial).
+def load_image(path: Path, run: Run) -> NDArray[np.float32]:
+    """A picture file as the image (channels, *spatial) that a run's network takes.
 
     Raises:
       InputError: no picture, or nothing on it.
     """
-    preprocessing = preprocessing_of(run)
-    pixels = picture.read(path, preprocessing.image[1:])
-    try:
-        return preprocessing(pixels)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
+    return picture.read_as(path, preprocessing_of(run))
 
 
-def best(probabilities: NDArray[np.float32], classes: Sequence[str], top: int = TOP) -> list[tuple[str, float]]:
-    """The likeliest classes with their probabilities, the first first."""
-    order = np.argsort(-probabilities, kind="stable")[:top]
-    return [(classes[index], float(probabilities[index])) for index in order]
+def top_classes(probabilities: NDArray[np.float32], classes: Sequence[str], count: int = 3) -> list[tuple[str, float]]:
+    """The likeliest classes with their probabilities, the likeliest first.
 
-
-def top(probabilities: NDArray[np.float32], classes: Sequence[str], count: int = TOP) -> str:
-    """The likeliest classes as a line.
-
-    >>> top(np.array([0.004, 0.982, 0.009, 0.005], np.float32), ("cat", "dog", "cow", "hen"))
-    'dog 98.2%, cow 0.9%, hen 0.5%'
+    >>> top_classes(np.array([0.25, 0.75], np.float32), ("cat", "dog"))
+    [('dog', 0.75), ('cat', 0.25)]
     """
-    return ", ".join(f"{name} {probability:.1%}" for name, probability in best(probabilities, classes, count))
+    order = np.argsort(-probabilities, kind="stable")[:count]
+    return [(classes[index], float(probabilities[index])) for index in order]

@@ -1,4 +1,4 @@
-"""Runs next to each other: what they came to, what they differ in, and their curves over each other."""
+"""Compare runs: their results, the settings in which they differ, and their curves in one chart."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from jaxcnn.train.config import LENGTH, WHERE, Config, read_config
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.record import read_metrics, write_whole
+from jaxcnn.train.record import read_metrics, write_atomically
 from jaxcnn.train.report import filled
 from jaxcnn.train.report.facts import curves
 
@@ -17,7 +17,7 @@ SCRIPTS = ("draw.js", "chart.js", "compare.js")
 
 
 class Compared(NamedTuple):
-    """One run, as its record has it."""
+    """One run, as read from its directory."""
 
     name: str
     config: Config
@@ -25,16 +25,16 @@ class Compared(NamedTuple):
     epochs: list[dict[str, Any]]
 
     def last(self, name: str) -> Any:
-        """What the last epoch measured, or None."""
+        """The value in the last epoch, or None."""
         return self.epochs[-1].get(name) if self.epochs else None
 
     def best(self, name: str) -> Any:
-        """The greatest that an epoch measured, or None."""
+        """The greatest value in an epoch, or None."""
         return max((epoch[name] for epoch in self.epochs if epoch.get(name) is not None), default=None)
 
 
 def read_runs(paths: Sequence[Path]) -> list[Compared]:
-    """The runs of these directories, from their records alone.
+    """Read runs from their directories, without their data.
 
     Raises:
       InputError: fewer than two, the same one twice, no run directory, a damaged record.
@@ -54,7 +54,7 @@ def read_runs(paths: Sequence[Path]) -> list[Compared]:
 
 
 def _names(paths: Sequence[Path]) -> list[str]:
-    """The last parts of the paths, as many as tell them apart."""
+    """The last parts of each path, as many as are needed to tell them apart."""
     for parts in range(1, 10):
         names = ["/".join(path.resolve().parts[-parts:]) for path in paths]
         if len(set(names)) == len(names):
@@ -84,7 +84,7 @@ def table(runs: Sequence[Compared]) -> tuple[list[str], list[list[Any]]]:
 
 
 def shown(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> list[list[str]]:
-    """The cells as a person reads them."""
+    """The cells as text."""
 
     def text(column: str, value: Any) -> str:
         if value is None:
@@ -113,14 +113,14 @@ def lines(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str
 
 
 def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """The table as CSV, every digit of its numbers kept."""
+    """The table as CSV, with all digits."""
     file = io.StringIO()
     csv.writer(file, lineterminator="\n").writerows([columns, *rows])
     return file.getvalue()
 
 
 def write_page(runs: Sequence[Compared], to: Path) -> None:
-    """One page with the curves of all runs over each other.
+    """Write one page with the curves of all runs.
 
     Raises:
       InputError: a file that can't be written.
@@ -142,4 +142,4 @@ def write_page(runs: Sequence[Compared], to: Path) -> None:
     pens = {run.name: COLOURS[i % len(COLOURS)] for i, run in enumerate(runs)}
     facts = {"charts": charts, "pens": pens, "table": {"columns": columns, "rows": shown(columns, rows)}}
     page = filled("compare.html", f"{len(runs)} runs compared", SCRIPTS, facts)
-    write_whole(to, page.encode(), remedy="choose another file with --out")
+    write_atomically(to, page.encode(), remedy="choose another file with --out")

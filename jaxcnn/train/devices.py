@@ -1,4 +1,4 @@
-"""Where a run computes: its processes, and the devices among which each batch is divided."""
+"""The processes of a run, and the devices among which each batch is divided."""
 
 import os
 import socket
@@ -18,21 +18,21 @@ from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 
 SAMPLES = "samples"
-TOGETHER = 60
-"""Seconds in which the processes of a run must find each other."""
+JOIN_SECONDS = 60
+"""All processes of a run must have joined after this time."""
 
-LOST = 10
-"""Seconds without a sign of life after which a process is given up."""
+HEARTBEAT_SECONDS = 10
+"""A process that has not been heard of for this long counts as lost."""
 
 
 def connect(config: Config) -> None:
-    """Bring the processes of a run together, if it has several.
+    """Join the processes of a run, if it has several.
 
     Args:
       config: its coordinator, processes and process.
 
     Raises:
-      InputError: they don't all come, the port is taken, or JAX has been used already.
+      InputError: some process did not join, the port is taken, or JAX was used already.
     """
     if config.coordinator is None:
         return
@@ -40,7 +40,7 @@ def connect(config: Config) -> None:
         jax.config.update("jax_platforms", {"gpu": "cuda"}.get(config.platform, config.platform))
     if config.process == 0:
         _refuse_taken(config.coordinator)
-    waiting = threading.Timer(TOGETHER, _give_up, (config,))  # JAX itself ends a process that waited in vain by a crash
+    waiting = threading.Timer(JOIN_SECONDS, _give_up, (config,))  # at a timeout of its own JAX crashes the process
     waiting.daemon = True
     waiting.start()
     try:
@@ -48,9 +48,9 @@ def connect(config: Config) -> None:
             config.coordinator,
             config.processes,
             config.process,
-            initialization_timeout=2 * TOGETHER,
-            heartbeat_timeout_seconds=LOST,
-            shutdown_timeout_seconds=LOST,
+            initialization_timeout=2 * JOIN_SECONDS,
+            heartbeat_timeout_seconds=HEARTBEAT_SECONDS,
+            shutdown_timeout_seconds=HEARTBEAT_SECONDS,
         )
     except (RuntimeError, ValueError) as error:
         raise InputError(
@@ -72,27 +72,27 @@ def _refuse_taken(address: str) -> None:
 
 
 def _give_up(config: Config) -> None:
-    leave(
-        f"--coordinator {config.coordinator}: after {TOGETHER} s not all processes are there: "
+    exit_now(
+        f"--coordinator {config.coordinator}: not all processes joined within {JOIN_SECONDS} s: "
         f"start each of --process 0 to {config.processes - 1} with this address"
     )
 
 
-def leave(message: str) -> NoReturn:
-    """End a process of several at once with a line: an orderly end would wait for those that are lost."""
+def exit_now(message: str) -> NoReturn:
+    """Print an error and exit at once; an orderly exit would wait for processes that are lost."""
     sys.stderr.write(f"error: {message}\n")
     sys.stderr.flush()
     os._exit(2)
 
 
 def make_mesh(config: Config) -> Mesh:
-    """The devices of a run as one axis, along which samples are divided.
+    """The devices of a run as a mesh of one axis, along which samples are divided.
 
     Args:
       config: its platform and devices.
 
     Returns:
-      A mesh of one axis.
+      The mesh.
 
     Raises:
       InputError: no device of that platform, or fewer than asked for.
@@ -117,11 +117,11 @@ def make_mesh(config: Config) -> Mesh:
     return jax.make_mesh((count,), (SAMPLES,), axis_types=(AxisType.Auto,), devices=devices[:count])
 
 
-def everywhere(tree: Any, mesh: Mesh) -> Any:
-    """Arrays as they are on every device of a mesh, those of other processes included."""
-    whole = NamedSharding(mesh, P())
-    if whole.is_fully_addressable:
-        return jax.device_put(tree, whole)
+def replicate(tree: Any, mesh: Mesh) -> Any:
+    """Copy arrays to every device of a mesh, those of other processes included."""
+    replicated = NamedSharding(mesh, P())
+    if replicated.is_fully_addressable:
+        return jax.device_put(tree, replicated)
 
     def global_array(leaf: Any) -> jax.Array:
         if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
@@ -129,24 +129,24 @@ def everywhere(tree: Any, mesh: Mesh) -> Any:
             key: jax.Array = jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
             return key
         here = np.asarray(leaf)
-        return jax.make_array_from_callback(here.shape, whole, lambda index: here[index])
+        return jax.make_array_from_callback(here.shape, replicated, lambda index: here[index])
 
     return jax.tree.map(global_array, tree)
 
 
-def over_samples(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | None) -> Callable[[Any, Split], Any]:
-    """A function of a batch, computed by each device for its part of the samples.
+def data_parallel(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | None) -> Callable[[Any, Split], Any]:
+    """Make a function of a batch data-parallel: each device computes it for its part of the samples.
 
     Args:
-      f: `(params, batch, weights) -> (sums, rows)`: sums over the samples, each times its weight, and arrays of a row a
-        sample; weights is None where all count.
+      f: `(params, batch, weights) -> (sums, rows)`: sums over the samples, each times its weight, and arrays of one
+        row per sample; weights None means that all samples count.
       mesh: of one axis; None is one device.
 
     Returns:
-      `(params, batch) -> (sums, rows)` for batches of any size: those that the devices don't divide are filled up with
-      samples that don't count.
+      `(params, batch) -> (sums, rows)` for batches of any size: one that does not divide evenly is padded with samples
+      of weight 0.
 
-    >>> total = over_samples(lambda params, batch, weights: (params * batch.images.sum(), batch.images), None)
+    >>> total = data_parallel(lambda params, batch, weights: (params * batch.images.sum(), batch.images), None)
     >>> total(2.0, Split(jnp.arange(3.0), jnp.arange(3)))[0].item()
     6.0
     """
@@ -157,16 +157,16 @@ def over_samples(f: Callable[[Any, Split, Any], tuple[Any, Any]], mesh: Mesh | N
         sums, rows = f(params, batch, weights)
         return jax.lax.psum(sums, SAMPLES), rows
 
-    divided = jax.shard_map(
+    sharded = jax.shard_map(
         part, mesh=mesh, in_specs=(P(), P(SAMPLES), P(SAMPLES)), out_specs=(P(), P(SAMPLES)), check_vma=False
     )
 
     def whole(params: Any, batch: Split) -> tuple[Any, Any]:
         samples = len(batch.targets)
-        filled = np.arange(samples + -samples % mesh.size)
-        weights = jnp.asarray(filled < samples, jnp.float32)
-        sums, rows = divided(params, jax.tree.map(lambda a: jnp.take(a, filled % samples, axis=0), batch), weights)
-        # On every device again: what follows is small, and the host of each process can read it.
+        padded = np.arange(samples + -samples % mesh.size)
+        weights = jnp.asarray(padded < samples, jnp.float32)
+        sums, rows = sharded(params, jax.tree.map(lambda a: jnp.take(a, padded % samples, axis=0), batch), weights)
+        # Replicated: the rows are small, and the host of each process has to read them.
         gathered = jax.lax.with_sharding_constraint(rows, NamedSharding(mesh, P()))
         return sums, jax.tree.map(lambda a: a[:samples], gathered)
 

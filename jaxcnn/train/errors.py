@@ -1,16 +1,16 @@
-"""What a user can mend, and how it is said: one exception, one line, no traceback."""
+"""Errors that the user can mend: one exception, printed as one line without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 LONGEST = 600
-"""Characters of a message."""
+"""At most this many characters of a message are shown."""
 
 
 class InputError(ValueError):
     """Something that the user gave or has can't be used; the message says what to do about it.
 
-    It is one line, whatever a damaged file puts into it.
+    Printed, it is one line, whatever a damaged file puts into it.
 
     >>> str(InputError("label\\n7"))
     'label\\\\n7'
@@ -22,7 +22,7 @@ class InputError(ValueError):
 
 
 def printable(text: str) -> str:
-    """A text that is one line, whatever is in it.
+    """A text as one line, with what can't be printed escaped.
 
     >>> print(printable("a\\tb"))
     a\\tb
@@ -32,7 +32,7 @@ def printable(text: str) -> str:
 
 @contextmanager
 def extra(name: str = "train") -> Iterator[None]:
-    """Import packages of an extra inside this block; an absent one becomes an `InputError`.
+    """Inside this block a package that isn't installed becomes an `InputError` that names the extra to install.
 
     Args:
       name: of the extra.

@@ -1,4 +1,4 @@
-"""How good a model is on every sample of a split."""
+"""Evaluate a model on all samples of a split."""
 
 import math
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from jax.sharding import Mesh
 
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
-from jaxcnn.train.devices import over_samples
+from jaxcnn.train.devices import data_parallel
 from jaxcnn.train.loss import cross_entropy
 from jaxcnn.train.step import Apply, hits
 
@@ -36,12 +36,12 @@ class Evaluation:
 def make_evaluate(
     apply: Apply, *, batch_size: int = 500, mesh: Mesh | None = None
 ) -> Callable[[Any, Split], Evaluation]:
-    """A measure over whole splits, the last partial batch included.
+    """Make a function that evaluates whole splits, the last partial batch included.
 
     Args:
       apply: parameters and images to logits.
-      batch_size: samples at a time; it bounds the memory and changes no count.
-      mesh: devices among which they are divided.
+      batch_size: samples at a time, which bounds the memory.
+      mesh: devices among which each batch is divided.
 
     Returns:
       `(params, split) -> Evaluation`.
@@ -59,7 +59,7 @@ def make_evaluate(
 
     @jax.jit
     def measure(params: Any, batch: Split) -> tuple[jax.Array, jax.Array]:
-        _, (losses, right) = over_samples(part, mesh)(params, batch)
+        _, (losses, right) = data_parallel(part, mesh)(params, batch)
         return losses.sum(), right.sum()
 
     def evaluate(params: Any, split: Split) -> Evaluation:

@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
-from jaxcnn.train.files import beside
+from jaxcnn.train.files import temporary_path
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run, preprocessing_of
 
@@ -24,8 +24,8 @@ DType = Literal["float32", "bfloat16"]
 PLATFORMS = ("cpu", "cuda", "tpu")
 INPUT, OUTPUT, BATCH = "images", "logits", "b"
 BATCH_SIZES = (1, 5)
-CLOSE = {"float32": 1e-5, "bfloat16": 2.0**-6}  # of the greatest logit; another order of adding rounds otherwise
-OPSET, IR_VERSION = 17, 8  # of 2022: what any runtime in use reads
+TOLERANCE = {"float32": 1e-5, "bfloat16": 2.0**-6}  # times the greatest logit: sums in another order round differently
+OPSET, IR_VERSION = 17, 8  # of 2022, which every runtime in use reads
 ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
@@ -53,16 +53,15 @@ def to_stablehlo(run: Run) -> bytes:
 
     Returns:
       The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. Its
-      `fun_name` is a JSON object that says what it wants, {"classes", "preprocessing"}. JAX promises to read the file
-      for six months at least.
+      `fun_name` is a JSON object, {"classes", "preprocessing"}. JAX promises to read the file for six months at least.
 
     Raises:
       InputError: flatbuffers isn't installed.
     """
     with extra():
-        import flatbuffers  # type: ignore[import-untyped] # noqa: F401  (jax.export needs it, and says so less plainly)
+        import flatbuffers  # type: ignore[import-untyped] # noqa: F401  (jax.export needs it, but would not say so)
     (batch,) = jax.export.symbolic_shape(BATCH)
-    # The file means the same on every platform; a GPU's and a TPU's default rounds float32 products.
+    # Full precision on every platform: by default a GPU or TPU rounds float32 products.
     with jax.default_matmul_precision("highest"):
         exported = jax.export.export(logits_of(run), platforms=PLATFORMS)(
             jax.ShapeDtypeStruct((batch, *run.image), jnp.float32)
@@ -71,7 +70,7 @@ def to_stablehlo(run: Run) -> bytes:
 
 
 def metadata(run: Run) -> dict[str, Any]:
-    """What an exported file says of itself: its classes, and how a picture becomes an image."""
+    """The metadata of an exported file: its classes, and how a picture becomes an image."""
     return {"classes": list(run.classes), "preprocessing": preprocessing_of(run).to_json()}
 
 
@@ -97,7 +96,7 @@ def load_exported(path: Path) -> Function:
         call: Function = jax.export.deserialize(bytearray(path.read_bytes())).call
     except OSError as error:
         raise InputError(f"{path} can't be read: {error.strerror}") from error
-    except Exception as error:  # damaged bytes end in any of flatbuffers' and MLIR's own
+    except Exception as error:  # damaged bytes raise any of flatbuffers' and MLIR's errors
         raise InputError(f"{path} is no exported model, or one of another version of JAX: export it again") from error
     return call
 
@@ -132,16 +131,19 @@ def to_onnx(run: Run) -> bytes:
         return [f"{layer}/{leaf}" for leaf in ("kernel", "bias") if leaf in run.params[layer]]
 
     activation = ONNX_ACTIVATIONS[run.config.activation]
-    for layer, pool, padding in (("conv1", "pool1", lenet.PADDING1), ("conv2", "pool2", 0)):
-        add("Conv", f"{layer}/sum", *parameters(layer), pads=[padding] * 2 * n)
-        add(activation, layer)
-        window = [lenet.POOL] * n
-        add(ONNX_POOLS[run.config.pool_mode], pool, kernel_shape=window, strides=window)
+    for layer in lenet.WINDOWED:
+        windows = {"kernel_shape": [layer.window] * n, "strides": [layer.stride] * n, "pads": [layer.padding] * 2 * n}
+        if layer.is_conv:
+            add("Conv", f"{layer.name}/sum", *parameters(layer.name), **windows)
+            add(activation, layer.name)
+        else:
+            add(ONNX_POOLS[run.config.pool_mode], layer.name, **windows)
     add("Flatten", "features", axis=1)
-    for layer in ("dense1", "dense2"):
-        add("Gemm", f"{layer}/sum", *parameters(layer))
-        add(activation, layer)
-    add("Gemm", OUTPUT, *parameters("dense3"))
+    *hidden, last = lenet.DENSE
+    for name in hidden:
+        add("Gemm", f"{name}/sum", *parameters(name))
+        add(activation, name)
+    add("Gemm", OUTPUT, *parameters(last))
 
     graph = helper.make_graph(
         nodes,
@@ -187,7 +189,7 @@ def load_onnx(path: Path) -> Function:
 
 
 def _onnx() -> Any:
-    """ONNX, of an extra of its own."""
+    """Import ONNX, which the extra `onnx` installs."""
     with extra("onnx"):
         import onnx
         import onnx.checker
@@ -202,7 +204,7 @@ WRITERS: dict[str, tuple[Callable[[Run], bytes], Callable[[Path], Function]]] = 
 
 
 def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
-    """Write a model, read the file again, and put it in its place once it gives the run's own logits.
+    """Write a model to a file, which replaces an old one only after it was read back and gave the run's own logits.
 
     Args:
       run: what `open_run` returns.
@@ -218,10 +220,10 @@ def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
     write, read = WRITERS[kind]
     content = write(run)
     dtype: DType = "float32" if kind == "onnx" else run.config.dtype
-    with beside(path, "choose another --out") as file:
+    with temporary_path(path, "choose another --out") as file:
         file.write_bytes(content)
-        difference, greatest = compare(read(file), logits_of(run, dtype=dtype), run.image)
-        if not difference <= CLOSE[dtype] * greatest:
+        difference, greatest = largest_difference(read(file), logits_of(run, dtype=dtype), run.image)
+        if not difference <= TOLERANCE[dtype] * greatest:
             raise InputError(
                 f"{path} was not written: what was exported gives logits that differ by {difference:.2g} "
                 f"of {greatest:.2g} from those of {run.path}; please report it"
@@ -230,17 +232,17 @@ def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
     return difference, greatest
 
 
-def compare(one: Function, other: Function, image: tuple[int, ...]) -> tuple[float, float]:
-    """Two functions on the same random images, of more than one batch size.
+def largest_difference(one: Function, other: Function, image: tuple[int, ...]) -> tuple[float, float]:
+    """Compare two functions on the same random images, with several batch sizes.
 
     Args:
       one, other: from (samples, *image) to logits.
       image: shape of one image.
 
     Returns:
-      The greatest difference of a logit, and the greatest logit of the second; not a number where either gives one.
+      The greatest difference of a logit, and the greatest logit of the second; NaN if either function gives NaN.
 
-    >>> compare(lambda x: x + 1, lambda x: x + 1, (3,))[0]
+    >>> largest_difference(lambda x: x + 1, lambda x: x + 1, (3,))[0]
     0.0
     """
     random, differences, greatest = np.random.default_rng(0), [], []

@@ -1,4 +1,4 @@
-"""How files of the user's are opened, parsed and written: what is no file is refused before it is waited for."""
+"""Open, parse and write files of the user's. A pipe or a device is refused, since reading it may never end."""
 
 import errno
 import json
@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 from jaxcnn.train.errors import InputError
 
-BLOCK = 1 << 20
+CHUNK_BYTES = 1 << 20
 
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a file to read, but not a pipe or a device, which may never end.
+    """Open a regular file to read: no pipe, no device.
 
     Args:
       path: the file.
@@ -39,38 +39,38 @@ def open_regular(path: Path) -> Iterator[BinaryIO]:
 
 
 def read_body(read: Callable[[int], bytes], size: int) -> bytearray:
-    """What is left of a file; where that is more than `size` bytes, at most a block of the rest.
+    """Read `size` bytes and, if there are more, at most one chunk of them.
 
-    A block at a time: what is allocated follows the bytes that are there, not what a damaged header promises.
+    Memory grows with the bytes that are there, not with the size that a damaged header promises.
     """
     body = bytearray()
-    while len(body) <= size and (block := read(BLOCK)):
-        body += block
+    while len(body) <= size and (chunk := read(CHUNK_BYTES)):
+        body += chunk
     return body
 
 
 @contextmanager
-def beside(path: Path, remedy: str) -> Iterator[Path]:
-    """A place beside a file, to write it whole and then move it; empty again afterwards.
+def temporary_path(path: Path, remedy: str) -> Iterator[Path]:
+    """A path next to a file, to write the content there and then move it; removed afterwards.
 
     Args:
       path: of the file.
       remedy: what to do where it can't be written.
 
     Yields:
-      The place.
+      The temporary path.
 
     Raises:
       InputError: no such folder, no permission, no room.
     """
-    place = path.parent / f".{path.name}.{os.getpid()}"
+    temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
-        yield place
+        yield temporary
     except OSError as error:
         raise InputError(f"{path} can't be written ({error.strerror}): {remedy}") from error
     finally:
-        with suppress(OSError):  # gone already where all went well
-            place.unlink()
+        with suppress(OSError):  # it was moved if all went well
+            temporary.unlink()
 
 
 def read_text(path: Path, errors: str = "strict") -> str:
@@ -78,7 +78,7 @@ def read_text(path: Path, errors: str = "strict") -> str:
 
     Args:
       path: the file.
-      errors: what to do with bytes that are none, as `bytes.decode` takes it.
+      errors: what to do with bytes that are no UTF-8, as `bytes.decode` takes it.
 
     Raises:
       OSError: it can't be opened or read.
@@ -89,10 +89,10 @@ def read_text(path: Path, errors: str = "strict") -> str:
 
 
 def parse_json(text: str) -> Any:
-    """What a JSON text means.
+    """Parse a JSON text.
 
     Raises:
-      ValueError: it is none.
+      ValueError: it is no JSON.
 
     >>> parse_json("[" * 100_000)
     Traceback (most recent call last):

@@ -1,4 +1,4 @@
-"""Ctrl-C and its kin as a flag: a step gives its state's buffers away, so a run may only be stopped between steps."""
+"""Ctrl-C and similar signals as a flag: a step donates the buffers of its state, so a run stops between steps."""
 
 import signal
 import threading
@@ -11,19 +11,19 @@ ENDING = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP")
 """Ctrl-C, what a cluster sends to stop a job, and what a terminal sends when it is closed."""
 
 
-_came: list[int] = []
-"""The signal that came since the command began. An exception that a handler raises may be lost where Python or a
-library ignores exceptions, in a destructor for instance; this isn't."""
+_received: list[int] = []
+"""The signals since the command began. The exception that a handler raises may be lost where Python or a library
+ignores exceptions, in a destructor for instance; this list is not."""
 
 
 class Ended(KeyboardInterrupt):
-    """The program is to end at once, by this signal."""
+    """A signal tells the program to end at once."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
         self.run_dir: Path | None = None
-        """Of the run that was cut short, if there is one."""
+        """Directory of the interrupted run, if there is one."""
 
 
 def exit_code(number: int) -> int:
@@ -35,10 +35,10 @@ def exit_code(number: int) -> int:
     return 128 + number
 
 
-def named(number: int) -> str:
-    """The signal as a person knows it.
+def signal_name(number: int) -> str:
+    """The name of a signal as users know it.
 
-    >>> named(signal.SIGINT), named(signal.SIGTERM)
+    >>> signal_name(signal.SIGINT), signal_name(signal.SIGTERM)
     ('Ctrl-C', 'SIGTERM')
     """
     return "Ctrl-C" if number == signal.SIGINT else signal.Signals(number).name
@@ -46,18 +46,18 @@ def named(number: int) -> str:
 
 @contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Inside this block each of these signals raises `Ended`, so that what is half done is cleaned up."""
+    """Inside this block each of these signals raises `Ended`, so that cleanup code runs."""
 
     def end(number: int, frame: FrameType | None) -> None:
-        _came.append(number)
+        _received.append(number)
         raise Ended(number)
 
-    _came.clear()
+    _received.clear()
     try:
         with _handled(end):
             yield
     finally:
-        _came.clear()
+        _received.clear()
 
 
 @contextmanager
@@ -77,8 +77,8 @@ def interruptible() -> Iterator[Callable[[], int]]:
     ...     before, stop() == signal.SIGINT
     (0, True)
     """
-    if _came and threading.current_thread() is threading.main_thread():
-        raise Ended(_came[0])
+    if _received and threading.current_thread() is threading.main_thread():
+        raise Ended(_received[0])
     came: list[int] = []
 
     def flag(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""What a run knows of its data, as data.json keeps it: classes, place, counts, a digest of each sample."""
+"""data.json: what a run knows of its data. Classes, place, counts, and a digest of each sample."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
 from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
 
-SIDES = ("train", "validation", "test")
+SPLITS = ("train", "validation", "test")
 DIGEST = np.dtype([("image", "<u8"), ("target", "<u8")])
 
 
@@ -28,10 +28,10 @@ class Known(NamedTuple):
     """Where the data were, absolute."""
 
     counts: dict[str, int] | None = None
-    """Samples on each side; None in a run of an older version, which kept no more than shape and classes."""
+    """Samples in each split; None in a run of an older version, which kept only shape and classes."""
 
     samples: dict[str, NDArray[Any]] | None = None
-    """The digests of each side, in the order of its samples; None for drawn data."""
+    """The digests of each split, in the order of its samples; None for drawn data."""
 
     @property
     def image(self) -> tuple[int, ...]:
@@ -41,12 +41,12 @@ class Known(NamedTuple):
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         facts: dict[str, Any] = {"image": list(self.image), "classes": list(self.classes)}
-        if self.counts is None:  # what an older version didn't keep can't be known any more
+        if self.counts is None:  # an older version kept no more
             return facts
         facts |= {"path": None if self.path is None else str(self.path), "counts": self.counts}
         facts |= {"preprocessing": self.preprocessing.to_json()}
         if self.samples is not None:
-            facts["samples"] = {side: base64.b64encode(of.tobytes()).decode() for side, of in self.samples.items()}
+            facts["samples"] = {split: base64.b64encode(of.tobytes()).decode() for split, of in self.samples.items()}
         return facts
 
 
@@ -65,14 +65,14 @@ def from_json(facts: Any, data: str) -> Known:
         return Known(Preprocessing(tuple(image), STYLES.get(data, PLAIN)), tuple(classes))
     preprocessing = Preprocessing.from_json(facts["preprocessing"])
     path, counts, samples = facts["path"], facts["counts"], facts.get("samples")
-    sound = (path is None or isinstance(path, str)) and list(counts) == list(SIDES)
+    sound = (path is None or isinstance(path, str)) and list(counts) == list(SPLITS)
     if not (sound and preprocessing.image == tuple(image) and all(type(n) is int and n >= 0 for n in counts.values())):
         raise ValueError("it doesn't say where the data were, or how many")
     known = Known(preprocessing, tuple(classes), None if path is None else Path(path), counts)
     if samples is None:
         return known
-    digests = {side: np.frombuffer(base64.b64decode(samples[side], validate=True), DIGEST) for side in SIDES}
-    if {side: len(of) for side, of in digests.items()} != counts:
+    digests = {split: np.frombuffer(base64.b64decode(samples[split], validate=True), DIGEST) for split in SPLITS}
+    if {split: len(of) for split, of in digests.items()} != counts:
         raise ValueError("its samples are not as many as it counts")
     return known._replace(samples=digests)
 

@@ -1,4 +1,4 @@
-"""One writer at a time: the system holds the lock and drops it with the process, so that a kill leaves none behind."""
+"""One writer at a time. The lock is the system's and ends with the process, so a killed run leaves none behind."""
 
 from pathlib import Path
 
@@ -10,10 +10,10 @@ WAIT = 0.1
 
 
 class Lock:
-    """The right to write into a folder, held by this process until it is released or the process ends."""
+    """Locks a folder for writing until it is released or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Take it.
+        """Acquire the lock.
 
         Args:
           folder: that exists.
@@ -33,11 +33,11 @@ class Lock:
         with extra():
             from filelock import FileLock, Timeout
         self._path = folder / NAME
-        # More than one try: who had it may take the file away between its opening and its locking.
+        # Several tries: the former owner may remove the file after we open it and before we lock it.
         self._lock = FileLock(self._path, timeout=WAIT)
         try:
             self._lock.acquire(poll_interval=WAIT / 5)
-        except (Timeout, RuntimeError) as error:  # a RuntimeError where this very process has it
+        except (Timeout, RuntimeError) as error:  # RuntimeError: this process has it already
             raise InputError(f"{folder} is in use by another process: wait for its end, or stop it") from error
         except OSError as error:
             raise InputError(
@@ -45,7 +45,7 @@ class Lock:
             ) from error
 
     def release(self) -> None:
-        """Give it back; twice is once."""
+        """Release the lock; a second call does nothing."""
         if self._lock.is_locked:
             self._path.unlink(missing_ok=True)
             self._lock.release()

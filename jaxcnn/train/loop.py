@@ -1,4 +1,4 @@
-"""The loop: batches into steps, until the last one or until it is told to stop."""
+"""The training loop, until the last step or until it is told to stop."""
 
 import math
 import time
@@ -9,34 +9,34 @@ from typing import Any
 
 import jax
 
-from jaxcnn.train.calls import calls, make_call, most_steps, rest_between_checkpoints
+from jaxcnn.train.calls import calls, make_call, max_steps_per_call, seconds_between_checkpoints
 from jaxcnn.train.config import MOST, Config
 from jaxcnn.train.data import Data, Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.ledger import BEGINNING, Ledger, Progress, Watcher
 from jaxcnn.train.step import Metrics, State
+from jaxcnn.train.tracker import FROM_THE_START, Progress, Tracker, Watcher
 
 
 @dataclass(frozen=True)
 class Plan:
-    """How long a run is."""
+    """The length of a run."""
 
     samples: int
     batch_size: int
     steps_per_epoch: int
     steps: int
     epochs: int
-    """Those that are begun; `steps` may end inside the last."""
+    """Epochs that are begun; `steps` may end inside the last."""
 
     def images(self, steps: int) -> int:
-        """How many images so many steps see, each as often as it is seen."""
+        """How many images this many steps see; an image counts each time."""
         epochs, rest = divmod(steps, self.steps_per_epoch)
         return epochs * self.samples + rest * self.batch_size
 
 
 def make_plan(config: Config, samples: int) -> Plan:
-    """Count the steps of a run over so many training samples.
+    """Count the steps of a run over this many training samples.
 
     Raises:
       InputError: too many.
@@ -63,26 +63,26 @@ def fit(
     watchers: Sequence[Watcher] = (),
     stop: Callable[[], int] = lambda: 0,
     keep: Callable[[State, float, float | None], None] = lambda state, seconds, loss: None,
-    start: Progress = BEGINNING,
+    start: Progress = FROM_THE_START,
 ) -> tuple[State, Evaluation | None]:
-    """Train until the plan is done, no epoch was better for config.patience of them, or `stop()` says so between steps.
+    """Train until the last step, until config.patience epochs pass without a better one, or until `stop()` is true.
 
     Args:
-      state: where to begin; it is donated.
+      state: the first state; it is donated.
       data: on the device; without a test split nothing is evaluated.
       config: its epochs or steps, batch_size, loss, seed, patience and save_steps.
       step: what `make_step` returns.
       evaluate: what `make_evaluate` returns.
-      rate: the learning rate of a step, to be told of.
-      watchers: told of every step and of every epoch.
-      stop: whether to end early, with what was trained so far.
-      keep: given the state, the seconds and the loss that judges it after every epoch, on an accelerator after those
-        that were the best or come a second after the one before; without a loss after every config.save_steps; and at
-        the end.
-      start: what was done before, which `state` comes from.
+      rate: the learning rate of a step, for the reports.
+      watchers: called after every step and every epoch.
+      stop: whether to end early; called between steps.
+      keep: saves a checkpoint, given the state, the seconds and the loss that judges it. It is called after every epoch
+        (on an accelerator after the best ones, otherwise once a second at most); after every config.save_steps, without
+        a loss; and at the end.
+      start: what was done before `state`.
 
     Returns:
-      The state after the last step that was done, and its test.
+      The state after the last step, and its test.
 
     Raises:
       InputError: a loss that isn't finite, with its step and the learning rate.
@@ -100,37 +100,42 @@ def fit(
     (3, 2)
     """
     plan = make_plan(config, len(data.train.targets))
-    ledger = Ledger(config.loss, rate, watchers, start)
+    tracker = Tracker(config.loss, rate, watchers, start)
     judged, test, kept = list(start.validations), None, start.steps
 
     def ended() -> bool:
         return bool(stop()) or (config.patience is not None and since_best(judged) >= config.patience)
 
     platform = _platform(data.train)
-    take, most, rest, kept_at = make_call(step), most_steps(platform), rest_between_checkpoints(platform), -math.inf
+    take, most, rest, kept_at = (
+        make_call(step),
+        max_steps_per_call(platform),
+        seconds_between_checkpoints(platform),
+        -math.inf,
+    )
     planned = calls(plan, config.seed, start.steps, most, config.save_steps)
     for call in takewhile(lambda _: not ended(), planned):
         state, metrics = take(state, data.train, call)
-        ledger.add(call.epoch, call.samples, metrics, call.steps)
-        if data.test is not None and ledger.steps % plan.steps_per_epoch == 0:
-            ledger.settle()
+        tracker.add(call.epoch, call.samples, metrics, call.steps)
+        if data.test is not None and tracker.steps % plan.steps_per_epoch == 0:
+            tracker.settle()
             test, validation = _measure(evaluate, state, data)
-            ledger.close_epoch(test, validation)
+            tracker.close_epoch(test, validation)
             judged.append((validation or test).loss)
             if judged[-1] == min(judged) or time.monotonic() - kept_at >= rest:
-                keep(state, ledger.seconds, judged[-1])
-                kept, kept_at = ledger.steps, time.monotonic()
-        elif config.save_steps and ledger.steps % config.save_steps == 0:
-            ledger.settle()
-            keep(state, ledger.seconds, None)
-            kept = ledger.steps
-    ledger.settle()
-    if kept < ledger.steps:
-        keep(state, ledger.seconds, judged[-1] if judged and not ledger.epoch_is_open else None)
-    if data.test is not None and ledger.epoch_is_open:
+                keep(state, tracker.seconds, judged[-1])
+                kept, kept_at = tracker.steps, time.monotonic()
+        elif config.save_steps and tracker.steps % config.save_steps == 0:
+            tracker.settle()
+            keep(state, tracker.seconds, None)
+            kept = tracker.steps
+    tracker.settle()
+    if kept < tracker.steps:
+        keep(state, tracker.seconds, judged[-1] if judged and not tracker.epoch_is_open else None)
+    if data.test is not None and tracker.epoch_is_open:
         test, validation = _measure(evaluate, state, data)
-        ledger.close_epoch(test, validation)
-    if data.test is not None and test is None and ledger.steps:  # there was nothing left to do
+        tracker.close_epoch(test, validation)
+    if data.test is not None and test is None and tracker.steps:  # no step was left to do
         test = evaluate(state.params, data.test)
     return state, test
 
@@ -141,14 +146,14 @@ def _measure(evaluate: Callable[[Any, Split], Evaluation], state: State, data: D
 
 
 def _platform(split: Split) -> str:
-    """Where a split lies; NumPy's arrays will lie where JAX puts them."""
+    """The platform on which a split lies; JAX will put NumPy arrays on its default."""
     if isinstance(split.targets, jax.Array):
         return str(next(iter(split.targets.devices())).platform)
     return jax.default_backend()
 
 
 def since_best(losses: Sequence[float]) -> int:
-    """How many came after the least.
+    """How many losses came after the least.
 
     >>> since_best([0.5, 0.3, 0.4, 0.3]), since_best([])
     (2, 0)

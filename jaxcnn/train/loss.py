@@ -1,10 +1,14 @@
-"""Cross-entropy from logits, and the least that it can be."""
+"""Cross-entropy from logits, and the entropy, which is its least value."""
+
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
+Reduction = Literal["mean", "sum", "none"]
 
-def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "mean") -> jax.Array:
+
+def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: Reduction = "mean") -> jax.Array:
     """Cross-entropy between targets and the softmax of logits, `-sum(target * log_softmax(logits))`.
 
     By log-softmax: the textbook form `log(exp(x) / sum(exp(x)))` overflows where a logit passes 88 in float32.
@@ -45,7 +49,7 @@ def cross_entropy(logits: jax.Array, targets: jax.Array, *, reduction: str = "me
     return _reduce(losses, reduction)
 
 
-def entropy(probabilities: jax.Array, *, reduction: str = "mean") -> jax.Array:
+def entropy(probabilities: jax.Array, *, reduction: Literal["mean", "sum"] = "mean") -> jax.Array:
     """Entropy of rows of probabilities: the least that `cross_entropy` with these targets can be.
 
     Args:
@@ -67,7 +71,7 @@ def entropy(probabilities: jax.Array, *, reduction: str = "mean") -> jax.Array:
 
 
 def _pick(logs: jax.Array, index: jax.Array) -> jax.Array:
-    """Each sample's own class; NaN where there is none, a negative index included."""
+    """The entry of each sample's class; NaN for an index outside the classes, also a negative one."""
     index = jnp.where(index < 0, logs.shape[-1], index)
     return jnp.take_along_axis(logs, index[..., None], axis=-1, mode="fill")[..., 0]
 
@@ -78,7 +82,7 @@ def _weigh(probabilities: jax.Array, logs: jax.Array) -> jax.Array:
     return (probabilities * jnp.where(nothing, 0, logs)).sum(axis=-1)
 
 
-def _reduce(losses: jax.Array, reduction: str) -> jax.Array:
+def _reduce(losses: jax.Array, reduction: Reduction) -> jax.Array:
     if reduction == "mean":
         return losses.mean()
     if reduction == "sum":

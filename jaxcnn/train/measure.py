@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.known import read_known
 from jaxcnn.train.model import make_apply
 from jaxcnn.train.record import Run
+from jaxcnn.train.run_data import evaluation_split, reload
 from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
 
 
@@ -30,7 +30,7 @@ class Measurement:
 
     @property
     def majority(self) -> float:
-        """The accuracy of who always says the commonest class."""
+        """The accuracy of always predicting the commonest class."""
         return max(score.count for score in self.classes) / self.count
 
     def macro(self, name: str) -> float:
@@ -39,21 +39,21 @@ class Measurement:
 
     @property
     def never_right(self) -> list[str]:
-        """The classes that have samples, none of which was recognized."""
+        """Classes that have samples, none of which was recognized."""
         return [score.name for score in self.classes if score.count and not score.recall]
 
 
 def measure(
     run: Run, *, data_dir: Path | None = None, data_file: Path | None = None
 ) -> tuple[Measurement, tuple[str, ...]]:
-    """Take every sample of a run's test split for a class, and count.
+    """Predict every sample of a run's test split, and score the predictions.
 
     Args:
       run: what `open_run` returns.
       data_dir, data_file: where its data are now, or other data with the same classes.
 
     Returns:
-      What was counted, and what is to be said of the data.
+      The scores, and notes about the data.
 
     Raises:
       InputError: data without a test split, or that can't be loaded.
@@ -65,7 +65,7 @@ def measure(
 
 
 def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple[Split, tuple[str, ...]]:
-    """The samples by which a run is measured, and what is to be said of them.
+    """The test samples of a run, and notes about them.
 
     Raises:
       InputError: there are none, or they can't be loaded.
@@ -73,12 +73,12 @@ def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple
     if run.config.data == "synthetic" and data_dir is None and data_file is None:
         raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
     known = run.known or read_known(run.path, run.config.data)
-    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
-    return to_test(loaded, other=data_dir is not None or data_file is not None)
+    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
+    return evaluation_split(loaded, other=data_dir is not None or data_file is not None)
 
 
 def as_json(measured: Measurement) -> dict[str, Any]:
-    """All that the table says, and more digits."""
+    """Everything in the table, with all digits."""
     macro = {name: measured.macro(name) for name in ("precision", "recall", "f1")}
     return {
         "accuracy": measured.accuracy,
@@ -90,7 +90,7 @@ def as_json(measured: Measurement) -> dict[str, Any]:
 
 
 def table(measured: Measurement) -> Iterator[str]:
-    """Accuracy with what it is worth, and a line a class.
+    """The accuracy next to that of the commonest class, and a line for each class.
 
     >>> cat, dog = Score("cat", 1.0, 0.5, 2 / 3, 2), Score("dog", 2 / 3, 1.0, 0.8, 2)
     >>> print(*table(Measurement(3, 4, [cat, dog])), sep="\\n")

@@ -1,4 +1,4 @@
-"""From the words of a config to the functions that they name."""
+"""The functions that a config names: network, optimizer, learning rate."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,9 +18,6 @@ ACTIVATIONS: dict[str, Callable[[jax.Array], jax.Array]] = {
     "sigmoid": jax.nn.sigmoid,
     "tanh": jax.nn.tanh,
 }
-LEAST_SIDE = 2 * (lenet.WINDOW + lenet.POOL - 1)
-"""Of a smaller image the second pooling would leave nothing."""
-
 OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] = {
     "adam": optax.adam,
     "momentum": partial(optax.sgd, momentum=0.9),
@@ -29,7 +26,7 @@ OPTIMIZERS: dict[str, Callable[[optax.Schedule], optax.GradientTransformation]] 
 
 
 def make_schedule(config: Config, steps: int) -> optax.Schedule:
-    """The learning rate as a function of the step, from 0, in a run of so many.
+    """The learning rate as a function of the step, from 0, in a run of this many.
 
     >>> rate = make_schedule(Config(learning_rate=0.5), steps=100)
     >>> round(float(rate(0)), 3), round(float(rate(50)), 3), round(float(rate(100)), 3)
@@ -46,7 +43,7 @@ def make_schedule(config: Config, steps: int) -> optax.Schedule:
 
 
 def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTransformation:
-    """The optimizer of a config: the gradient is shortened first, then the decay of the kernels is added.
+    """The optimizer of a config: the gradient is clipped first, then the weight decay of the kernels is added.
 
     >>> make_optimizer(Config(), make_schedule(Config(), steps=100)).init({})[0].count.item()
     0
@@ -62,7 +59,7 @@ def make_optimizer(config: Config, schedule: optax.Schedule) -> optax.GradientTr
 
 
 def _kernels(params: lenet.Params) -> Any:
-    """Which leaves decay: the biases don't."""
+    """A mask of the leaves that decay: kernels do, biases don't."""
     return {layer: {name: name == "kernel" for name in leaves} for layer, leaves in params.items()}
 
 
@@ -102,11 +99,11 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
     (84, 10)
     """
     standard = jax.nn.initializers.normal(1.0) if config.initializer == "normal" else None
-    if min(image[1:]) < LEAST_SIDE:
+    if min(image[1:]) < lenet.least_side():
         enlarge = ", or enlarge them by --image-size 28" if config.data == "folder" else ""
         raise InputError(
-            f"images of shape {tuple(image)} don't suit LeNet: each side must be {LEAST_SIDE} or more: give larger "
-            f"images{enlarge}"
+            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.least_side()} or more: "
+            f"give larger images{enlarge}"
         )
     try:
         return lenet.init(
@@ -125,7 +122,7 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
 
 
 def layer_shapes(params: lenet.Params, images: tuple[int, ...]) -> dict[str, tuple[int, ...]]:
-    """Shape of what each layer makes of a batch, without computing any of it.
+    """The output shape of each layer for a batch, without computing it.
 
     Args:
       params: what `lenet.init` returns.

@@ -143,6 +143,22 @@ def read(path: Path, sides: Sequence[int] = ()) -> Pixels:
     return unit(decode(path, shrunk))
 
 
+def read_as(path: Path, preprocessing: Preprocessing) -> Pixels:
+    """Read a picture file as the input of a network: what training did, and nothing else.
+
+    Returns:
+      (channels, *spatial).
+
+    Raises:
+      InputError: no picture, or nothing on it.
+    """
+    pixels = read(path, preprocessing.image[1:])
+    try:
+        return preprocessing(pixels)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
 def values(image: Any) -> NDArray[Any]:
     """The values of a Pillow image, on white: (rows, columns) if its mode is a grey one, else (rows, columns, 3).
 

@@ -1,4 +1,4 @@
-"""The run directory. Each file is whole at every moment, written aside and moved; metrics.jsonl is appended to."""
+"""The run directory. Each file is complete at every moment: it is written elsewhere and moved. metrics.jsonl grows."""
 
 import io
 import json
@@ -12,30 +12,36 @@ from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from numpy.typing import NDArray
 
 from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.checkpoint import FOLDER, Checkpoints
 from jaxcnn.train.config import LENGTH, Config, read_config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.files import beside, parse_json, read_text
+from jaxcnn.train.files import parse_json, read_text, temporary_path
 from jaxcnn.train.known import Known, read_known
-from jaxcnn.train.ledger import EpochReport, Progress, StepReport
 from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
 from jaxcnn.train.model import initial_params, make_optimizer, make_schedule
 from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
 from jaxcnn.train.step import new_state
+from jaxcnn.train.tracker import EpochReport, Progress, StepReport
+
+Params = dict[str, dict[str, NDArray[Any]]]
+"""{"conv1": {"kernel": ..., "bias": ...}, ...}"""
 
 RUNS = Path("runs")
 METRICS = "metrics.jsonl"
 FIRST = "first.npz"
 SAVE_SECONDS = 2.0
-"""How old what a reader finds in it may be while a run goes on."""
+"""While a run goes on, metrics.jsonl is at most this far behind."""
 
 
-def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir") -> None:
-    """Write a file so that readers find the old content or the new, and nothing between.
+def write_atomically(
+    path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir"
+) -> None:
+    """Write a file so that a reader finds the old content or the new, nothing in between.
 
     Args:
       path: the file, in a folder that exists.
@@ -45,17 +51,17 @@ def write_whole(path: Path, content: bytes, *, remedy: str = "make room for it, 
     Raises:
       InputError: no permission, no room.
 
-    >>> write_whole(Path("/nowhere/config.json"), b"")
+    >>> write_atomically(Path("/nowhere/config.json"), b"")
     Traceback (most recent call last):
     jaxcnn.train.errors.InputError: /nowhere/config.json can't be written (No such file or directory):
     make room for it, or choose another --run-dir
     """
-    with beside(path, remedy) as place:
-        with place.open("wb") as file:
+    with temporary_path(path, remedy) as temporary:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        place.replace(path)
+        temporary.replace(path)
 
 
 class RunDirectory:
@@ -65,10 +71,10 @@ class RunDirectory:
     the shape of an image, the names of the classes, where the data were, samples of each side, how a picture becomes
     an image, and a digest of each sample.
 
-    metrics.jsonl has a line a step, {"step", "epoch", "loss", "accuracy", "learning_rate", ..., "seconds",
-    "images_per_second"} with what else the step measured, and a line an epoch, {"epoch", "steps", "train_loss",
+    metrics.jsonl has a line per step, {"step", "epoch", "loss", "accuracy", "learning_rate", ..., "seconds",
+    "images_per_second"} with what else the step measured, and a line per epoch, {"epoch", "steps", "train_loss",
     "test_loss", "test_accuracy", "test_correct", "test_count", "learning_rate", "seconds", "images_per_second"}, with
-    the same four of the validation where there is one; but for the last two, a seed decides them to the last bit.
+    the same four of the validation if there is one. A seed decides all but the last two to the last bit.
     """
 
     def __init__(self, config: Config, *, resume: bool = False, leads: bool = True) -> None:
@@ -78,14 +84,14 @@ class RunDirectory:
 
         Args:
           config: of the run; its run_dir is made if need be and must be empty.
-          resume: it is the folder of the run, which goes on; of config.json only the length may have changed.
-          leads: whether this process writes; of a run of several the others only read.
+          resume: the folder is that of the run to resume; only the length in config.json may have changed.
+          leads: whether this process writes; the other processes of a run only read.
 
         Raises:
           InputError: the folder can't be made, holds something, or is in use by another process.
         """
         self._lines: list[str] = []
-        """Those that are not in the file yet."""
+        """Lines of metrics.jsonl that are not in the file yet."""
 
         self._saved = time.monotonic()
         self._lock: Lock | None = None
@@ -93,10 +99,10 @@ class RunDirectory:
             self.path = config.run_dir or Path()
             self._lock = Lock(self.path) if leads else None
             if leads and any(getattr(config, name) != getattr(read_config(self.path), name) for name in LENGTH):
-                write_whole(self.path / "config.json", config.to_json().encode())
+                write_atomically(self.path / "config.json", config.to_json().encode())
             return
         self.path, self._lock = _folder(config)
-        write_whole(self.path / "config.json", config.to_json().encode())
+        write_atomically(self.path / "config.json", config.to_json().encode())
 
     def close(self) -> None:
         """Let another process write into the folder."""
@@ -104,8 +110,8 @@ class RunDirectory:
             self._lock.release()
 
     def save_data(self, known: Known) -> None:
-        """Write data.json: all that a reader of the parameters must know of the data."""
-        write_whole(self.path / "data.json", (json.dumps(known.to_json()) + "\n").encode())
+        """Write data.json: what one must know of the data to use the parameters."""
+        write_atomically(self.path / "data.json", (json.dumps(known.to_json()) + "\n").encode())
 
     def step(self, report: StepReport) -> None:
         measured = {name: value.tolist() for name, value in report.metrics.items()}
@@ -128,8 +134,8 @@ class RunDirectory:
         if time.monotonic() - self._saved > SAVE_SECONDS:
             self.save_metrics()
 
-    def go_on(self, plan: Plan, steps: int, seconds: float) -> Progress:
-        """Take metrics.jsonl up to a step, and forget what came after it.
+    def resume_at(self, plan: Plan, steps: int, seconds: float) -> Progress:
+        """Cut metrics.jsonl off after a step, where a run is resumed.
 
         Args:
           plan: of the run.
@@ -137,7 +143,7 @@ class RunDirectory:
           seconds: that they took.
 
         Returns:
-          What the ledger of the loop goes on from.
+          What the loop continues from.
 
         Raises:
           InputError: a metrics.jsonl that is damaged or lacks some of these steps.
@@ -157,9 +163,9 @@ class RunDirectory:
                 f"{self.path / METRICS} lacks some of the first {steps} steps: it is damaged; start a new run"
             )
         begun = steps - steps % per_epoch
-        if self._lock is not None:  # cut once; all that follows is appended
-            write_whole(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
-            if steps < plan.steps:  # of an earlier end, whose state a checkpoint has too
+        if self._lock is not None:  # rewritten once; from here on lines are appended
+            write_atomically(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
+            if steps < plan.steps:  # those of an earlier end, which its checkpoint holds too
                 with suppress(OSError):
                     (self.path / "params.npz").unlink(missing_ok=True)
         losses = [(record["loss"], plan.batch_size) for record in of_steps[begun:]]
@@ -167,7 +173,7 @@ class RunDirectory:
         return Progress(steps, seconds, losses, [r.get("validation_loss", r["test_loss"]) for r in epochs])
 
     def save_metrics(self) -> None:
-        """Append to metrics.jsonl the lines that it lacks.
+        """Append the waiting lines to metrics.jsonl.
 
         Raises:
           InputError: no permission, no room.
@@ -177,7 +183,7 @@ class RunDirectory:
             with path.open("ab") as file:
                 file.write("".join(self._lines).encode())
                 file.flush()
-                os.fsync(file.fileno())  # a checkpoint of these steps comes next
+                os.fsync(file.fileno())  # before the checkpoint of these steps
         except OSError as error:
             raise InputError(
                 f"{path} can't be written ({error.strerror}): make room for it, or choose another --run-dir"
@@ -200,7 +206,7 @@ class RunDirectory:
         }
         file = io.BytesIO()
         np.savez(file, **arrays)  # type: ignore[arg-type]
-        write_whole(self.path / name, file.getvalue())
+        write_atomically(self.path / name, file.getvalue())
 
 
 def _pace(report: StepReport | EpochReport) -> dict[str, float]:
@@ -215,16 +221,15 @@ def _measured(split: str, of: Evaluation | None) -> dict[str, float]:
 
 
 def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
-    """The records of a run's metrics.jsonl, of steps and of epochs, in their order; half a line at the end is left out.
+    """The records of a run's metrics.jsonl, of steps and epochs in their order, without an unfinished last line.
 
     Raises:
       InputError: no such file, or a damaged one.
     """
     path = run_dir / METRICS
     try:
-        *lines, _ = read_text(path, errors="replace").split(
-            "\n"
-        )  # who was killed, or writes now, may have begun a line
+        # A run that was killed, or that writes now, may have left half a line.
+        *lines, _ = read_text(path, errors="replace").split("\n")
         records: list[dict[str, Any]] = [parse_json(line) for line in lines]
         if not all(map(_is_record, records)):
             raise ValueError("a line is no record")
@@ -235,7 +240,7 @@ def read_metrics(run_dir: Path) -> list[dict[str, Any]]:
 
 
 def _is_record(found: Any) -> bool:
-    """Whether a line is of a step or of an epoch: what counts them is whole, and all else finite."""
+    """Whether a line is that of a step or an epoch: its counters are integers, and all other numbers finite."""
     if not isinstance(found, dict) or not ({"step", "loss"} <= found.keys() or {"steps", "test_loss"} <= found.keys()):
         return False
     counts = [value for name, value in found.items() if name in ("step", "steps", "epoch")]
@@ -248,14 +253,14 @@ def _is_finite(value: Any) -> bool:
 
 
 def _folder(config: Config) -> tuple[Path, Lock]:
-    """Make the folder of a run: the one that was asked for, or a new one named after the data set and the time."""
+    """Make the folder of a run: that of --run-dir, or a new one named after the data set and the time."""
     path = config.run_dir or RUNS / f"{config.data}-{time.strftime('%Y%m%d-%H%M%S')}"
     try:
         if config.run_dir is None:
             path = _unused(path)
         path.mkdir(parents=True, exist_ok=True)
         lock = Lock(path)
-        occupied = any(not file.name.startswith(".") for file in path.iterdir())  # a killed run leaves no more
+        occupied = any(not file.name.startswith(".") for file in path.iterdir())  # a killed run leaves hidden ones
     except OSError as error:
         raise InputError(f"{path} can't be made ({error.strerror}): choose another --run-dir") from error
     if occupied:
@@ -265,7 +270,7 @@ def _folder(config: Config) -> tuple[Path, Lock]:
 
 
 def _unused(path: Path) -> Path:
-    """Make a folder of this name, or of this name and a number where two runs begin in one second."""
+    """Make a folder of this name, with a number appended if another run began in the same second."""
     candidate, number = path, 1
     while True:
         try:
@@ -277,7 +282,7 @@ def _unused(path: Path) -> Path:
             return candidate
 
 
-def load_params(path: Path) -> dict[str, Any]:
+def load_params(path: Path) -> Params:
     """Read params.npz back into nested dicts.
 
     Args:
@@ -296,7 +301,7 @@ def load_params(path: Path) -> dict[str, Any]:
     >>> params["dense3"]["bias"].shape
     (10,)
     """
-    params: dict[str, Any] = {}
+    params: Params = {}
     try:
         for name, array in read_npz(path).items():
             layer, _, leaf = name.partition("/")
@@ -307,7 +312,7 @@ def load_params(path: Path) -> dict[str, Any]:
 
 
 def _check_fit(path: Path, params: dict[str, Any], config: Config, image: tuple[int, ...], classes: int) -> None:
-    """Refuse parameters of another network than a run's."""
+    """Refuse parameters that are not those of this run's network."""
     expected = jax.eval_shape(lambda: initial_params(config, image, classes))
     shapes = [{jax.tree_util.keystr(at): (leaf.shape, leaf.dtype) for at, leaf in
                jax.tree_util.tree_leaves_with_path(tree)} for tree in (params, expected)]  # fmt: skip
@@ -315,12 +320,12 @@ def _check_fit(path: Path, params: dict[str, Any], config: Config, image: tuple[
         raise InputError(f"{path} holds other parameters than its run's, of {image} images: it is damaged")
 
 
-def fitted(run: "Run", drawn: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
-    """The parameters of a run for another one; the last layer is the drawn one where the classes are others.
+def transferred(run: "Run", drawn: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """The parameters of a run as the start of another one; with other classes its last layer starts at random.
 
     Args:
       run: what `open_run` returns.
-      drawn: those with which the other run would begin.
+      drawn: the random parameters with which the other run would start.
       classes: of the other run.
 
     Raises:
@@ -346,7 +351,7 @@ class Run(NamedTuple):
 
     path: Path
     config: Config
-    params: dict[str, Any]
+    params: Params
     """NumPy arrays, as `lenet.apply` takes them."""
 
     image: tuple[int, ...]
@@ -355,10 +360,10 @@ class Run(NamedTuple):
     classes: tuple[str, ...]
 
     known: Known | None = None
-    """What the run kept of its data."""
+    """What data.json holds."""
 
     notes: tuple[str, ...] = ()
-    """What a person should hear of these parameters."""
+    """What the user should know about these parameters."""
 
 
 def preprocessing_of(run: Run) -> Preprocessing:
@@ -367,7 +372,7 @@ def preprocessing_of(run: Run) -> Preprocessing:
 
 
 def open_run(path: Path) -> Run:
-    """Read a run directory back: what its command was, and what it learnt.
+    """Read a run directory: its settings, and the parameters it learnt.
 
     Args:
       path: the directory.
@@ -400,7 +405,7 @@ def open_run(path: Path) -> Run:
 
 
 def _last_params(path: Path, config: Config, known: Known) -> tuple[dict[str, Any], int]:
-    """The parameters of the last checkpoint, and the number of its steps; a run that goes on may take one away."""
+    """The parameters of the last checkpoint and its step. A run that goes on may delete it meanwhile, so try again."""
     optimizer = make_optimizer(config, make_schedule(config, steps=1))
     like = new_state(initial_params(config, known.image, len(known.classes)), optimizer)
     for attempt in (1, 2, 3):

@@ -1,4 +1,4 @@
-"""How good a model is at each class: the confusion matrix, and precision and recall read from it."""
+"""Scores of each class: the confusion matrix, and precision and recall from it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from jaxcnn.train.step import Apply
 
 @dataclass(frozen=True)
 class Score:
-    """How good a model is at one class."""
+    """Precision, recall and F1 of one class."""
 
     name: str
     precision: float
-    """Of the samples that were taken for this class, the share that are; 0 where there are none."""
+    """The share of the samples predicted as this class that belong to it; 0 if there are none."""
 
     recall: float
-    """Of the samples of this class, the share that were recognized; 0 where there are none."""
+    """The share of the samples of this class that were predicted as it; 0 if there are none."""
 
     f1: float
     """The harmonic mean of the two."""
@@ -32,13 +32,13 @@ class Score:
 
 
 def predictions(apply: Apply, params: Any, split: Split, *, batch_size: int = 500) -> NDArray[np.int32]:
-    """The class that a model takes each sample for.
+    """The class that a model predicts for each sample.
 
     Args:
       apply: parameters and images to logits.
       params: its parameters.
       split: the samples.
-      batch_size: samples at a time; it bounds the memory and changes no answer.
+      batch_size: samples at a time, which bounds the memory.
 
     Returns:
       (samples,) class indices.
@@ -65,15 +65,15 @@ def likeliest(split: Split) -> NDArray[Any]:
 
 
 def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """Count which class was taken for which.
+    """The confusion matrix.
 
     Args:
       targets: (samples,) true class indices.
-      predicted: (samples,) indices of what they were taken for.
+      predicted: (samples,) predicted class indices.
       classes: how many there are.
 
     Returns:
-      (classes, classes): in row i and column j the samples of class i that were taken for class j.
+      (classes, classes): row i, column j counts the samples of class i that were predicted as class j.
 
     >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from jax.sharding import Mesh
 
 from jaxcnn.train.augment import Augment
 from jaxcnn.train.data import Split
-from jaxcnn.train.devices import over_samples
+from jaxcnn.train.devices import data_parallel
 from jaxcnn.train.loss import cross_entropy
 
 Apply = Callable[[Any, jax.Array], jax.Array]
@@ -31,16 +31,16 @@ class State:
     """Updates done so far, int32."""
 
     key: jax.Array
-    """Of the run; what a step draws comes from this and its number."""
+    """Random key of the run; a step draws from it and from its own number."""
 
 
 def new_state(params: Any, optimizer: optax.GradientTransformation, seed: int = 0) -> State:
     """The state before the first step.
 
     Args:
-      params: a pytree of arrays; they are copied, since a step gives the buffers of its state away.
+      params: a pytree of arrays; they are copied, since a step donates the buffers of its state.
       optimizer: any optax optimizer.
-      seed: decides what the steps draw.
+      seed: of the random key.
 
     Returns:
       A `State` that shares no buffer with anything, nor within itself.
@@ -54,12 +54,12 @@ def new_state(params: Any, optimizer: optax.GradientTransformation, seed: int = 
 
 
 def no_measure(logits: jax.Array, batch: Split) -> Metrics:
-    """Nothing beside the loss and the accuracy."""
+    """No metrics but the loss and the accuracy."""
     return {}
 
 
 def hits(logits: jax.Array, targets: jax.Array) -> jax.Array:
-    """Whose largest logit is the class, or the likeliest class of the row of probabilities: (samples,) of bool.
+    """Which samples are right, (samples,) of bool: the largest logit is the class, or the likeliest class of the row.
 
     >>> hits(jnp.array([[0.0, 1.0], [1.0, 0.0]]), jnp.array([1, 1])).tolist()
     [True, False]
@@ -68,16 +68,16 @@ def hits(logits: jax.Array, targets: jax.Array) -> jax.Array:
     return logits.argmax(axis=-1) == classes
 
 
-# Samples that a CPU takes at a time: what is made of them stays in its cache. LeNet at batch 1024 takes 65 ms so,
-# and 94 ms at once.
-BLOCK = 128
+# A CPU takes this many samples at a time, whose activations stay in its cache: LeNet at batch 1024 takes 65 ms so,
+# 94 ms all at once.
+BLOCK_SAMPLES = 128
 
 
 def make_step(
     apply: Apply,
     optimizer: optax.GradientTransformation,
     *,
-    reduction: str = "mean",
+    reduction: Literal["mean", "sum"] = "mean",
     measure: Measure = no_measure,
     augment: Augment | None = None,
     rate: optax.Schedule | None = None,
@@ -91,7 +91,7 @@ def make_step(
       reduction: "mean" or "sum" of the cross-entropy over the batch.
       measure: further metrics of a batch, from its logits.
       augment: what is done to the images first, `(key, images) -> images`.
-      rate: the learning rate of a step, to be told of.
+      rate: the learning rate of a step, for metrics["learning_rate"].
       mesh: devices among which the samples of a batch are divided; the state and the batch lie on all of them.
 
     Returns:
@@ -106,7 +106,7 @@ def make_step(
     (0.6931, [[0.125, -0.125], [-0.125, 0.125]])
     """
     optimizer = optax.with_extra_args_support(optimizer)
-    sums_and_logits = over_samples(partial(_loss_and_gradient, apply), mesh)
+    sums_and_logits = data_parallel(partial(_loss_and_gradient, apply), mesh)
 
     def step(state: State, batch: Split) -> tuple[State, Metrics]:
         if augment is not None:
@@ -120,7 +120,7 @@ def make_step(
             samples = logits.size // logits.shape[-1]
             loss, gradient = jax.tree.map(lambda a: a / samples, (loss, gradient))
         metrics = {"loss": loss, "accuracy": hits(logits, batch.targets).mean(), **measure(logits, batch)}
-        # optax mixes its integer step count with floats and means to, also where the caller is strict.
+        # optax mixes its integer step count with floats on purpose; a strict caller must not break that.
         with jax.numpy_dtype_promotion("standard"):
             if rate is not None:
                 metrics["learning_rate"] = jnp.asarray(rate(state.step), jnp.float32)
@@ -139,7 +139,7 @@ def make_step(
 
 
 def _loss_and_gradient(apply: Apply, params: Any, batch: Split, weights: Any) -> Any:
-    """The sum of the losses beside its gradient, and the logits."""
+    """The sum of the losses with its gradient, and the logits."""
 
     def total(params: Any, batch: Split, weights: Any) -> tuple[jax.Array, jax.Array]:
         logits = apply(params, batch.images)
@@ -152,13 +152,13 @@ def _loss_and_gradient(apply: Apply, params: Any, batch: Split, weights: Any) ->
 
     def in_blocks(params: Any, batch: Split, weights: Any) -> Any:
         samples = batch.images.shape[0]
-        whole = samples - samples % BLOCK
+        whole = samples - samples % BLOCK_SAMPLES
 
         def add(sums: Any, block: Any) -> tuple[Any, jax.Array]:
             made, logits = at_once(params, *block)
             return jax.tree.map(jnp.add, sums, made), logits
 
-        blocks = jax.tree.map(lambda a: a[:whole].reshape(whole // BLOCK, BLOCK, *a.shape[1:]), (batch, weights))
+        blocks = jax.tree.map(lambda a: a[:whole].reshape(-1, BLOCK_SAMPLES, *a.shape[1:]), (batch, weights))
         made, _ = jax.eval_shape(at_once, params, batch, weights)
         sums, logits = jax.lax.scan(add, jax.tree.map(lambda a: jnp.zeros(a.shape, a.dtype), made), blocks)
         logits = logits.reshape(whole, *logits.shape[2:])
@@ -167,6 +167,6 @@ def _loss_and_gradient(apply: Apply, params: Any, batch: Split, weights: Any) ->
             logits = jnp.concatenate([logits, rest])
         return sums, logits
 
-    if batch.images.shape[0] <= BLOCK:
+    if batch.images.shape[0] <= BLOCK_SAMPLES:
         return at_once(params, batch, weights)
     return jax.lax.platform_dependent(params, batch, weights, cpu=in_blocks, default=at_once)

@@ -1,14 +1,14 @@
-"""What may be told of a run beside its record: TensorBoard's events, and a trace of what the device does."""
+"""Optional watchers of a run: TensorBoard events, and a profiler trace."""
 
 from pathlib import Path
 
 import jax
 
 from jaxcnn.train.errors import InputError, extra
-from jaxcnn.train.ledger import EpochReport, StepReport
+from jaxcnn.train.tracker import EpochReport, StepReport
 
 TRACED = (3, 13)
-"""Of the steps of a run, from which to which are traced: the first ones compile."""
+"""The first and the last step of the trace; the steps before compile."""
 
 
 class TensorBoard:
@@ -45,13 +45,13 @@ class TensorBoard:
 
 
 class Trace:
-    """Traces some of the first steps."""
+    """Traces some of the first steps with JAX's profiler."""
 
     def __init__(self, folder: Path) -> None:
-        """Wait for them.
+        """Prepare a trace.
 
         Args:
-          folder: where JAX's profiler writes.
+          folder: where the profiler writes.
         """
         self._folder, self._seen, self._on = folder, 0, False
 

@@ -262,7 +262,7 @@ def metrics_reader(folder: Path) -> Reader:
         records = read_metrics(folder)
         drawn = curves(*([record for record in records if name in record] for name in ("step", "steps")))
         json.dumps(drawn, allow_nan=False)
-        progress = RunDirectory(config, resume=True, leads=False).go_on(make_plan(config, 100), 3, 0.0)
+        progress = RunDirectory(config, resume=True, leads=False).resume_at(make_plan(config, 100), 3, 0.0)
         assert len(progress.losses) == 1
         assert all(np.isfinite([loss for loss, _ in progress.losses] + list(progress.validations)))
 

@@ -16,8 +16,8 @@ from PIL import Image
 from runs import random_params, save_arrays
 
 from jaxcnn.train import Config, Split, preset
-from jaxcnn.train.again import load_new
 from jaxcnn.train.known import digest
+from jaxcnn.train.run_data import load_new
 
 SIDE = 16
 NAMES = ("cat", "dog", "eel")
@@ -113,7 +113,7 @@ def cut(path):
 
 
 def first_test_images(count: int):
-    """Take away so many of the pictures that the run holds out."""
+    """Delete this many of the pictures that the run holds out."""
 
     def happen():
         facts = json.loads(Path("run/data.json").read_text())
@@ -351,10 +351,10 @@ ROWS = [
     Row(HAVE, "classes twice", sides(".", "train"), ON_FOLDER, 2, (r"has the class cat twice",)),
     Row(HAVE, "another folder next to train", all_of(sides("train", "test"), lambda: pictures(Path("data/raw"))),
         ON_FOLDER, 0, (r"next to train the folder raw is left out",)),
-    Row(HAVE, "a val with a set aside", sides("train", "val", "test"), f"{ON_FOLDER} --validation 3", 2,
+    Row(HAVE, "a val with a held-out one", sides("train", "val", "test"), f"{ON_FOLDER} --validation 3", 2,
         (r"--validation 3: the data have 9 of their own: leave it out",)),
     Row(HAVE, "patience with nothing to judge by", plain_folder(), f"{ON_FOLDER} --patience 2", 2,
-        (r"--patience: put images aside to judge by",)),
+        (r"--patience: hold images out to judge by",)),
     Row(HAVE, "files that are no pictures",
         all_of(plain_folder(), text("data/cat/Thumbs.db"), text("data/dog/notes.txt")), ON_FOLDER, 0,
         (r"note: 2 files that are no pictures are left out", r"24 images to train")),

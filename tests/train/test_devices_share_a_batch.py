@@ -17,7 +17,7 @@ import pytest
 from idx_files import contents, write
 
 from jaxcnn.train import Config, InputError, run
-from jaxcnn.train.training import Keeping, Silent
+from jaxcnn.train.training import Display, Recorder
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_lenet.py"
 BOUND = 60  # seconds after which the others must have seen that a process is lost
@@ -105,7 +105,7 @@ def test_a_lost_process_ends_the_other_and_one_device_goes_on(config, tmp_path):
 
 
 class StopSoon:
-    """An audience that remembers the start of a run and presses Ctrl-C after its first step."""
+    """A display that remembers the start of a run and presses Ctrl-C after its first step."""
 
     def start(self, start):
         self.plan, self.mesh, self.progress = start.plan, start.mesh, start.progress
@@ -122,8 +122,8 @@ def test_whichever_process_is_lost_the_others_leave_with_a_line(config, tmp_path
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     monkeypatch.setattr(os, "_exit", sys.exit)
-    keeping = Keeping(replace(config, run_dir=tmp_path / "run"), Silent(), resume=False)
-    with pytest.raises(SystemExit) as caught, keeping:
+    recorder = Recorder(replace(config, run_dir=tmp_path / "run"), Display(), resume=False)
+    with pytest.raises(SystemExit) as caught, recorder:
         raise jax.errors.JaxRuntimeError("the other is gone\nsaid gloo")
     assert caught.value.code == 2
     line = f"error: a process of this run was lost (the other is gone): start all again with --resume {tmp_path}/run\n"
@@ -139,13 +139,13 @@ def test_a_port_that_is_taken(config):
 
 def test_a_process_that_waits_in_vain():
     code = (
-        "import sys; from jaxcnn.train import devices; devices.TOGETHER = 2; "
+        "import sys; from jaxcnn.train import devices; devices.JOIN_SECONDS = 2; "
         "from jaxcnn.train.commands.train import main; sys.exit(main(sys.argv[1:]))"
     )
     command = [sys.executable, "-c", code, *together(an_address(), 1)]
     result = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert result.returncode == 2
-    assert re.search(r"error: --coordinator .*: after 2 s not all processes are there", result.stderr)
+    assert re.search(r"error: --coordinator .*: not all processes joined within 2 s", result.stderr)
 
 
 @pytest.mark.parametrize(

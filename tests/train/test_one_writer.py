@@ -16,7 +16,7 @@ from jaxcnn.train import Config, InputError, run
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.lock import NAME, Lock
 from jaxcnn.train.record import RunDirectory
-from jaxcnn.train.training import Silent
+from jaxcnn.train.training import Display
 
 ROOT = Path(__file__).parents[2]
 HOLD = """
@@ -68,7 +68,7 @@ def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, requ
 
 
 def test_a_run_that_ends_with_an_error_lets_go(config):
-    class Faulty(Silent):
+    class Faulty(Display):
         def start(self, start):
             with pytest.raises(InputError, match=IN_USE):
                 Lock(config.run_dir)

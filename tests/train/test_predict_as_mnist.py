@@ -14,7 +14,7 @@ from runs import fast_steps
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, InputError, load, open_run, picture, run
-from jaxcnn.train.classify import look, make_classify
+from jaxcnn.train.classify import load_image, make_classify
 from jaxcnn.train.commands.predict import main
 
 Image = pytest.importorskip("PIL.Image")
@@ -84,7 +84,7 @@ def test_a_digit_is_the_same_however_it_is_drawn(style, test_images, trained, cl
     same = []
     for digit in test_images[:20]:
         STYLES[style](digit).save(tmp_path / style)
-        seen = look(tmp_path / style, trained)
+        seen = load_image(tmp_path / style, trained)
         assert seen.shape == MNIST
         assert seen.dtype == np.float32
         same.append(classify(seen).argmax() == classify(digit[None]).argmax())
@@ -190,7 +190,7 @@ def test_a_network_that_takes_no_pictures(image):
 
 
 def png_header(width, height):
-    """The beginning of a PNG file that promises so many pixels."""
+    """The beginning of a PNG file that promises this many pixels."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
     header = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
     return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT" + bytes(100)
@@ -241,7 +241,7 @@ def test_the_line_of_a_picture(trained, test_images, tmp_path, capsys):
     assert main([str(trained.path), str(path)]) == 0
     out, err = capsys.readouterr()
     apply = jax.jit(partial(lenet.apply, activation=jax.nn.relu, pool_mode="max"))
-    logits = apply(trained.params, look(path, trained)[None])
+    logits = apply(trained.params, load_image(path, trained)[None])
     exponentials = np.exp(np.asarray(logits, np.float64)[0])
     percent = 100 * exponentials / exponentials.sum()
     best = ", ".join(f"{index} {percent[index]:.1f}%" for index in np.argsort(percent)[::-1][:3])

@@ -24,7 +24,6 @@ from idx_files import NAMES, idx, write
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
 from jaxcnn.train import run as train
-from jaxcnn.train.again import Loaded
 from jaxcnn.train.commands.report import main
 from jaxcnn.train.data.split import DIGITS
 from jaxcnn.train.known import Known
@@ -34,6 +33,7 @@ from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of, page, write_report
 from jaxcnn.train.report.facts import curves
 from jaxcnn.train.report.layer_table import layer_table
+from jaxcnn.train.run_data import Loaded
 
 ROOT = Path(__file__).parents[2]
 COUNTS = {"train": 4, "validation": 0, "test": 0}
@@ -278,7 +278,7 @@ def untrained(tmp_path, monkeypatch):
     def make(config, data, lines=()):
         test = 0 if data.test is None else len(data.test.targets)
         known = Known(Preprocessing(data.train.images.shape[1:]), data.classes, None, {**COUNTS, "test": test})
-        monkeypatch.setattr("jaxcnn.train.report.facts.load_again", lambda *_, **__: Loaded(data, known, ()))
+        monkeypatch.setattr("jaxcnn.train.report.facts.reload", lambda *_, **__: Loaded(data, known, ()))
         monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
         config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
         with closing(RunDirectory(config)) as record:
@@ -648,7 +648,7 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
 
 @needs_browser
 def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
-    """Of so many the matrix is a picture, and what stands out of it is a table."""
+    """With many classes the matrix is a picture, and the largest confusions are a table."""
     classes = tuple(f"kind {number}" for number in range(200))
     run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
     text = page(facts_of(run))

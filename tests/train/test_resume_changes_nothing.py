@@ -60,7 +60,7 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """An audience that ends a run as an error would, once so many steps are told of; None lets it go on to its end."""
+    """A display that ends a run as an error would, after this many steps; None lets it run to its end."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -79,10 +79,10 @@ def test_going_on_after_any_step(config, whole, tmp_path):
     """From no checkpoint, from one inside an epoch, which has three steps, and from one at an epoch's end."""
     stopped, begun_after = replace(config, run_dir=tmp_path / "run"), []
     for steps in (1, 5, 7, None):
-        audience = StopAfter(steps)
+        display = StopAfter(steps)
         with nullcontext() if steps is None else pytest.raises(StoppedError):
-            outcome = run(stopped, audience, resume=bool(begun_after))
-        begun_after.append(audience.begun_after)
+            outcome = run(stopped, display, resume=bool(begun_after))
+        begun_after.append(display.begun_after)
         assert (tmp_path / "run" / "params.npz").exists() == (steps is None)
     assert begun_after == [0, 0, 4, 6]
     assert outcome.steps == 12

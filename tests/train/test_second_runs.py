@@ -16,14 +16,14 @@ from situations import IMAGES, LABELS, NAMES, image, npz, pictures, run_on, save
 
 from jaxcnn.__main__ import main
 from jaxcnn.train import Config, load_params, open_run, picture, run
-from jaxcnn.train.classify import look
+from jaxcnn.train.classify import load_image
 from jaxcnn.train.commands.terminal import Terminal
-from jaxcnn.train.data import load_pool
-from jaxcnn.train.ledger import Progress
+from jaxcnn.train.data import load_samples
 from jaxcnn.train.loop import Plan
 from jaxcnn.train.record import RunDirectory, read_metrics
 from jaxcnn.train.report import facts_of
-from jaxcnn.train.training import Silent
+from jaxcnn.train.tracker import Progress
+from jaxcnn.train.training import Display
 
 pytestmark = late_reads_are_ignored
 
@@ -74,7 +74,7 @@ def test_training_longer_than_planned(copy, capsys):
 def test_going_on_elsewhere_with_new_and_renamed_pictures_gives_the_same_bits(config, whole, tmp_path):
     """Neither the order of the files nor the place matters; what is new is left out."""
 
-    class Stop(Silent):
+    class Stop(Display):
         def step(self, report):
             if report.step == 3:
                 signal.raise_signal(signal.SIGTERM)
@@ -125,7 +125,7 @@ def test_metrics_are_appended_to_and_cut_once(tmp_path):
     record.close()
     assert [found["step"] for found in read_metrics(tmp_path)] == [0, 1]
     record = RunDirectory(Config(run_dir=tmp_path), resume=True)
-    assert record.go_on(Plan(8, 8, 4, 4, 1), 1, 0.5) == Progress(1, 0.5, [(1.0, 8)], [])
+    assert record.resume_at(Plan(8, 8, 4, 4, 1), 1, 0.5) == Progress(1, 0.5, [(1.0, 8)], [])
     record._add({"step": 1, "loss": 2.0})
     record.save_metrics()
     record.close()
@@ -161,10 +161,10 @@ def test_a_picture_becomes_what_training_saw(way, tmp_path, monkeypatch):
     npz("data.npz", images=saved, labels=np.r_[LABELS, 0, 1])
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
-    trained = load_pool(config).images
+    trained = load_samples(config).images
     for i in range(5):
         save(Path("a.png"), shown[i])
-        np.testing.assert_allclose(look(Path("a.png"), open_run(Path("run"))), trained[i], atol=1e-6)
+        np.testing.assert_allclose(load_image(Path("a.png"), open_run(Path("run"))), trained[i], atol=1e-6)
 
 
 def test_so_it_does_where_each_channel_has_its_own_scale(tmp_path, monkeypatch):
@@ -174,7 +174,9 @@ def test_so_it_does_where_each_channel_has_its_own_scale(tmp_path, monkeypatch):
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
     save(Path("a.png"), COLOUR[3])
-    np.testing.assert_allclose(look(Path("a.png"), open_run(Path("run"))), load_pool(config).images[3], atol=1e-5)
+    np.testing.assert_allclose(
+        load_image(Path("a.png"), open_run(Path("run"))), load_samples(config).images[3], atol=1e-5
+    )
 
 
 @pytest.mark.parametrize("size", [None, 12, 20])
@@ -184,9 +186,9 @@ def test_so_it_does_for_folders(tmp_path, monkeypatch, size, channels):
     pictures(Path("data"), channels=channels)
     config = Config(data="folder", data_dir=Path("data"), image_size=size)
     run_on(config)
-    trained = load_pool(config).images
+    trained = load_samples(config).images
     for i, path in enumerate(sorted(Path("data").rglob("*.png"))[:4]):
-        np.testing.assert_array_equal(look(path, open_run(Path("run"))), trained[i])
+        np.testing.assert_array_equal(load_image(path, open_run(Path("run"))), trained[i])
 
 
 def test_one_table_of_formats():

@@ -9,8 +9,8 @@ import pytest
 
 from jaxcnn.train import Config, Data, Split, fit, make_evaluate, make_step, new_state, preset
 from jaxcnn.train.batches import batches, epoch_order
-from jaxcnn.train.ledger import BEGINNING, Progress
 from jaxcnn.train.loop import make_plan
+from jaxcnn.train.tracker import FROM_THE_START, Progress
 
 
 def numbered(samples):
@@ -83,7 +83,7 @@ def evaluate():
     return make_evaluate(line, batch_size=3)
 
 
-def train(config, samples=7, stop=lambda: False, start=BEGINNING):
+def train(config, samples=7, stop=lambda: False, start=FROM_THE_START):
     """Fit a line to numbered samples, and keep which of them each step saw."""
     diary = Diary()
     state, test = fit(

@@ -8,7 +8,7 @@ import pytest
 from idx_files import contents, write
 
 from jaxcnn.train import Config, run
-from jaxcnn.train.calls import calls, most_steps
+from jaxcnn.train.calls import calls, max_steps_per_call
 from jaxcnn.train.loop import make_plan
 
 TIMES = {"seconds", "images_per_second"}
@@ -27,7 +27,7 @@ def records(run_dir):
 
 
 def take(monkeypatch, most):
-    monkeypatch.setattr("jaxcnn.train.loop.most_steps", lambda platform: most)
+    monkeypatch.setattr("jaxcnn.train.loop.max_steps_per_call", lambda platform: most)
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ class StoppedError(Exception):
 
 
 class StopAfter:
-    """An audience that ends a run as an error would, once this many steps are reported."""
+    """A display that ends a run as an error would, once this many steps are reported."""
 
     def __init__(self, steps):
         self.steps = steps
@@ -93,13 +93,13 @@ def test_every_call_begins_where_the_one_before_ends(most, save_steps, samples):
 
 
 def test_a_cpu_takes_one_step_a_call():
-    assert most_steps("cpu") == 1
-    assert most_steps("gpu") == most_steps("tpu") > 100
+    assert max_steps_per_call("cpu") == 1
+    assert max_steps_per_call("gpu") == max_steps_per_call("tpu") > 100
 
 
 def test_few_checkpoints_are_the_best_and_the_last(config, tmp_path, monkeypatch):
     """Where epochs are shorter than the writing of a checkpoint, those are written that a run may need."""
-    monkeypatch.setattr("jaxcnn.train.loop.rest_between_checkpoints", lambda platform: 3600.0)
+    monkeypatch.setattr("jaxcnn.train.loop.seconds_between_checkpoints", lambda platform: 3600.0)
     path = run(replace(config, epochs=4, learning_rate=0.05, run_dir=tmp_path / "run")).directory
     judged = [record["validation_loss"] for record in records(path) if "validation_loss" in record]
     written = sorted(int(folder.name) // 4 for folder in (path / "checkpoints").iterdir() if folder.name.isdigit())

@@ -14,9 +14,9 @@ import pytest
 
 from jaxcnn.train import Config, Evaluation, InputError, load_params
 from jaxcnn.train.known import Known
-from jaxcnn.train.ledger import EpochReport, StepReport
 from jaxcnn.train.picture import Preprocessing
-from jaxcnn.train.record import RunDirectory, write_whole
+from jaxcnn.train.record import RunDirectory, write_atomically
+from jaxcnn.train.tracker import EpochReport, StepReport
 
 STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)}, seconds=2.0)
 EPOCH = EpochReport(
@@ -33,7 +33,7 @@ def opened(config):
 def test_a_file_is_replaced_whole(tmp_path):
     path = tmp_path / "file"
     for content in (b"long content", b"short"):
-        write_whole(path, content)
+        write_atomically(path, content)
         assert path.read_bytes() == content
     assert os.listdir(tmp_path) == ["file"]
 
@@ -41,14 +41,14 @@ def test_a_file_is_replaced_whole(tmp_path):
 @pytest.mark.parametrize("name", ["fsync", "replace"])
 def test_nothing_half_written_is_left_where_the_disk_is_full(tmp_path, monkeypatch, name):
     path = tmp_path / "file"
-    write_whole(path, b"old")
+    write_atomically(path, b"old")
 
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(*{"fsync": (os, "fsync"), "replace": (Path, "replace")}[name], full)
     with pytest.raises(InputError, match=r"file can't be written \(No space left on device\): make room"):
-        write_whole(path, b"new")
+        write_atomically(path, b"new")
     assert os.listdir(tmp_path) == ["file"]
     assert path.read_bytes() == b"old"
 
@@ -56,7 +56,7 @@ def test_nothing_half_written_is_left_where_the_disk_is_full(tmp_path, monkeypat
 def test_a_place_without_a_name_is_refused_as_any_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InputError, match=r"^\. can't be written \(.+\): elsewhere$"):
-        write_whole(Path(), b"new", remedy="elsewhere")
+        write_atomically(Path(), b"new", remedy="elsewhere")
     assert not os.listdir(tmp_path)
 
 

@@ -15,7 +15,7 @@ from scipy import ndimage
 
 from jaxcnn.train import Config, InputError, load, run
 from jaxcnn.train.augment import make_augment
-from jaxcnn.train.data import put_aside
+from jaxcnn.train.data import hold_out_validation
 from jaxcnn.train.loop import since_best
 from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import read_metrics
@@ -54,7 +54,7 @@ def test_a_gradient_is_shortened_to_its_greatest_norm():
 
 
 def rates(rate, steps):
-    """The learning rates of the first so many steps."""
+    """The learning rates of the first steps."""
     with jax.numpy_dtype_promotion("standard"):
         return jax.jit(jax.vmap(rate))(jnp.arange(steps))
 
@@ -121,14 +121,14 @@ def test_a_wider_network_has_more_maps():
     }  # fmt: skip
 
 
-def test_validation_images_are_put_aside_and_none_is_lost(tmp_path):
+def test_validation_images_are_held_out_and_none_is_lost(tmp_path):
     data = load(Config(data="mnist", data_dir=write(tmp_path, contents(counts=(30, 5)))))
-    aside = put_aside(data, 7, seed=0)
-    assert (len(aside.train.targets), len(aside.validation.targets), len(aside.test.targets)) == (23, 7, 5)
-    together = np.concatenate([aside.train.images, aside.validation.images]).sum((1, 2, 3))
+    held_out = hold_out_validation(data, 7, seed=0)
+    assert (len(held_out.train.targets), len(held_out.validation.targets), len(held_out.test.targets)) == (23, 7, 5)
+    together = np.concatenate([held_out.train.images, held_out.validation.images]).sum((1, 2, 3))
     np.testing.assert_allclose(np.sort(together), np.sort(data.train.images.sum((1, 2, 3))))
     with pytest.raises(InputError, match=r"--validation 30: there are 30 training images: give fewer"):
-        put_aside(data, 30, seed=0)
+        hold_out_validation(data, 30, seed=0)
 
 
 def test_epochs_since_the_best_one():

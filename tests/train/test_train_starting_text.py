@@ -15,7 +15,7 @@ from jaxcnn.train import preset, run
 
 @pytest.fixture
 def losses(tmp_path):
-    """Run so many steps; each step's loss, and the entropy of the labels."""
+    """Run this many steps; each step's loss, and the entropy of the labels."""
 
     def of(samples, learning_rate, steps):
         config = replace(preset("synthetic"), samples=samples, learning_rate=learning_rate, steps=steps)

@@ -117,7 +117,7 @@ def test_blocks_of_samples_and_a_rest_change_nothing(samples, monkeypatch):
     params, _ = start()
     batch = Split(rng.normal(size=(samples, 4)).astype("float32"), rng.integers(0, 3, samples).astype("int32"))
     at_once = make_step(apply, OPTIMIZERS["sgd"])(new_state(params, OPTIMIZERS["sgd"]), batch)
-    monkeypatch.setattr("jaxcnn.train.step.BLOCK", 4)
+    monkeypatch.setattr("jaxcnn.train.step.BLOCK_SAMPLES", 4)
     in_blocks = make_step(apply, OPTIMIZERS["sgd"])(new_state(params, OPTIMIZERS["sgd"]), batch)
     for one, other in zip(
         *(jax.tree.leaves((state.params, metrics)) for state, metrics in (at_once, in_blocks)), strict=True

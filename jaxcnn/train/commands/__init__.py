@@ -1,29 +1,31 @@
-"""The commands that people type, a file each.
+"""The commands of the program, a file each.
 
-What a command does is imported inside its `main`, when its line is checked: so `--help`, and what is wrong with a line,
-does not wait two seconds for JAX.
+`main` imports what a command needs only after the arguments are checked, so `--help` and usage errors don't wait two
+seconds for JAX.
 """
 
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from jaxcnn.train.commands.line import read_line
+from jaxcnn.train.commands.arguments import parse_arguments
 from jaxcnn.train.config import read_config
 
 
-class OfARun(Protocol):
+class HasRunDir(Protocol):
     """Options that name a run directory."""
 
     @property
     def run_dir(self) -> Path: ...
 
 
-Options = TypeVar("Options", bound=OfARun)
+Options = TypeVar("Options", bound=HasRunDir)
 
 
-def of_a_run(options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()) -> Options:
-    """What the line of a command on a run says; what it must say goes without a name.
+def parse_with_run(
+    options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()
+) -> Options:
+    """Parse the arguments of a command that takes a run directory, and check that it is one.
 
     Args:
       options: a dataclass.
@@ -35,6 +37,6 @@ def of_a_run(options: type[Options], command: str, arguments: Sequence[str], exa
       InputError: no run directory, a damaged config.json, an option that there isn't.
       SystemExit: after --help.
     """
-    line = read_line(options, command, arguments, examples=examples)
+    line = parse_arguments(options, command, arguments, examples=examples)
     read_config(line.run_dir)
     return line

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands.line import read_line
+from jaxcnn.train.commands.arguments import parse_arguments
 from jaxcnn.train.commands.output import guarded, say
 
 
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
       The exit code.
     """
-    command = read_line(Compare, "compare", arguments, examples=EXAMPLES)
+    command = parse_arguments(Compare, "compare", arguments, examples=EXAMPLES)
     from jaxcnn.train.compare import as_csv, lines, read_runs, table, write_page
 
     runs = read_runs(command.run_dirs)

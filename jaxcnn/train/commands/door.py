@@ -1,12 +1,12 @@
-"""The one door: `jaxcnn COMMAND ...`, each command loaded only when it is asked for."""
+"""The program `jaxcnn COMMAND ...`; it loads only the command that is called."""
 
 import difflib
 import importlib
 from collections.abc import Iterator, Sequence
 
 from jaxcnn import __version__
-from jaxcnn.train.commands.line import started_as
-from jaxcnn.train.commands.output import guarded, refuse, say
+from jaxcnn.train.commands.arguments import started_as
+from jaxcnn.train.commands.output import fail, guarded, say
 
 COMMANDS = {
     "train": "train LeNet, and keep what came of it in a run directory",
@@ -49,7 +49,7 @@ def main(arguments: Sequence[str]) -> int:
         say(f"jaxcnn {__version__}")
         return 0
     if name not in COMMANDS:
-        return refuse(_unknown(name))
+        return fail(_unknown(name))
     code: int = importlib.import_module(f"jaxcnn.train.commands.{name}").main(rest)
     return code
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands import parse_with_run
 from jaxcnn.train.commands.output import guarded, note, say
 
 
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
       The exit code.
     """
-    command = of_a_run(Evaluate, "evaluate", arguments, EXAMPLES)
+    command = parse_with_run(Evaluate, "evaluate", arguments, EXAMPLES)
     from jaxcnn.train.measure import as_json, measure, table
     from jaxcnn.train.record import open_run
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands import parse_with_run
 from jaxcnn.train.commands.output import guarded, note, say
 from jaxcnn.train.errors import InputError
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
       The exit code.
     """
-    command = of_a_run(Export, "export", arguments, EXAMPLES)
+    command = parse_with_run(Export, "export", arguments, EXAMPLES)
     if command.format not in FORMATS:
         raise InputError(f"--format {command.format}: there is no such choice; take one of {', '.join(FORMATS)}")
     from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export

@@ -1,4 +1,4 @@
-"""What a command says, at one place: on stdout what was asked for, on stderr what went wrong; and where neither can."""
+"""The output of all commands: results to stdout, notes and errors to stderr, and streams that are closed or full."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ USAGE_ERROR, UNWRITABLE, INTERRUPTED = 2, 1, 130
 
 
 class OutputError(Exception):
-    """What was asked for can't be written: stdout is closed, full, or read by nobody."""
+    """The result can't be written: stdout is closed or full, or its reader has gone."""
 
 
 def say(*lines: str) -> None:
@@ -36,29 +36,27 @@ def say(*lines: str) -> None:
 
 
 def output_error(error: Exception) -> OutputError:
-    """Why stdout can't be written. What is left in its buffer goes nowhere, so that Python's end isn't noisy."""
+    """Why stdout can't be written. Its buffer is thrown away, or Python would report it once more at exit."""
     with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    if isinstance(
-        error, BrokenPipeError
-    ):  # whoever read it has gone, as in `jaxcnn evaluate | head -1`: that's no error
+    if isinstance(error, BrokenPipeError):  # the reader has gone, as in `jaxcnn evaluate | head -1`: no error
         return OutputError("")
     return OutputError(f"the output can't be written ({getattr(error, 'strerror', None) or error})")
 
 
 def note(*lines: str) -> None:
-    """Say on stderr what a person should hear of the answer."""
+    """Print notes about the result to stderr."""
     _to_stderr(*(f"note: {InputError(line)}" for line in lines))
 
 
-def refuse(error: InputError | str) -> int:
-    """Say in a line what the user can mend, and return the exit code for it."""
+def fail(error: InputError | str) -> int:
+    """Print an error that the user can mend, and return its exit code."""
     _to_stderr(f"error: {error}")
     return USAGE_ERROR
 
 
 def _to_stderr(*lines: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # there is nobody left to tell
+    with suppress(OSError, ValueError, AttributeError):  # stderr is closed
         sys.stderr.writelines(f"{line}\n" for line in lines)
         sys.stderr.flush()
 
@@ -67,10 +65,10 @@ Work = Callable[[Sequence[str]], int]
 
 
 def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]]:
-    """Make of what a command does a command: whatever happens to it, it ends with one line and the right exit code.
+    """Make a command of a function: whatever happens in it, it ends with one line and the right exit code.
 
     Args:
-      lost: what there is not, where it was interrupted.
+      lost: what was not done, for the message after an interruption.
 
     Returns:
       A decorator. The command takes the arguments without the names of program and command (None is `sys.argv[1:]`),
@@ -86,10 +84,10 @@ def guarded(lost: str) -> Callable[[Work], Callable[[Sequence[str] | None], int]
                 try:
                     return work(sys.argv[1:] if arguments is None else arguments)
                 except InputError as error:
-                    return refuse(error)
+                    return fail(error)
                 except OutputError as error:
                     if str(error):
-                        refuse(str(error))
+                        fail(str(error))
                     return UNWRITABLE
                 except KeyboardInterrupt as error:
                     run_dir = error.run_dir if isinstance(error, Ended) else None
@@ -114,7 +112,7 @@ _process = _Process()
 
 
 def _left(code: int) -> int:
-    """Leave the program at once: cut short inside a library, it may crash when Python takes it down in order."""
+    """Exit at once: after an interruption inside a library an orderly exit of Python may crash."""
     if _process.is_ours:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError):
@@ -124,7 +122,7 @@ def _left(code: int) -> int:
 
 
 class _Closed(io.TextIOBase):
-    """In place of a stream that was closed before the program began."""
+    """Replaces a stream that was closed before the program began."""
 
     def write(self, text: str) -> int:
         raise OSError(errno.EBADF, os.strerror(errno.EBADF))
@@ -132,7 +130,7 @@ class _Closed(io.TextIOBase):
 
 @contextmanager
 def streams() -> Iterator[None]:
-    """Inside this block a letter that the encoding lacks is written as its number; no file takes a stream's place."""
+    """Inside this block letters that the encoding lacks are escaped, and a closed stream's number is not reused."""
     for number in range(3):
         try:
             os.fstat(number)
@@ -144,7 +142,7 @@ def streams() -> Iterator[None]:
             stream.reconfigure(errors="backslashreplace")
     with open(os.devnull, "w") as nowhere:
         sys.stdout = former[0] or _Closed()
-        sys.stderr = former[1] or nowhere  # nobody is there to be told
+        sys.stderr = former[1] or nowhere  # stderr was closed
         try:
             yield
         finally:
@@ -153,7 +151,7 @@ def streams() -> Iterator[None]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """Inside this block the libraries below keep what they have to say to themselves: our own lines say it."""
+    """Inside this block libraries print no warnings: our own messages say what the user has to know."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # XLA reads it when it is loaded
     former = logging.root.manager.disable, threading.excepthook, sys.unraisablehook
     with warnings.catch_warnings():

@@ -1,12 +1,12 @@
-"""The command that looks at pictures: the likeliest classes of each."""
+"""The command that classifies pictures."""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run
-from jaxcnn.train.commands.output import USAGE_ERROR, guarded, note, refuse, say
+from jaxcnn.train.commands import parse_with_run
+from jaxcnn.train.commands.output import USAGE_ERROR, fail, guarded, note, say
 from jaxcnn.train.errors import InputError
 
 
@@ -33,7 +33,7 @@ EXAMPLES = ("runs/a seven.png", "runs/a scans/ --top 1", "runs/a scans/ --json >
 
 @guarded("the rest was not looked at")
 def main(arguments: Sequence[str]) -> int:
-    """Print a line a picture; one that can't be read is a line on stderr and keeps no other from being looked at.
+    """Print a line for each picture; one that can't be read gets a line on stderr, and the others still follow.
 
     Args:
       arguments: without the names of program and command.
@@ -42,12 +42,12 @@ def main(arguments: Sequence[str]) -> int:
       The exit code: 0, or 2 where something was wrong that the user can mend.
     """
     code = 0
-    command = of_a_run(Predict, "predict", arguments, EXAMPLES)
+    command = parse_with_run(Predict, "predict", arguments, EXAMPLES)
     if not command.files:
         raise InputError("give the pictures to look at behind the run directory")
     if command.top < 1:
         raise InputError(f"--top {command.top}: give 1 or more")
-    from jaxcnn.train.classify import best, look, make_classify, pictures_in, top
+    from jaxcnn.train.classify import load_image, make_classify, pictures_in, top_classes
     from jaxcnn.train.record import open_run
 
     run = open_run(command.run_dir)
@@ -57,15 +57,15 @@ def main(arguments: Sequence[str]) -> int:
         try:
             for file in pictures_in(path):
                 try:
-                    probabilities = classify(look(file, run))
+                    probabilities = classify(load_image(file, run))
                 except InputError as error:
-                    code = refuse(error)
+                    code = fail(error)
                     continue
+                top = top_classes(probabilities, run.classes, command.top)
                 if command.json:
-                    shown = dict(best(probabilities, run.classes, command.top))
-                    say(json.dumps({"file": str(file), "classes": shown}))
+                    say(json.dumps({"file": str(file), "classes": dict(top)}))
                 else:
-                    say(f"{file}: {top(probabilities, run.classes, command.top)}")
+                    say(f"{file}: {', '.join(f'{name} {probability:.1%}' for name, probability in top)}")
         except InputError as error:
-            code = refuse(error)
+            code = fail(error)
     return USAGE_ERROR if code else 0

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import of_a_run
+from jaxcnn.train.commands import parse_with_run
 from jaxcnn.train.commands.output import guarded, note, say
 
 
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
       The exit code.
     """
-    command = of_a_run(Report, "report", arguments, EXAMPLES)
+    command = parse_with_run(Report, "report", arguments, EXAMPLES)
     from jaxcnn.train.record import open_run
     from jaxcnn.train.report import facts_of, write_report
 

@@ -14,24 +14,24 @@ from jax.sharding import Mesh
 from jaxcnn.train.commands.output import OutputError, output_error
 from jaxcnn.train.errors import extra
 from jaxcnn.train.evaluate import Evaluation
-from jaxcnn.train.interrupt import named
-from jaxcnn.train.ledger import EpochReport, StepReport
-from jaxcnn.train.training import Outcome, Start
+from jaxcnn.train.interrupt import signal_name
+from jaxcnn.train.tracker import EpochReport, StepReport
+from jaxcnn.train.training import Display, Outcome, Start
 
 PRINT_STEPS = 100
 
 
-class Terminal:
-    """An audience that prints: lines to stdout, and a bar to stderr where that is a terminal.
+class Terminal(Display):
+    """A display that prints: lines to stdout, and a bar to stderr where that is a terminal.
 
-    Where it can't print it says no more, and the run goes on: what is trained is worth more than its lines.
+    When it can't print any more, the run goes on in silence: the training is worth more than its output.
     """
 
     def __init__(self, *, quiet: bool = False, lost: OutputError | None = None) -> None:
         """Load tqdm.
 
         Args:
-          quiet: say nothing, as all processes of a run but the first.
+          quiet: print nothing, as in all processes of a run but the first.
           lost: why nothing can be printed, if that is known already.
 
         Raises:
@@ -58,7 +58,7 @@ class Terminal:
 
     @contextmanager
     def _going_on(self) -> Iterator[None]:
-        """Whatever is wrong with the output inside this block ends the output, and not the run."""
+        """An error of the output inside this block ends the output, not the run."""
         try:
             yield
         except (OSError, ValueError) as error:
@@ -75,7 +75,7 @@ class Terminal:
                 self._print("compiling ...")
 
     def step(self, report: StepReport) -> None:
-        """Move the bar; print every hundredth step of a run that has no epochs to print."""
+        """Move the bar; print every hundredth step of a run without a test, which prints no epochs."""
         self._latest.append(report)
         with self._going_on():
             if self._bar_at is not None and self._lost is None:
@@ -92,11 +92,11 @@ class Terminal:
             self._print(step_line(report, self._start.plan.steps))
 
     def epoch(self, report: EpochReport) -> None:
-        """Print a line an epoch."""
+        """Print a line for an epoch."""
         self._print(epoch_line(report, self._start.plan.epochs))
 
     def end(self, outcome: Outcome) -> None:
-        """Print the result, the time it took, and where it is.
+        """Print the result, the time, and the run directory.
 
         Raises:
           OutputError: some of the lines could not be printed.
@@ -122,9 +122,9 @@ def start_lines(start: Start) -> Iterator[str]:
     """Device, data, and for a run on one batch the shape of every layer."""
     yield f"device: {device_name(start.mesh)}"
     train, test, validation = start.data.train, start.data.test, start.data.validation
-    aside = f", {len(validation.targets)} to validate" if validation is not None else ""
+    validated = f", {len(validation.targets)} to validate" if validation is not None else ""
     held_out = f", {len(test.targets)} to test" if test is not None else ""
-    yield f"data: {start.config.data}, {len(train.targets)} images to train{aside}{held_out}"
+    yield f"data: {start.config.data}, {len(train.targets)} images to train{validated}{held_out}"
     yield from (f"note: {note}" for note in start.notes)
     if start.progress.steps:
         yield f"going on after {start.progress.steps} of {start.plan.steps} steps"
@@ -134,7 +134,7 @@ def start_lines(start: Start) -> Iterator[str]:
 
 
 def device_name(mesh: Mesh) -> str:
-    """The platform, and beside it what is known of the devices.
+    """The platform, and in brackets what kind of devices these are.
 
     >>> device_name(jax.make_mesh((1,), ("samples",), devices=jax.devices("cpu")[:1])).startswith("cpu (")
     True
@@ -145,7 +145,7 @@ def device_name(mesh: Mesh) -> str:
 
 
 def step_line(report: StepReport, steps: int) -> str:
-    """A step's loss beside the least that it could be."""
+    """A step's loss, and the least value that it could have."""
     width = len(str(steps - 1))
     entropy = float(report.metrics["entropy"])
     return f"step {report.step:>{width}}  loss {report.loss:.3f}  entropy of the labels {entropy:.3f}"
@@ -160,7 +160,7 @@ def epoch_line(report: EpochReport, epochs: int) -> str:
 
 
 def accuracy(test: Evaluation) -> str:
-    """A test in percent and in images.
+    """The test accuracy in percent and in images.
 
     >>> accuracy(Evaluation(loss=0.1, correct=974, count=1000))
     'test accuracy 97.4% (974/1000)'
@@ -169,12 +169,12 @@ def accuracy(test: Evaluation) -> str:
 
 
 def end_lines(start: Start, outcome: Outcome, latest: list[StepReport]) -> Iterator[str]:
-    """The result, the time it took, and where it is."""
+    """The result, the time, and the run directory."""
     if outcome.steps < start.plan.steps and outcome.ended_early:
         yield f"no epoch was better for {start.config.patience}: ended after {outcome.steps} steps, with the best epoch"
     elif outcome.steps < start.plan.steps:
         yield (
-            f"stopped by {named(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
+            f"stopped by {signal_name(outcome.signal)} after {outcome.steps} of {start.plan.steps} steps; "
             f"what was trained so far is saved: --resume {outcome.directory} goes on"
         )
     if start.data.test is None and latest:

@@ -1,4 +1,4 @@
-"""The command that trains: its line into a config, a run, and every error in two lines at most."""
+"""The command that trains: its arguments become a config, and the config a run."""
 
 import argparse
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
-from jaxcnn.train.commands.line import read_line
+from jaxcnn.train.commands.arguments import parse_arguments
 from jaxcnn.train.commands.output import OutputError, guarded, say
 from jaxcnn.train.config import LENGTH, PLACE, Config, learning, option, preset, read_config
 from jaxcnn.train.errors import InputError
@@ -48,7 +48,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         if line.config.process == 0:
             say(first_line(line))
-    except OutputError as error:  # the run is worth more than its lines
+    except OutputError as error:  # the run goes on without output
         lost = error
     from jaxcnn.train.commands.terminal import Terminal
     from jaxcnn.train.training import run
@@ -119,7 +119,7 @@ def parse(arguments: Sequence[str]) -> Line:
         # Whichever is given replaces the other one of the preset.
         defaults = replace(defaults, epochs=None, steps=None)
     options = _Options(**vars(defaults))
-    said = vars(read_line(_Options, "train", arguments, default=options, groups=GROUPS, examples=EXAMPLES))
+    said = vars(parse_arguments(_Options, "train", arguments, default=options, groups=GROUPS, examples=EXAMPLES))
     _, resume, from_step = (said.pop(name) for name in ("config", "resume", "from_step"))
     config = Config(**said)
     if from_step is not None and resume is None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
-from jaxcnn.train.data.split import Data, Pool, Split, divide, put_aside
+from jaxcnn.train.data.split import Data, Samples, Split, divide, hold_out_validation
 from jaxcnn.train.picture import Preprocessing
 
-__all__ = ["Data", "Pool", "Split", "divide", "load", "load_pool", "put_aside"]
+__all__ = ["Data", "Samples", "Split", "divide", "hold_out_validation", "load", "load_samples"]
 
 
 def load(config: Config) -> Data:
@@ -25,16 +25,16 @@ def load(config: Config) -> Data:
     >>> load(Config(data="synthetic", samples=3)).train.images.shape
     (3, 1, 28, 28)
     """
-    return divide(load_pool(config))
+    return divide(load_samples(config))
 
 
-def load_pool(config: Config, *, like: Preprocessing | None = None, known: Sequence[str] = ()) -> Pool:
-    """The same, before the samples are divided.
+def load_samples(config: Config, *, like: Preprocessing | None = None, known_classes: Sequence[str] = ()) -> Samples:
+    """The data set that a config names, before the samples are divided.
 
     Args:
       config: as above.
-      like: how a run prepared its images, where these are for that run.
-      known: the classes of that run.
+      like: how an earlier run prepared its images, if these are for it.
+      known_classes: the classes of that run.
 
     Raises:
       InputError: absent or damaged files, no network, or an absent package.
@@ -47,10 +47,10 @@ def load_pool(config: Config, *, like: Preprocessing | None = None, known: Seque
         case "digits":
             return digits.load()
         case "folder":
-            return folder.load(config.data_dir, size=config.image_size, like=like, known=known)
+            return folder.load(config.data_dir, size=config.image_size, like=like, known_classes=known_classes)
         case "npz":
             scale = (min(like.low), max(like.high)) if like else None
-            return npz.load(config.data_file, channels=config.channels, known=known, scale=scale)
+            return npz.load(config.data_file, channels=config.channels, known_classes=known_classes, scale=scale)
         case "volumes":
             return volumes.load(config.seed)
         case "synthetic":

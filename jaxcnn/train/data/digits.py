@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import DIGITS, OPEN, Pool, pool, scaled
+from jaxcnn.train.data.split import DIGITS, UNASSIGNED, Samples, join, scaled
 from jaxcnn.train.errors import extra
 
 WHITE = 16
 ENLARGED = 3
 
 
-def load() -> Pool:
+def load() -> Samples:
     """8x8 is too small for LeNet, so each pixel becomes 3x3.
 
     Returns:
@@ -22,4 +22,4 @@ def load() -> Pool:
         from sklearn.datasets import load_digits  # type: ignore[import-untyped]
     bunch = load_digits()
     images = scaled(bunch.images[:, None].repeat(ENLARGED, axis=-1).repeat(ENLARGED, axis=-2), WHITE)
-    return pool((images, bunch.target.astype(np.int32), OPEN), classes=DIGITS)
+    return join((images, bunch.target.astype(np.int32), UNASSIGNED), classes=DIGITS)

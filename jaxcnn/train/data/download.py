@@ -10,7 +10,7 @@ from jaxcnn.train.errors import InputError, extra
 
 CACHE = "JAXCNN_CACHE"
 TIMEOUT = 30
-BLOCK = 1 << 16
+CHUNK_BYTES = 1 << 16
 
 
 def fetch(name: str, url: str, checksums: Mapping[str, str]) -> Path:
@@ -34,7 +34,7 @@ def fetch(name: str, url: str, checksums: Mapping[str, str]) -> Path:
     folder = (Path(given) if given else Path(pooch.os_cache("jaxcnn"))) / name
     url = url.rstrip("/") + "/"
     keeper = pooch.create(folder, url, registry={file: f"md5:{md5}" for file, md5 in checksums.items()})
-    get = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=BLOCK)
+    get = pooch.HTTPDownloader(timeout=TIMEOUT, chunk_size=CHUNK_BYTES)
     for file in checksums:
         if not (folder / file).is_file():
             with suppress(OSError, ValueError, AttributeError):  # stderr may be closed

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import OPEN, TEST, TRAIN, VALIDATION, Pool
+from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, unit, values
+from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, read_as, unit, values
 
-SIDES = {
+SPLIT_FOLDERS = {
     "train": TRAIN,
     "training": TRAIN,
     "val": VALIDATION,
@@ -20,13 +20,13 @@ SIDES = {
     "test": TEST,
     "testing": TEST,
 }
-"""Folders that hold the classes of one side, as people name them."""
+"""Folders that hold the classes of one split, by the names that people give them."""
 
 LITTER = ("__MACOSX", "@eaDir")
-"""Folders that unpackers and file servers leave."""
+"""Folders that archivers and file servers leave behind."""
 
-NAMED = 8
-"""Of the files that can't be used, at most so many are named."""
+MOST_NAMED = 8
+"""An error names at most this many of the files that can't be used."""
 
 
 class Picture(NamedTuple):
@@ -37,7 +37,7 @@ class Picture(NamedTuple):
     """(rows, columns) if it is grey, or (rows, columns, 3); 8 or 16 bits a value, or float32 from 0 to 1."""
 
     label: int
-    side: int
+    split: int
 
 
 def load(
@@ -45,8 +45,8 @@ def load(
     *,
     size: int | None = None,
     like: Preprocessing | None = None,
-    known: Sequence[str] = (),
-) -> Pool:
+    known_classes: Sequence[str] = (),
+) -> Samples:
     """Pictures whose classes are the subfolders in alphabetical order.
 
     What is transparent lies on white. Names that begin with a dot, and files that are no pictures, are left out.
@@ -56,7 +56,7 @@ def load(
         of subfolders with val or test next to them. Where there is val and no test, val is the test.
       size: side of a square into which each picture is fitted; None takes pictures of one size as they are.
       like: prepares each picture as a run did, whatever its size.
-      known: classes of that run; then one subfolder is enough, and one picture in it.
+      known_classes: classes of that run; then one subfolder is enough, and one picture in it.
 
     Returns:
       Images (samples, 1, rows, columns) if all of them are grey, else (samples, 3, rows, columns), from 0 to 1.
@@ -70,20 +70,21 @@ def load(
     """
     if folder is None:
         raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
-    groups, notes = _groups(folder, bool(known))
-    classes = _classes(folder, groups, bool(known))
+    of_run = bool(known_classes)
+    groups, notes = _groups(folder, of_run)
+    classes = _classes(folder, groups, of_run)
     convert = _converter(size, like)
     pictures: list[Picture] = []
     bad: list[tuple[Path, InputError]] = []
     others = 0
-    for side, parent in groups:
+    for split, parent in groups:
         for label, name in enumerate(classes):
             if (parent / name).is_dir():
                 found = list(_files(parent / name))
                 before = len(pictures)
                 for path in found:
                     try:
-                        pictures.append(Picture(path, convert(path), label, side))
+                        pictures.append(Picture(path, convert(path), label, split))
                     except NoPictureError as error:
                         if path.suffix.lower() in ENDINGS:
                             bad.append((path, error))
@@ -91,7 +92,7 @@ def load(
                             others += 1
                     except InputError as error:
                         bad.append((path, error))
-                if len(pictures) == before and not bad and not known:
+                if len(pictures) == before and not bad and not of_run:
                     raise InputError(f"{parent / name} has no pictures: put some there, or take the subfolder away")
     if bad:
         raise _unusable(folder, bad)
@@ -103,55 +104,55 @@ def load(
         )
     images = _images(pictures, like) if like else _unit_images(pictures)
     labels = np.array([picture.label for picture in pictures], np.int32)
-    sides = np.array([picture.side for picture in pictures], np.int8)
+    splits = np.array([picture.split for picture in pictures], np.int8)
     low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
-    return Pool(images, labels, classes, sides, low, high, notes=tuple(notes))
+    return Samples(images, labels, classes, splits, low, high, notes=tuple(notes))
 
 
-def _groups(folder: Path, known: bool) -> tuple[list[tuple[int, Path]], list[str]]:
-    """The folders that have the classes as subfolders, each with its side; and what is to be said of them."""
+def _groups(folder: Path, of_run: bool) -> tuple[list[tuple[int, Path]], list[str]]:
+    """The folders that have the classes as subfolders, each with its split; and notes about them."""
     there = _subfolders(folder)
-    sides: dict[int, str] = {}
+    splits: dict[int, str] = {}
     for name in there:
-        side = SIDES.get(name.lower())
-        if side is None or not _holds_classes(folder / name):
+        split = SPLIT_FOLDERS.get(name.lower())
+        if split is None or not _holds_classes(folder / name):
             continue
-        if side in sides:
-            raise InputError(f"{folder} has both {sides[side]} and {name}: which of them is meant? Rename the other")
-        sides[side] = name
-    plain = [name for name in there if name not in sides.values()]
+        if split in splits:
+            raise InputError(f"{folder} has both {splits[split]} and {name}: which of them is meant? Rename the other")
+        splits[split] = name
+    plain = [name for name in there if name not in splits.values()]
     notes: list[str] = []
-    if not sides:
-        return [(OPEN, folder)], notes
-    if TRAIN in sides and plain:
-        inside = set(_subfolders(folder / sides[TRAIN]))
+    if not splits:
+        return [(UNASSIGNED, folder)], notes
+    if TRAIN in splits and plain:
+        inside = set(_subfolders(folder / splits[TRAIN]))
         if both := sorted(inside & set(plain)):
             raise InputError(
-                f"{folder} has the class {both[0]} twice, by itself and in {sides[TRAIN]}: "
-                f"give --data-dir {folder / sides[TRAIN]} to use {sides[TRAIN]} alone, or a folder that has it once"
+                f"{folder} has the class {both[0]} twice, by itself and in {splits[TRAIN]}: "
+                f"give --data-dir {folder / splits[TRAIN]} to use {splits[TRAIN]} alone, or a folder that has it once"
             )
-        notes.append(f"next to {sides[TRAIN]} the folder {', '.join(plain)} is left out")
-    bare = TRAIN not in sides and not plain
-    if bare and not known:
+        notes.append(f"next to {splits[TRAIN]} the folder {', '.join(plain)} is left out")
+    bare = TRAIN not in splits and not plain
+    if bare and not of_run:
         raise InputError(
-            f"{folder} has {' and '.join(sides.values())} and nothing to train on: add train, with the same subfolders"
+            f"{folder} has {' and '.join(splits.values())} and nothing to train on: add train, with the same subfolders"
         )
-    if VALIDATION in sides and TEST not in sides:
-        notes.append(f"there is no folder test: {sides[VALIDATION]} is taken as the test")
-        sides[TEST] = sides.pop(VALIDATION)
-    groups = [(side, folder / sides[side]) for side in (TRAIN, VALIDATION, TEST) if side in sides]
-    # Subfolders next to a val or test are the classes to train on; _classes is told which names are none.
-    return ([] if TRAIN in sides or bare else [(TRAIN, folder)]) + groups, notes
+    if VALIDATION in splits and TEST not in splits:
+        notes.append(f"there is no folder test: {splits[VALIDATION]} is taken as the test")
+        splits[TEST] = splits.pop(VALIDATION)
+    groups = [(split, folder / splits[split]) for split in (TRAIN, VALIDATION, TEST) if split in splits]
+    # Subfolders next to a val or test are the classes to train on.
+    return ([] if TRAIN in splits or bare else [(TRAIN, folder)]) + groups, notes
 
 
 def _holds_classes(folder: Path) -> bool:
-    """Whether a folder called test is that, rather than a class whose name it is: it has folders, and no pictures."""
+    """Whether a folder called test holds the test, rather than a class of that name: it has folders and no pictures."""
     entries = _entries(folder)
     return any(entries.values()) and not any(path.suffix.lower() in ENDINGS for path in entries)
 
 
 def _entries(folder: Path) -> dict[Path, bool]:
-    """What a folder holds, in alphabetical order, and whether it is a folder itself."""
+    """The entries of a folder in alphabetical order, and whether each is a folder itself."""
     try:
         there = (path for path in sorted(folder.iterdir()) if not path.name.startswith((".", *LITTER)))
         return {path: path.is_dir() for path in there}
@@ -163,14 +164,14 @@ def _subfolders(folder: Path) -> tuple[str, ...]:
     return tuple(path.name for path, is_folder in _entries(folder).items() if is_folder)
 
 
-def _classes(folder: Path, groups: Sequence[tuple[int, Path]], known: bool) -> tuple[str, ...]:
-    """The names of the classes: those of the first group, which every other must have too where a run begins."""
+def _classes(folder: Path, groups: Sequence[tuple[int, Path]], of_run: bool) -> tuple[str, ...]:
+    """The names of the classes: those of the first group; in a new run every other group must have the same."""
     own = {parent.name for _, parent in groups if parent != folder}
     each = [(parent, tuple(n for n in _subfolders(parent) if parent != folder or n not in own)) for _, parent in groups]
     (first, names), *rest = each
-    if known:
+    if of_run:
         names, rest = tuple(sorted({name for _, there in each for name in there})), []
-    if len(names) < (1 if known else 2):
+    if len(names) < (1 if of_run else 2):
         if len(names) == 1 and len(_subfolders(first / names[0])) > 1:
             raise InputError(f"{first} has one subfolder, which has the classes: give --data-dir {first / names[0]}")
         raise InputError(
@@ -187,16 +188,16 @@ def _classes(folder: Path, groups: Sequence[tuple[int, Path]], known: bool) -> t
 def _files(folder: Path) -> Iterator[Path]:
     for path, is_folder in _entries(folder).items():
         if is_folder:
-            raise InputError(f"{path} is a folder inside a class: put its pictures beside it, and take it away")
+            raise InputError(f"{path} is a folder inside a class: move its pictures up, and remove it")
         yield path
 
 
 def _unusable(folder: Path, bad: Sequence[tuple[Path, InputError]]) -> InputError:
-    """All files that can't be used, in one line."""
+    """One error for all files that can't be used."""
     if len(bad) == 1:
         return bad[0][1]
-    named = ", ".join(str(path.relative_to(folder)) for path, _ in bad[:NAMED])
-    more = f" and {len(bad) - NAMED} more" if len(bad) > NAMED else ""
+    named = ", ".join(str(path.relative_to(folder)) for path, _ in bad[:MOST_NAMED])
+    more = f" and {len(bad) - MOST_NAMED} more" if len(bad) > MOST_NAMED else ""
     return InputError(
         f"{folder} has {len(bad)} files that can't be used: {named}{more}: mend them, or take them away "
         f"(the first one: {bad[0][1]})"
@@ -204,20 +205,12 @@ def _unusable(folder: Path, bad: Sequence[tuple[Path, InputError]]) -> InputErro
 
 
 def _converter(size: int | None, like: Preprocessing | None) -> Callable[[Path], NDArray[Any]]:
-    """What becomes of a file at once, so that no more than the small image is kept of it."""
+    """Make an image of each file as it is read, so that only small images stay in memory."""
     if like is not None:
-        return lambda path: _as_run(path, like)
+        return lambda path: read_as(path, like)
     if size is not None:
         return lambda path: _fitted(path, size)
     return lambda path: decode(path, values)
-
-
-def _as_run(path: Path, like: Preprocessing) -> NDArray[Any]:
-    pixels = read(path, like.image[1:])
-    try:
-        return like(pixels)
-    except InputError as error:
-        raise InputError(f"{path}: {error}") from error
 
 
 def _fitted(path: Path, size: int) -> NDArray[np.float32]:

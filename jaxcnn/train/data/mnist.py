@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from jaxcnn.train.data import idx
 from jaxcnn.train.data.download import fetch
-from jaxcnn.train.data.split import DIGITS, TEST, TRAIN, Pool, Split, pool, scaled
+from jaxcnn.train.data.split import DIGITS, TEST, TRAIN, Samples, Split, join, scaled
 from jaxcnn.train.errors import InputError
 
 CLOTHES = ("T-shirt", "trousers", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot")
@@ -45,7 +45,7 @@ SOURCES = {
 }
 
 
-def load(name: Literal["mnist", "fashion-mnist"], folder: Path | None, url: str | None) -> Pool:
+def load(name: Literal["mnist", "fashion-mnist"], folder: Path | None, url: str | None) -> Samples:
     """One of the two data sets.
 
     Args:
@@ -62,7 +62,7 @@ def load(name: Literal["mnist", "fashion-mnist"], folder: Path | None, url: str 
     """
     classes = CLOTHES if name == "fashion-mnist" else DIGITS
     train, test = _splits(folder or _find(name, url))
-    return pool((*train, TRAIN), (*test, TEST), classes=classes)
+    return join((*train, TRAIN), (*test, TEST), classes=classes)
 
 
 def _find(name: str, url: str | None) -> Path:

@@ -2,7 +2,7 @@
 
 images: (samples, rows, columns), (samples, channels, rows, columns) or (samples, channels, planes, rows, columns), or
 with the channels last. Whole numbers run from 0 to 255 (or to 65,535) and are divided by that, as are floating values
-that plainly do; other floating values are taken as they are.
+that clearly do; other floating values are taken as they are.
 
 labels: (samples,) or (samples, 1) whole numbers from 0, names, or true and false; or (samples, classes), one-hot or
 rows of probabilities.
@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxcnn import lenet
 from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.data.labels import (
     Array,
@@ -25,19 +26,16 @@ from jaxcnn.train.data.labels import (
     strings_of,
     targets_of,
 )
-from jaxcnn.train.data.split import OPEN, TEST, TRAIN, VALIDATION, Pool, pool, scaled
+from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples, join, scaled
 from jaxcnn.train.errors import InputError
 
 FEW = 4
-"""An axis of at most so many may be that of the channels."""
+"""An axis of at most this length may be that of the channels."""
 
 DARK = 64
-"""Floats up to 255 that reach this run from 0 to 255, and whole numbers that don't are perhaps no parts of 255."""
+"""Floats up to 255 with a maximum of at least this run from 0 to 255. Whole numbers with a smaller one look dark."""
 
-LEAST_SIDE = 12  # of LeNet
-"""LeNet takes no smaller ones."""
-
-PARTS = {
+SPLIT_WORDS = {
     "train": TRAIN,
     "training": TRAIN,
     "test": TEST,
@@ -50,7 +48,7 @@ KINDS = {
     **dict.fromkeys(("images", "image", "imgs", "x", "data"), IMAGES),
     **dict.fromkeys(("labels", "label", "y", "target", "targets"), LABELS),
 }
-"""x_train, train_images, X, test_labels, valid_y, ...: a part and a kind, in any order and case."""
+"""x_train, train_images, X, test_labels, valid_y, ...: a split and a kind, in any order and case."""
 
 PARTNERS = {"images": "labels", "labels": "images", "x": "y", "y": "x", "image": "label", "label": "image"}
 """The other word of a pair of arrays."""
@@ -72,15 +70,15 @@ def load(
     path: Path | None,
     *,
     channels: str | None = None,
-    known: Sequence[str] = (),
+    known_classes: Sequence[str] = (),
     scale: tuple[float, float] | None = None,
-) -> Pool:
+) -> Samples:
     """The arrays of images and labels, with those of a validation and a test if they are there.
 
     Args:
       path: the file; nothing in it is unpickled.
       channels: "first" or "last", where the shape doesn't tell.
-      known: the classes of a run that the labels are of; then not each needs a sample.
+      known_classes: the classes of a run that the labels are of; then not each needs a sample.
       scale: the least and the greatest value that this run was trained on.
 
     Returns:
@@ -103,31 +101,31 @@ def load(
         notes.append(f"{path} has no test images: the validation images are taken as the test")
         parts[TEST] = parts.pop(VALIDATION)
     first = parts.get(TRAIN) or next(iter(parts.values()))
-    images = {side: _images(part[IMAGES], channels, scale) for side, part in parts.items()}
+    images = {split: _images(part[IMAGES], channels, scale) for split, part in parts.items()}
     ends = _ends(list(images.values()))
     classes = names.values.tolist() if names is not None else None
     targets = {}
     strings = sorted({name for part in parts.values() for name in strings_of(part[LABELS].values)})
-    for side, part in parts.items():
-        targets[side] = targets_of(part[LABELS], classes or strings)
+    for split, part in parts.items():
+        targets[split] = targets_of(part[LABELS], classes or strings)
     all_classes = classes_of(
-        names, strings, first[LABELS].name, targets.get(TRAIN, next(iter(targets.values()))), known
+        names, strings, first[LABELS].name, targets.get(TRAIN, next(iter(targets.values()))), known_classes
     )
     shape = next(iter(images.values())).values.shape[1:]
-    for side, part in parts.items():
-        if images[side].values.shape[1:] != shape:
+    for split, part in parts.items():
+        if images[split].values.shape[1:] != shape:
             raise InputError(
                 f"{path}: an image of {_short(first[IMAGES])} is {shape} and one of {_short(part[IMAGES])} "
-                f"{images[side].values.shape[1:]} (channels, then sides): save images of one shape"
+                f"{images[split].values.shape[1:]} (channels, then sides): save images of one shape"
             )
-        check_count(part[LABELS].name, targets[side], len(all_classes))
+        check_count(part[LABELS].name, targets[split], len(all_classes))
     notes += dict.fromkeys(made.note for made in images.values() if made.note)
-    if len(parts) == 1 and not known:
+    if len(parts) == 1 and not known_classes:
         check_divisible(first[IMAGES].name, next(iter(targets.values())), all_classes)
     if len(parts) == 1 and TRAIN in parts:
-        parts, images, targets = ({OPEN: each[TRAIN]} for each in (parts, images, targets))  # type: ignore[assignment]
-    return pool(
-        *((images[side].values, targets[side], side) for side in parts),
+        parts, images, targets = ({UNASSIGNED: each[TRAIN]} for each in (parts, images, targets))  # type: ignore[assignment]
+    return join(
+        *((images[split].values, targets[split], split) for split in parts),
         classes=all_classes,
         low=ends.low,
         high=ends.high,
@@ -141,21 +139,21 @@ def _short(array: Array) -> str:
 
 
 def _kind(name: str) -> tuple[int, str] | None:
-    """The part and the kind of an array, by its name.
+    """The split and the kind of an array, by its name.
 
     >>> _kind("x_train") == (TRAIN, "images"), _kind("Val_Labels") == (VALIDATION, "labels"), _kind("mean")
     (True, True, None)
     """
     words = name.lower().replace("-", "_").split("_")
     kinds = [KINDS[word] for word in words if word in KINDS]
-    parts = [PARTS[word] for word in words if word in PARTS]
+    parts = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
     if len(kinds) != 1 or len(parts) > 1 or len(kinds) + len(parts) != len(words):
         return None
     return (parts[0] if parts else TRAIN), kinds[0]
 
 
-class _Wanted:
-    """The names that mean something here."""
+class _KnownNames:
+    """The names of arrays that `load` reads."""
 
     def __contains__(self, name: object) -> bool:
         text = str(name)
@@ -163,9 +161,9 @@ class _Wanted:
 
 
 def _read(path: Path) -> tuple[dict[tuple[int, str], Array], Array | None]:
-    """The arrays that mean something, by part and kind; and the names of the classes."""
+    """The arrays of images and labels, by split and kind; and the names of the classes."""
     try:
-        arrays = read_npz(path, _Wanted())
+        arrays = read_npz(path, _KnownNames())
     except OSError as error:
         raise InputError(f"{path} can't be read ({error}): give an .npz file by --data-file") from error
     except ValueError as error:
@@ -188,13 +186,13 @@ def _read(path: Path) -> tuple[dict[tuple[int, str], Array], Array | None]:
 
 
 def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[str, Array]]:
-    """Images and labels of each side, one label an image."""
+    """The images and labels of each split, a label for each image."""
     parts: dict[int, dict[str, Array]] = {}
-    for (side, kind), array in found.items():
-        parts.setdefault(side, {})[kind] = array
+    for (split, kind), array in found.items():
+        parts.setdefault(split, {})[kind] = array
     for kind in (IMAGES, LABELS):
         if kind not in parts.get(TRAIN, {}) and not any(
-            len(part) == 2 for side, part in parts.items() if side != TRAIN
+            len(part) == 2 for split, part in parts.items() if split != TRAIN
         ):
             raise InputError(f"{path} has no array {kind}: save it with np.savez(file, images=..., labels=...)")
     for part in parts.values():
@@ -209,7 +207,7 @@ def _parts(path: Path, found: dict[tuple[int, str], Array]) -> dict[int, dict[st
             raise InputError(
                 f"{part[IMAGES].name} has {counts[0]} samples and {_short(part[LABELS])} {counts[1]}: save one for one"
             )
-    return {side: parts[side] for side in (TRAIN, VALIDATION, TEST) if side in parts}
+    return {split: parts[split] for split in (TRAIN, VALIDATION, TEST) if split in parts}
 
 
 def _images(array: Array, channels: str | None, scale: tuple[float, float] | None) -> Images:
@@ -241,12 +239,12 @@ def _images(array: Array, channels: str | None, scale: tuple[float, float] | Non
 
 
 def _which_axis(array: Array) -> str:
-    """Where the channels are, or a question."""
+    """Where the channels are; asks the user if the shape does not tell."""
     shape = array.values.shape
     few = [1 <= shape[axis] <= FEW for axis in (1, -1)]
     if few[0] != few[1]:
         return "first" if few[0] else "last"
-    large = [min(sides) >= LEAST_SIDE for sides in (shape[2:], shape[1:-1])]
+    large = [min(sides) >= lenet.least_side() for sides in (shape[2:], shape[1:-1])]
     if large[0] != large[1]:
         return "first" if large[0] else "last"
     first, last = ("x".join(map(str, sides)) for sides in (shape[2:], shape[1:-1]))
@@ -257,7 +255,7 @@ def _which_axis(array: Array) -> str:
 
 
 def _floats(array: Array, scale: tuple[float, float] | None) -> Images:
-    """Floating images; those that plainly run from 0 to 255 are divided by that."""
+    """Floating images; those that clearly run from 0 to 255 are divided by 255."""
     values = finite(array)
     low, high = float(values.min()), float(values.max())
     if scale is not None and scale[0] <= low and high <= scale[1]:
@@ -279,7 +277,7 @@ def _floats(array: Array, scale: tuple[float, float] | None) -> Images:
 
 
 def _ends(all_images: Sequence[Images]) -> Images:
-    """Black and white of all parts together: those of the training, or the wider ones where these are named."""
+    """Black and white for all splits: those of the training, or a wider range that another split has."""
     first = all_images[0]
     for other in all_images[1:]:
         named = {(0.0,): 0, (-0.5,): 1, (-1.0,): 2}

@@ -1,4 +1,4 @@
-"""Samples and their targets, and how some of them are held out for the test."""
+"""Samples with their targets, and which of them are for training, validation and test."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,12 +11,13 @@ from jaxcnn.train.errors import InputError
 DIGITS = tuple("0123456789")
 SPLIT_SEED = 0
 TEST_PART = 5
+"""One sample in this many is for the test, if the data don't say which."""
 
 
 class Split(NamedTuple):
-    """Samples that belong together, on the host or on the device."""
+    """Images with their targets, on the host or on the device."""
 
-    images: Any
+    images: Any  # a NumPy or a JAX array: a union would need a cast at every use
     """(samples, channels, *spatial), floating."""
 
     targets: Any
@@ -24,7 +25,7 @@ class Split(NamedTuple):
 
 
 class Data(NamedTuple):
-    """What a run trains on and, where there is something to be right about, what it is tested on."""
+    """What a run trains on, and what it is tested on if there is a test."""
 
     train: Split
     test: Split | None
@@ -32,23 +33,23 @@ class Data(NamedTuple):
     """Their names, in the order of the indices."""
 
     validation: Split | None = None
-    """Put aside from the training images, to judge by."""
+    """Held out from the training images, to pick the best epoch."""
 
 
-OPEN, TRAIN, VALIDATION, TEST = range(4)
-"""The sides of a sample; one that is open goes to the training or to the test when the samples are divided."""
+UNASSIGNED, TRAIN, VALIDATION, TEST = range(4)
+"""The split of a sample; `divide` assigns those that have none to training or test."""
 
 
-class Pool(NamedTuple):
-    """All samples of a source, before they are divided."""
+class Samples(NamedTuple):
+    """All samples of a data set, before `divide`."""
 
     images: NDArray[Any]
     """(samples, channels, *spatial)."""
 
     targets: NDArray[Any]
     classes: tuple[str, ...]
-    sides: NDArray[np.int8]
-    """The side of each sample: `OPEN`, `TRAIN`, `VALIDATION` or `TEST`."""
+    splits: NDArray[np.int8]
+    """The split of each sample: `UNASSIGNED`, `TRAIN`, `VALIDATION` or `TEST`."""
 
     low: tuple[float, ...] = (0.0,)
     """The value of black."""
@@ -57,46 +58,46 @@ class Pool(NamedTuple):
     """The value of white."""
 
     exact: bool = True
-    """Whether black and white are known from the format, rather than read off the values that occur."""
+    """Whether black and white follow from the format, rather than from the values that occur."""
 
     notes: tuple[str, ...] = ()
-    """What a person should hear of how the data were read."""
+    """What the user should know about how the data were read."""
 
 
-def pool(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str], **facts: Any) -> Pool:
-    """Samples of several sides as one pool.
+def join(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str], **facts: Any) -> Samples:
+    """Put the samples of several splits together.
 
     Args:
-      parts: images, targets and the side of each.
+      parts: images, targets and the split that they are for.
       classes: their names.
-      facts: other fields of the pool.
+      facts: other fields of `Samples`.
     """
-    sides = [np.full(len(targets), side, np.int8) for _, targets, side in parts]
+    splits = [np.full(len(targets), split, np.int8) for _, targets, split in parts]
     images = parts[0][0] if len(parts) == 1 else np.concatenate([part[0] for part in parts])
     targets = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts])
-    return Pool(images, targets, tuple(classes), np.concatenate(sides), **facts)
+    return Samples(images, targets, tuple(classes), np.concatenate(splits), **facts)
 
 
-def divide(samples: Pool) -> Data:
-    """The samples by their sides; a fifth of each class of the open ones is for the test, if no other sample is.
+def divide(samples: Samples) -> Data:
+    """Divide samples by their splits. Without a test, a fifth of each class of the unassigned ones becomes it.
 
     Raises:
-      InputError: a class of one open sample, which can't be divided.
+      InputError: a class with a single unassigned sample, which can't be divided.
     """
-    at = {side: np.flatnonzero(samples.sides == side) for side in (OPEN, TRAIN, VALIDATION, TEST)}
+    at = {split: np.flatnonzero(samples.splits == split) for split in (UNASSIGNED, TRAIN, VALIDATION, TEST)}
     train, test = at[TRAIN], at[TEST]
-    if len(at[OPEN]) and not len(test):
-        targets = samples.targets[at[OPEN]]
+    if len(at[UNASSIGNED]) and not len(test):
+        targets = samples.targets[at[UNASSIGNED]]
         labels = targets if targets.ndim == 1 else np.zeros(len(targets), np.int64)
         counts = np.bincount(labels)
         if (counts == 1).any():
-            alone = samples.classes[int(np.argmax(counts == 1))]
-            which = f"class {alone} has one sample" if targets.ndim == 1 else "there is one sample"
+            name = samples.classes[int(np.argmax(counts == 1))]
+            which = f"class {name} has one sample" if targets.ndim == 1 else "there is one sample"
             raise InputError(f"the data can't be divided: {which}: give two or more, one of them is for the test")
-        kept, test = hold_out(labels)
-        train, test = np.concatenate([train, at[OPEN][kept]]), at[OPEN][test]
+        kept, test = hold_out_test(labels)
+        train, test = np.concatenate([train, at[UNASSIGNED][kept]]), at[UNASSIGNED][test]
     else:
-        train = np.sort(np.concatenate([train, at[OPEN]]))
+        train = np.sort(np.concatenate([train, at[UNASSIGNED]]))
     validation = at[VALIDATION]
     return Data(
         take(samples, train),
@@ -106,29 +107,30 @@ def divide(samples: Pool) -> Data:
     )
 
 
-def take(samples: Pool, indices: NDArray[np.intp]) -> Split:
-    """Some samples of a pool; those that follow each other are not copied."""
+def take(samples: Samples, indices: NDArray[np.intp]) -> Split:
+    """Some of the samples; consecutive ones are not copied."""
     first, count = (int(indices[0]) if len(indices) else 0), len(indices)
     if count and np.array_equal(indices, np.arange(first, first + count)):
         return Split(samples.images[first : first + count], samples.targets[first : first + count])
     return Split(samples.images[indices], samples.targets[indices])
 
 
-def put_aside(data: Data, count: int, seed: int) -> Data:
-    """Training samples become validation samples.
+def hold_out_validation(data: Data, count: int, seed: int) -> Data:
+    """Hold some training samples out for validation.
 
     Args:
       data: with arrays on the host.
-      count: how many; which, the seed decides.
-      seed: of the run.
+      count: how many.
+      seed: of the run; it decides which.
 
     Returns:
       The same data with `validation`.
 
     Raises:
-      InputError: there are not so many.
+      InputError: there are no more than these, or the data have a validation of their own.
 
-    >>> put_aside(Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None), 2, seed=0).validation.images.shape
+    >>> ten = Data(Split(np.zeros((10, 1, 2, 2)), np.arange(10)), None)
+    >>> hold_out_validation(ten, 2, seed=0).validation.images.shape
     (2, 1, 2, 2)
     """
     samples = len(data.train.targets)
@@ -155,16 +157,16 @@ def scaled(pixels: NDArray[Any], white: float) -> NDArray[np.float32]:
     return values
 
 
-def hold_out(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Divide samples into those to train with and those to test with, the same whatever the seed of the run.
+def hold_out_test(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Hold a fifth of each class out for the test, the same samples whatever the seed of the run.
 
     Args:
       labels: (samples,), the class of each.
 
     Returns:
-      Indices to train with and indices to test with: a fifth of each class, at least one, is for the test.
+      Indices to train with and indices to test with; at least one of each class is for the test.
 
-    >>> train, test = hold_out(np.array([0] * 10 + [1] * 3))
+    >>> train, test = hold_out_test(np.array([0] * 10 + [1] * 3))
     >>> len(train), test.tolist()
     (10, [8, 1, 11])
     """

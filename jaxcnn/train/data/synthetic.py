@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from jaxcnn.train.data.split import DIGITS, TRAIN, Pool, pool
+from jaxcnn.train.data.split import DIGITS, TRAIN, Samples, join
 
 SIDES = (28, 28)
 
 
-def load(samples: int, seed: int) -> Pool:
+def load(samples: int, seed: int) -> Samples:
     """Normal noise, and the softmax of normal noise as labels.
 
     Args:
@@ -23,4 +23,4 @@ def load(samples: int, seed: int) -> Pool:
     random = np.random.default_rng(seed)
     images = random.standard_normal((samples, 1, *SIDES), np.float32)
     weights = np.exp(random.standard_normal((samples, len(DIGITS)), np.float32))
-    return pool((images, weights / weights.sum(axis=1, keepdims=True), TRAIN), classes=DIGITS)
+    return join((images, weights / weights.sum(axis=1, keepdims=True), TRAIN), classes=DIGITS)

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import TEST, TRAIN, Pool, Split, pool
+from jaxcnn.train.data.split import TEST, TRAIN, Samples, Split, join
 
 CLASSES = ("ball", "cube", "shell")
 SIDE = 16
@@ -14,7 +14,7 @@ NOISE = 0.1
 THICKNESS = 1.5
 
 
-def load(seed: int) -> Pool:
+def load(seed: int) -> Samples:
     """As many volumes of each class, at random places and in random sizes.
 
     Args:
@@ -29,7 +29,7 @@ def load(seed: int) -> Pool:
     """
     random = np.random.default_rng(seed)
     train, test = _draw(random, TRAIN_COUNT), _draw(random, TEST_COUNT)
-    return pool((*train, TRAIN), (*test, TEST), classes=CLASSES)
+    return join((*train, TRAIN), (*test, TEST), classes=CLASSES)
 
 
 def _draw(random: np.random.Generator, samples: int) -> Split:

@@ -1,4 +1,4 @@
-"""The report page of a run: one HTML file that needs neither a network nor anything beside it."""
+"""The report page of a run: one HTML file that needs no network and no other file."""
 
 import html
 import json
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from jaxcnn.train.record import Run, write_whole
+from jaxcnn.train.record import Run, write_atomically
 from jaxcnn.train.report.facts import Facts, facts_of
 
 __all__ = ["facts_of", "page", "write_report"]
@@ -29,7 +29,7 @@ def write_report(run: Run, to: Path, facts: Facts | None = None) -> Path:
     Raises:
       InputError: data that are gone or have changed, a damaged run directory, a file that can't be written.
     """
-    write_whole(to, page(facts or facts_of(run)).encode(), remedy="choose another file with --out")
+    write_atomically(to, page(facts or facts_of(run)).encode(), remedy="choose another file with --out")
     return to
 
 

@@ -1,4 +1,4 @@
-"""Everything that the page shows, computed by jaxcnn, as one dict that JSON can hold."""
+"""Compute everything that the report page shows, as one dict for JSON."""
 
 import json
 from collections.abc import Sequence
@@ -11,21 +11,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
-from jaxcnn.train.again import load_again, to_test
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import read_known
+from jaxcnn.train.known import SPLITS, read_known
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
 from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
-from jaxcnn.train.report.pictures import colours, flat, limits, picture, shrunk
+from jaxcnn.train.report.pictures import colours, encoded, flat, shrunk, value_range
+from jaxcnn.train.run_data import evaluation_split, reload
 from jaxcnn.train.scores import confusion, likeliest
 
 Facts = dict[str, Any]
 
 POINTS = 500
-"""Of a curve; more would not be seen."""
+"""At most this many per curve; more would not be visible."""
 
 MISTAKES = 16
 MAPS = 64
@@ -36,7 +36,7 @@ BATCH = 500
 
 
 def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None = None) -> Facts:
-    """What there is to show about a run.
+    """Everything to show about a run.
 
     Args:
       run: read back by `open_run`; its data are loaded again.
@@ -86,17 +86,17 @@ def _check_finite(run: Run) -> None:
 def _data(
     run: Run, data_dir: Path | None, data_file: Path | None
 ) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
-    """The images to show, how many there are on each side (None is a side that there isn't), and what is to be said."""
+    """The images to show, how many there are in each split (None: no such split), and notes about the data."""
     known = run.known or read_known(run.path, run.config.data)
-    loaded = load_again(run.config, known, data_dir=data_dir, data_file=data_file)
+    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
     data = loaded.data
-    sides = {"train": data.train, "validation": data.validation, "test": data.test}
-    counted: dict[str, int | None] = {name: None if side is None else len(side.targets) for name, side in sides.items()}
+    splits = {name: getattr(data, name) for name in SPLITS}
+    counted = {name: None if split is None else len(split.targets) for name, split in splits.items()}
     if data.test is None and not (known.counts or {}).get("test"):
         if not len(data.train.targets):
             raise InputError(f"{run.path}: none of the data that it was trained on is there any more: bring them back")
         return data.train, counted, loaded.notes
-    split, notes = to_test(loaded, other=data_dir is not None or data_file is not None)
+    split, notes = evaluation_split(loaded, other=data_dir is not None or data_file is not None)
     trained = {name: count or None for name, count in (known.counts or {}).items()}
     return (
         split,
@@ -165,7 +165,7 @@ def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list[Facts]:
-    """The wrong guesses that cost most: at most 16, the least probable truth first.
+    """The worst mistakes: at most 16, the least probable truth first.
 
     Args:
       logits: (samples, classes).
@@ -195,7 +195,7 @@ def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list
 def _photo(image: NDArray[Any]) -> Facts:
     """An image (channels, *spatial) as a picture of one or three maps."""
     shown = shrunk(colours(flat(image.astype(np.float32), image.ndim - 1)), SIDE)
-    return picture(shown, *limits([shown]))
+    return encoded(shown, *value_range([shown]))
 
 
 def filters(run: Run) -> list[Facts]:
@@ -211,20 +211,20 @@ def filters(run: Run) -> list[Facts]:
     first = run.path / FIRST
     before = load_params(first) if first.is_file() else initial_params(run.config, run.image, len(run.classes))
     made = []
-    for layer in ("conv1", "conv2"):
+    for layer in (layer.name for layer in lenet.WINDOWED if layer.is_conv):
         both = [np.asarray(params[layer]["kernel"]) for params in (before, run.params)]
         all_outs, all_ins, *window = both[0].shape
         kept = [flat(kernel[:MAPS, :CHANNELS], len(window)) for kernel in both]
         outs, ins = kept[0].shape[:2]
         most = float(max(abs(kernel).max() for kernel in kept))
-        pictures = [picture(kernel.reshape(-1, *kernel.shape[2:]), -most, most) for kernel in kept]
+        pictures = [encoded(kernel.reshape(-1, *kernel.shape[2:]), -most, most) for kernel in kept]
         sizes = {"outs": outs, "ins": ins, "all_outs": all_outs, "all_ins": all_ins}
         made.append({"layer": layer, **sizes, "before": pictures[0], "after": pictures[1]})
     return made
 
 
 def feature_maps(run: Run, split: Split) -> Facts:
-    """The first image of a split, and what C1, S2, C3, S4 and the output make of it.
+    """The first image of a split, and the maps of C1, S2, C3, S4 and the output for it.
 
     Args:
       run: read back by `open_run`.
@@ -238,12 +238,12 @@ def feature_maps(run: Run, split: Split) -> Facts:
     see = partial(lenet.layers, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
     seen = jax.jit(see)(run.params, image)
     layers = []
-    for layer in lenet.LAYERS[:4]:
+    for layer in (layer.name for layer in lenet.WINDOWED):
         maps = np.asarray(seen[layer], np.float32)
         shown = shrunk(flat(maps[:MAPS], maps.ndim - 1), SIDE)
         low, high = float(shown.min()), float(shown.max())
-        layers.append({"layer": layer, "count": len(maps), "picture": picture(shown, low, high)})
-    probabilities = np.exp(_log_probabilities(np.asarray(seen["dense3"], np.float64)))
+        layers.append({"layer": layer, "count": len(maps), "picture": encoded(shown, low, high)})
+    probabilities = np.exp(_log_probabilities(np.asarray(seen[lenet.DENSE[-1]], np.float64)))
     return {
         "truth": run.classes[likeliest(split)[0]],
         "image": _photo(image),
@@ -253,7 +253,7 @@ def feature_maps(run: Run, split: Split) -> Facts:
 
 
 def explorer(run: Run, split: Split) -> Facts | None:
-    """What the window explorer computes with: the first image and the first layer, number by number.
+    """The numbers for the window explorer: the first image and the first layer.
 
     Args:
       run: read back by `open_run`.
@@ -280,6 +280,6 @@ def explorer(run: Run, split: Split) -> Facts | None:
 
 
 def _numbers(array: Any) -> Any:
-    """Nested lists of float32, each in the nine digits that give it back exactly."""
+    """Nested lists of float32, with nine digits, which restore each number exactly."""
     shape, flat_list = np.shape(array), [float(f"{value:.9g}") for value in np.ravel(array).tolist()]
     return np.asarray(flat_list).reshape(shape).tolist()

@@ -12,7 +12,7 @@ TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
 PAPER = dict(zip(lenet.LAYERS, ("C1", "S2", "C3", "S4", "C5", "F6", "Output"), strict=True))
 
 
-def layer_table(config: Config, params: lenet.Params, image: Sequence[int]) -> list[dict[str, Any]]:
+def layer_table(config: Config, params: dict[str, dict[str, Any]], image: Sequence[int]) -> list[dict[str, Any]]:
     """A row for each layer: its shape, parameters, multiply-adds and receptive field, and how they come about.
 
     Args:
@@ -30,59 +30,63 @@ def layer_table(config: Config, params: lenet.Params, image: Sequence[int]) -> l
     ('C3', '⌊(14 − 5) / 1⌋ + 1 = 10', '10 × 10 × 16 × 6 × 5 × 5', 14)
     """
     shapes = {name: shape[1:] for name, shape in layer_shapes(params, (1, *image)).items()}
+    windowed = {layer.name: layer for layer in lenet.WINDOWED}
     rows, field, jump = [], 1, 1
-    for before, layer in zip(shapes, lenet.LAYERS, strict=False):
-        source, shape = shapes[before], shapes[layer]
-        row: dict[str, Any] = {"layer": layer, "paper": PAPER[layer], "shape": list(shape)}
-        if layer.startswith("dense"):
-            row |= _dense(params[layer], source, last=layer == lenet.LAYERS[-1], activation=config.activation)
+    for before, name in zip(shapes, lenet.LAYERS, strict=False):
+        source, shape = shapes[before], shapes[name]
+        row: dict[str, Any] = {"layer": name, "paper": PAPER[name], "shape": list(shape)}
+        if name in lenet.DENSE:
+            row |= _dense(params[name], source, last=name == lenet.DENSE[-1], activation=config.activation)
         else:
-            conv = layer.startswith("conv")
-            window, stride = (lenet.WINDOW, 1) if conv else (lenet.POOL, lenet.POOL)
-            padding = lenet.PADDING1 if layer == "conv1" else 0
-            field, jump = field + (window - 1) * jump, jump * stride
-            row |= {"shape_written": _sides(source[1:], shape[1:], window, stride, padding), "receptive_field": field}
-            row |= _conv(params[layer], shape, padding, config.activation) if conv else _pool(config, len(shape) - 1)
+            layer = windowed[name]
+            field, jump = field + (layer.window - 1) * jump, jump * layer.stride
+            row |= {"shape_written": _sides(source[1:], shape[1:], layer), "receptive_field": field}
+            row |= (
+                _conv(params[name], shape, layer.padding, config.activation)
+                if layer.is_conv
+                else _pool(layer, config.pool_mode, len(shape) - 1)
+            )
         rows.append(row)
     return rows
 
 
-def _sides(source: Sequence[int], made: Sequence[int], window: int, stride: int, padding: int) -> str:
-    """The output size of each axis, sides that are equal written once."""
-    pad = f" + 2 {TIMES} {padding}" if padding else ""
+def _sides(source: Sequence[int], made: Sequence[int], layer: lenet.Windowed) -> str:
+    """The output size of each axis; equal sides are written once."""
+    pad = f" + 2 {TIMES} {layer.padding}" if layer.padding else ""
     return "; ".join(
-        f"⌊({n}{pad} {MINUS} {window}) / {stride}⌋ + 1 = {m}" for n, m in dict.fromkeys(zip(source, made, strict=True))
+        f"⌊({n}{pad} {MINUS} {layer.window}) / {layer.stride}⌋ + 1 = {m}"
+        for n, m in dict.fromkeys(zip(source, made, strict=True))
     )
 
 
-def _conv(layer: dict[str, Any], shape: Sequence[int], padding: int, activation: str) -> dict[str, Any]:
-    outs, ins, *window = layer["kernel"].shape
+def _conv(params: dict[str, Any], shape: Sequence[int], padding: int, activation: str) -> dict[str, Any]:
+    outs, ins, *window = params["kernel"].shape
     taps = _product(ins, *window)
     around = f", padding {padding}" if padding else ""
     return {
         "does": f"{_product(*window)} correlation{around}, bias, {activation}",
-        "parameters": sum(array.size for array in layer.values()),
+        "parameters": sum(array.size for array in params.values()),
         "parameters_written": f"{outs} {TIMES} ({taps} + 1)",
-        "multiply_adds": math.prod(shape[1:]) * layer["kernel"].size,
+        "multiply_adds": math.prod(shape[1:]) * params["kernel"].size,
         "multiply_adds_written": f"{_product(*shape[1:])} {TIMES} {outs} {TIMES} {taps}",
     }
 
 
-def _pool(config: Config, n: int) -> dict[str, Any]:
-    window = _product(*[lenet.POOL] * n)
+def _pool(layer: lenet.Windowed, mode: str, n: int) -> dict[str, Any]:
+    window = _product(*[layer.window] * n)
     nothing = {"parameters": 0, "parameters_written": "", "multiply_adds": 0, "multiply_adds_written": ""}
-    return {"does": f"{window} {config.pool_mode} pooling, stride {lenet.POOL}", **nothing}
+    return {"does": f"{window} {mode} pooling, stride {layer.stride}", **nothing}
 
 
-def _dense(layer: dict[str, Any], source: Sequence[int], *, last: bool, activation: str) -> dict[str, Any]:
-    ins, outs = layer["kernel"].shape
-    steps = ["dense", *(["bias"] if "bias" in layer else []), "softmax" if last else activation]
+def _dense(params: dict[str, Any], source: Sequence[int], *, last: bool, activation: str) -> dict[str, Any]:
+    ins, outs = params["kernel"].shape
+    steps = ["dense", *(["bias"] if "bias" in params else []), "softmax" if last else activation]
     return {
         "does": ", ".join(steps),
         "shape_written": f"{_product(*source)} = {ins} → {outs}" if len(source) > 1 else f"{ins} → {outs}",
-        "parameters": sum(array.size for array in layer.values()),
-        "parameters_written": f"{outs} {TIMES} ({ins} + 1)" if "bias" in layer else f"{outs} {TIMES} {ins}",
-        "multiply_adds": layer["kernel"].size,
+        "parameters": sum(array.size for array in params.values()),
+        "parameters_written": f"{outs} {TIMES} ({ins} + 1)" if "bias" in params else f"{outs} {TIMES} {ins}",
+        "multiply_adds": params["kernel"].size,
         "multiply_adds_written": f"{ins} {TIMES} {outs}",
         "receptive_field": None,
     }

@@ -1,4 +1,4 @@
-"""Arrays as pictures that a page can hold: bytes in base64, beside their size and the values of black and white."""
+"""Arrays as pictures for a page: bytes in base64, with their size and the values of black and white."""
 
 import base64
 from collections.abc import Sequence
@@ -7,11 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = dict[str, Any]
-
 
 def flat(array: NDArray[Any], spatial: int) -> NDArray[Any]:
-    """The last axes of an array as two: the middle slice of a volume, one row for a line.
+    """Reduce the spatial axes to two: the middle slice of a volume, one row for a line.
 
     Args:
       array: (*lead, *spatial).
@@ -54,7 +52,7 @@ def shrunk(array: NDArray[Any], side: int) -> NDArray[Any]:
 
 
 def colours(image: NDArray[Any]) -> NDArray[Any]:
-    """An image's channels as one or three: red, green and blue stay, other numbers are averaged.
+    """The channels of an image as one or three: one and three stay, other numbers are averaged.
 
     >>> colours(np.ones((4, 2, 2))).shape
     (1, 2, 2)
@@ -62,17 +60,17 @@ def colours(image: NDArray[Any]) -> NDArray[Any]:
     return image if len(image) in (1, 3) else image.mean(axis=0, keepdims=True)
 
 
-def limits(arrays: Sequence[NDArray[Any]]) -> tuple[float, float]:
+def value_range(arrays: Sequence[NDArray[Any]]) -> tuple[float, float]:
     """The values of black and white: 0 and 1 for pixels that lie there, else the extremes.
 
-    >>> limits([np.array([0.25, 0.5])]), limits([np.array([-1.0, 3.0])])
+    >>> value_range([np.array([0.25, 0.5])]), value_range([np.array([-1.0, 3.0])])
     ((0.0, 1.0), (-1.0, 3.0))
     """
     low, high = float(min(a.min() for a in arrays)), float(max(a.max() for a in arrays))
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
-def picture(array: NDArray[Any], low: float, high: float) -> Picture:
+def encoded(array: NDArray[Any], low: float, high: float) -> dict[str, Any]:
     """A stack of maps as bytes, 0 for `low` and 255 for `high`.
 
     Args:
@@ -82,7 +80,7 @@ def picture(array: NDArray[Any], low: float, high: float) -> Picture:
     Returns:
       {"count", "height", "width", "low", "high", "bytes"}, the bytes in row-major order, in base64.
 
-    >>> picture(np.array([[[0.0, 1.0]]]), 0, 1)["bytes"] == base64.b64encode(bytes([0, 255])).decode()
+    >>> encoded(np.array([[[0.0, 1.0]]]), 0, 1)["bytes"] == base64.b64encode(bytes([0, 255])).decode()
     True
     """
     count, height, width = array.shape

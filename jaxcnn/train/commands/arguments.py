@@ -1,4 +1,4 @@
-"""A command's line, read as a dataclass says: its fields are the options, the text below each is its help."""
+"""Parse the arguments of a command into a dataclass: its fields are the options, the text below each is its help."""
 
 import argparse
 import ast
@@ -24,11 +24,11 @@ KEPT = "\N{NO-BREAK SPACE}"
 
 
 def started_as() -> str:
-    """What a user types before a command: the console script's name, or the module that does the same."""
+    """How the program was started: by its console script, or as a module."""
     return "jaxcnn" if Path(sys.argv[0]).stem == "jaxcnn" else "python -m jaxcnn"
 
 
-def read_line(
+def parse_arguments(
     options: type[Options],
     command: str,
     arguments: Sequence[str],
@@ -37,14 +37,14 @@ def read_line(
     groups: Mapping[str, Sequence[str]] | None = None,
     examples: Sequence[str] = (),
 ) -> Options:
-    """What a command's line says.
+    """Parse the arguments of a command.
 
     Args:
-      options: a dataclass; a field without a default is given without a name.
+      options: a dataclass; a field without a default is a positional argument.
       command: its name.
       arguments: without the names of program and command.
-      default: whose values stand where the line says nothing.
-      groups: the options by headings, the commonest first; those that aren't named come last.
+      default: holds the values of options that aren't given.
+      groups: the options by headings, the commonest first; the others come last.
       examples: lines that --help shows.
 
     Raises:
@@ -89,7 +89,7 @@ def _shown(name: str, hint: Any) -> str:
 
 
 def _dashed(argument: str) -> str:
-    """An option with dashes for underscores, its value as it is."""
+    """An option with dashes instead of underscores, and its value unchanged."""
     name, equals, value = argument.partition("=")
     return name.replace("_", "-") + equals + value if re.fullmatch(r"--[A-Za-z][\w-]*", name) else argument
 
@@ -122,14 +122,14 @@ def _reader(kind: type, may_be_none: bool) -> Callable[[str], Any]:
 
 
 class _Flag(argparse.BooleanOptionalAction):
-    """--name and --no-name, of which --help shows the one that changes something."""
+    """--name and --no-name; --help shows the one that changes the default."""
 
     def format_usage(self) -> str:
         return self.option_strings[0]
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Two columns, a default never broken in two."""
+    """Two columns; a line never breaks inside a default."""
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=26)
@@ -146,7 +146,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
 
 class _Parser(argparse.ArgumentParser):
-    """One that speaks in our voice."""
+    """Raises our own errors."""
 
     def error(self, message: str) -> NoReturn:
         found = re.match(r"argument (\S+): (.*)", message)
@@ -159,7 +159,7 @@ class _Parser(argparse.ArgumentParser):
         raise InputError(f"{name}: {what}")
 
     def refuse_unknown(self, unknown: Sequence[str]) -> NoReturn:
-        """Say which option there isn't, and which may be meant."""
+        """Refuse an unknown option, and suggest similar ones."""
         first = next((each for each in unknown if each.startswith("-") and each != "--"), None)
         if first is None:
             raise InputError(f"{unknown[0]} is one argument too many: see {self.prog} --help")

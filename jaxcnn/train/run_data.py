@@ -1,6 +1,6 @@
-"""The one way to load a run's data: when it begins, to go on, to evaluate, to report.
+"""Load a run's data: for a new run, to resume, to evaluate, to report.
 
-Each sample stays on the side on which it was in training, whatever was added, removed or renamed since.
+Each sample stays in the split that it had in training, whatever was added, removed or renamed since.
 """
 
 from collections import Counter
@@ -12,54 +12,54 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxcnn.train.config import Config
-from jaxcnn.train.data import Data, Pool, Split, divide, load_pool, put_aside
+from jaxcnn.train.config import NEEDS_VALIDATION, Config
+from jaxcnn.train.data import Data, Samples, Split, divide, hold_out_validation, load_samples
 from jaxcnn.train.data.split import TEST, take
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import SIDES, Known, digest
+from jaxcnn.train.known import SPLITS, Known, digest
 from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
 
 DRAWN = ("synthetic", "volumes")
-"""Drawn from the seed each time; another machine's rounding must not make other samples of them."""
+"""Drawn from the seed each time, so they get no digests: another machine may round differently."""
 
 
 class Loaded(NamedTuple):
-    """Data, as a run has them, and what is to be said of them."""
+    """The data of a run, and notes about them."""
 
     data: Data
     known: Known
     notes: tuple[str, ...]
     fresh: Split | None = None
-    """Samples that the run has never seen."""
+    """Samples that the run has not seen."""
 
     missing: Mapping[str, int] = MappingProxyType({})
-    """How many samples of each side are gone."""
+    """How many samples of each split are missing."""
 
     relabelled: Mapping[str, int] = MappingProxyType({})
-    """How many samples of each side have another class now."""
+    """How many samples of each split have a different class now."""
 
 
 def load_new(config: Config) -> Loaded:
-    """The data of a run that begins.
+    """The data of a new run.
 
     Raises:
-      InputError: whatever is wrong with them.
+      InputError: anything wrong with them.
     """
-    samples = load_pool(config)
+    samples = load_samples(config)
     data = divide(samples)
     if config.validation:
-        data = put_aside(data, config.validation, config.seed)
+        data = hold_out_validation(data, config.validation, config.seed)
     if config.patience is not None and data.validation is None:
-        raise InputError("--patience: put images aside to judge by, for instance --validation 500")
+        raise InputError(NEEDS_VALIDATION)
     image = tuple(samples.images.shape[1:])
     preprocessing = Preprocessing(image, STYLES.get(config.data, PLAIN), samples.low, samples.high)
     path = _path(config)
-    splits = {side: getattr(data, side) for side in SIDES}
-    counts = {side: 0 if split is None else len(split.targets) for side, split in splits.items()}
+    splits = {name: getattr(data, name) for name in SPLITS}
+    counts = {name: 0 if split is None else len(split.targets) for name, split in splits.items()}
     known = Known(preprocessing, data.classes, None if path is None else path.absolute(), counts)
     notes = list(samples.notes)
     if config.data not in DRAWN:
-        digests = {side: digest(split, data.classes) for side, split in splits.items()}
+        digests = {name: digest(split, data.classes) for name, split in splits.items()}
         known = known._replace(samples=digests)
         seen = np.concatenate([digests["train"]["image"], digests["validation"]["image"]])
         if both := int(np.isin(digests["test"]["image"], seen).sum()):
@@ -67,36 +67,36 @@ def load_new(config: Config) -> Loaded:
     return Loaded(data, known, tuple(notes))
 
 
-def load_again(config: Config, known: Known, *, data_dir: Path | None = None, data_file: Path | None = None) -> Loaded:
-    """The data of a run that was begun: its samples on the sides on which they were, in their order.
+def reload(config: Config, known: Known, *, data_dir: Path | None = None, data_file: Path | None = None) -> Loaded:
+    """The data of an earlier run: its samples in the same splits and the same order.
 
     Args:
       config: of the run.
-      known: what the run kept.
+      known: what its data.json says.
       data_dir, data_file: where its data are now, or other data with the same classes.
 
     Returns:
-      Its samples as far as they are there, and those that are new.
+      Those of its samples that are still there, and the new ones.
 
     Raises:
-      InputError: they can't be loaded, or are of another shape.
+      InputError: they can't be loaded, or their shape is different.
     """
     config = _moved(config, known, data_dir, data_file)
     if (moved := data_dir or data_file) is not None:
         known = known._replace(path=moved.absolute())
-    samples = load_pool(config, like=known.preprocessing if known.counts else None, known=known.classes)
+    samples = load_samples(config, like=known.preprocessing if known.counts else None, known_classes=known.classes)
     notes: list[str] = list(samples.notes)
     samples = _as_known(samples, known, notes)
     if known.samples is None:
         data = divide(samples)
         if config.validation:
-            data = put_aside(data, config.validation, config.seed)
+            data = hold_out_validation(data, config.validation, config.seed)
         return Loaded(data, known, tuple(notes))
     return _matched(samples, known, notes)
 
 
 def _moved(config: Config, known: Known, data_dir: Path | None, data_file: Path | None) -> Config:
-    """The config, with the place where the data are now."""
+    """The config with the place where the data are now."""
     if data_dir is not None and data_file is not None:
         raise InputError("--data-dir and --data-file both name data: give one of them")
     if data_file is not None:
@@ -119,8 +119,8 @@ def _path(config: Config) -> Path | None:
     return config.data_file if config.data == "npz" else config.data_dir
 
 
-def _as_known(samples: Pool, known: Known, notes: list[str]) -> Pool:
-    """Samples with a run's classes and its values of black and white; those of other classes are left out."""
+def _as_known(samples: Samples, known: Known, notes: list[str]) -> Samples:
+    """Samples with a run's classes and its values of black and white; other classes are left out."""
     image = tuple(samples.images.shape[1:])
     if image != known.image:
         raise InputError(
@@ -135,20 +135,20 @@ def _as_known(samples: Pool, known: Known, notes: list[str]) -> Pool:
     if samples.classes != known.classes:
         samples = _with_classes(samples, known.classes, notes)
     ours = known.preprocessing
-    if (samples.low, samples.high) != (ours.low, ours.high) and _named(samples.low, exact=samples.exact):
+    if (samples.low, samples.high) != (ours.low, ours.high) and _is_certain(samples.low, exact=samples.exact):
         low, high = samples.low[0], samples.high[0]
-        if _named(ours.low, exact=samples.exact):
+        if _is_certain(ours.low, exact=samples.exact):
             images = ours.rescaled((samples.images - np.float32(low)) / np.float32(high - low))
             samples = samples._replace(images=images)
     return samples
 
 
-def _named(low: tuple[float, ...], *, exact: bool) -> bool:
-    """Whether the value of black is known, from the format or as one that people choose: not that of odd floats."""
+def _is_certain(low: tuple[float, ...], *, exact: bool) -> bool:
+    """Whether the value of black is certain: given by the format, or one that is in common use."""
     return exact or low in ((0.0,), (-0.5,), (-1.0,))
 
 
-def _with_classes(samples: Pool, classes: Sequence[str], notes: list[str]) -> Pool:
+def _with_classes(samples: Samples, classes: Sequence[str], notes: list[str]) -> Samples:
     if samples.targets.ndim == 2:
         raise InputError(
             f"these data have the classes {_few(samples.classes)}, and the run {_few(classes)}: give rows of "
@@ -165,36 +165,37 @@ def _with_classes(samples: Pool, classes: Sequence[str], notes: list[str]) -> Po
     if not len(keep):
         raise InputError(f"these data have the classes {_few(samples.classes)}, and none of the run's: {_few(classes)}")
     images = samples.images if len(keep) == len(targets) else samples.images[keep]
-    return samples._replace(images=images, targets=targets[keep], sides=samples.sides[keep], classes=tuple(classes))
+    return samples._replace(images=images, targets=targets[keep], splits=samples.splits[keep], classes=tuple(classes))
 
 
-def _matched(samples: Pool, known: Known, notes: list[str]) -> Loaded:
-    """Each recorded sample where it is found: one of the same content and class, else one of the same content."""
+def _matched(samples: Samples, known: Known, notes: list[str]) -> Loaded:
+    """Find each recorded sample: first one of the same content and class, else one of the same content."""
     records = {} if known.samples is None else known.samples
-    there, recorded = digest(Split(samples.images, samples.targets), samples.classes), [records[side] for side in SIDES]
-    side_of = [side for side, of in zip(SIDES, recorded, strict=True) for _ in of]
+    there = digest(Split(samples.images, samples.targets), samples.classes)
+    recorded = [records[split] for split in SPLITS]
+    split_of = [split for split, of in zip(SPLITS, recorded, strict=True) for _ in of]
     wanted, free = np.concatenate(recorded), set(range(len(there)))
     place = _claim([mark.tobytes() for mark in wanted], [mark.tobytes() for mark in there], free)
     rest = [position for position in range(len(wanted)) if position not in place]
     again = _claim(wanted["image"][rest].tolist(), there["image"].tolist(), free)
     place |= {rest[i]: at for i, at in again.items()}
-    relabelled = Counter(side_of[rest[i]] for i in again)
-    missing = Counter(side_of[position] for position in rest if position not in place)
+    relabelled = Counter(split_of[rest[i]] for i in again)
+    missing = Counter(split_of[position] for position in rest if position not in place)
     splits: dict[str, Split | None] = {}
-    for side in SIDES:
-        indices = [place[position] for position in sorted(place) if side_of[position] == side]
-        splits[side] = take(samples, np.array(indices, np.intp)) if indices else None
+    for split in SPLITS:
+        indices = [place[position] for position in sorted(place) if split_of[position] == split]
+        splits[split] = take(samples, np.array(indices, np.intp)) if indices else None
     left = np.array(sorted(free), np.intp)
     new = left[~np.isin(there["image"][left], wanted["image"])]
-    if (samples.sides == TEST).any():  # what lies with the training images is not for testing
-        new = new[samples.sides[new] == TEST]
+    if (samples.splits == TEST).any():  # a new sample among the training images is no test
+        new = new[samples.splits[new] == TEST]
     nothing = Split(samples.images[:0], samples.targets[:0])
     data = Data(splits["train"] or nothing, splits["test"], known.classes, splits["validation"])
     return Loaded(data, known, tuple(notes), take(samples, new) if len(new) else None, missing, relabelled)
 
 
 def _claim(wanted: Sequence[Any], there: Sequence[Any], free: set[int]) -> dict[int, int]:
-    """The first free place of each mark that is wanted; what is claimed is free no more.
+    """For each wanted mark the first free place that has it; that place is then taken.
 
     >>> free = {0, 1, 2}
     >>> _claim(["b", "c", "b", "b"], ["b", "a", "b"], free), free
@@ -208,23 +209,23 @@ def _claim(wanted: Sequence[Any], there: Sequence[Any], free: set[int]) -> dict[
     return claimed
 
 
-def differences(loaded: Loaded, sides: Sequence[str] = SIDES) -> Iterator[str]:
-    """What is gone or changed, in numbers."""
+def differences(loaded: Loaded, splits: Sequence[str] = SPLITS) -> Iterator[str]:
+    """How many samples are missing or changed, a line each."""
     counts = loaded.known.counts or {}
     names = {"train": "training", "validation": "validation", "test": "test"}
-    for side in sides:
-        if gone := loaded.missing.get(side, 0):
-            yield f"{gone} of the {counts[side]} {names[side]} images {_are(gone)} gone or changed"
-        if other := loaded.relabelled.get(side, 0):
+    for split in splits:
+        if gone := loaded.missing.get(split, 0):
+            yield f"{gone} of the {counts[split]} {names[split]} images {_are(gone)} gone or changed"
+        if other := loaded.relabelled.get(split, 0):
             have = "has" if other == 1 else "have"
-            yield f"{other} of the {counts[side]} {names[side]} images {have} another class now"
+            yield f"{other} of the {counts[split]} {names[split]} images {have} another class now"
 
 
-def same_for_resume(loaded: Loaded, run_dir: Path) -> Loaded:
-    """The data of a run that goes on, or a refusal: with others it would not be the same run.
+def check_unchanged(loaded: Loaded, run_dir: Path) -> Loaded:
+    """The data of a run to resume, which must be the same as before.
 
     Raises:
-      InputError: samples are gone or have another class.
+      InputError: samples are missing or have a different class.
     """
     if changes := "; ".join(differences(loaded)):
         raise InputError(
@@ -238,17 +239,17 @@ def same_for_resume(loaded: Loaded, run_dir: Path) -> Loaded:
     return loaded
 
 
-def to_test(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
-    """The samples by which a run is measured, none of which it was trained on; and what is to be said of them.
+def evaluation_split(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, ...]]:
+    """The test samples of a run, none of which it was trained on, and notes about them.
 
     Args:
-      loaded: what `load_again` returns.
-      other: whether these data were named by the user, whose new samples count too.
+      loaded: what `reload` returns.
+      other: whether the user named these data; then their new samples count too.
 
     Raises:
       InputError: there are none.
     """
-    notes = [*loaded.notes, *differences(loaded, ("test",) if other else SIDES)]
+    notes = [*loaded.notes, *differences(loaded, ("test",) if other else SPLITS)]
     test, fresh = loaded.data.test, loaded.fresh
     new = 0 if fresh is None else len(fresh.targets)
     if fresh is not None and other:

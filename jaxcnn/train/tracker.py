@@ -1,4 +1,4 @@
-"""What a run tells about itself: losses as they come back from the device, and epochs as they close."""
+"""Track a run: collect losses as the device returns them, and report steps and epochs to watchers."""
 
 import math
 import time
@@ -14,12 +14,12 @@ from jaxcnn.train.evaluate import Evaluation
 from jaxcnn.train.step import Metrics
 
 IN_FLIGHT = 8
-"""Calls given to the device before the first of them is waited for: it never idles, and Ctrl-C is never far."""
+"""At most this many calls wait on the device: enough that it never idles, few enough that Ctrl-C ends a run soon."""
 
 
 @dataclass(frozen=True)
 class StepReport:
-    """One step, told as soon as its loss has come back from the device."""
+    """One step, reported as soon as its loss has come back from the device."""
 
     step: int
     """From 0; the loss is the one before this step's update."""
@@ -29,18 +29,18 @@ class StepReport:
 
     loss: float
     metrics: dict[str, Any]
-    """What the step measured beside the loss."""
+    """What else the step measured."""
 
     seconds: float = 0.0
     """Since the loop began."""
 
     images_per_second: float = 0.0
-    """Of this epoch so far."""
+    """In this epoch so far."""
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """A model measured: at the end of an epoch, or where a run ended inside one."""
+    """The evaluation at the end of an epoch, or where a run ended inside one."""
 
     epoch: int
     steps: int
@@ -58,11 +58,11 @@ class EpochReport:
     """Since the loop began."""
 
     images_per_second: float
-    """Of this epoch's training, without the evaluation."""
+    """In this epoch's training, without the evaluation."""
 
 
 class Watcher(Protocol):
-    """Someone who is told how a run goes."""
+    """A callback: told of every step and every epoch of a run."""
 
     def step(self, report: StepReport) -> None: ...
 
@@ -74,7 +74,7 @@ class _Pending(NamedTuple):
     """The first of the call."""
 
     steps: int | None
-    """How many steps the metrics have as their first axis; None is one step, whose metrics have no such axis."""
+    """Length of the first axis of the metrics; None is a single step, whose metrics have no such axis."""
 
     epoch: int
     samples: int
@@ -89,27 +89,27 @@ class Progress(NamedTuple):
     steps: int = 0
     seconds: float = 0.0
     losses: Sequence[tuple[float, int]] = ()
-    """Of the steps of the epoch that is open, with their numbers of samples."""
+    """Of the unfinished epoch: the loss and the number of samples of each step."""
 
     validations: Sequence[float] = ()
-    """The loss by which each closed epoch was judged."""
+    """The loss by which each finished epoch was judged."""
 
 
-BEGINNING = Progress()
+FROM_THE_START = Progress()
 
 
-class Ledger:
-    """Counts steps, holds their losses until the device has them, and tells the watchers."""
+class Tracker:
+    """Counts steps, holds their losses until the device has computed them, and calls the watchers."""
 
     def __init__(
-        self, loss: str, rate: Callable[[int], Any], watchers: Sequence[Watcher], start: Progress = BEGINNING
+        self, loss: str, rate: Callable[[int], Any], watchers: Sequence[Watcher], start: Progress = FROM_THE_START
     ) -> None:
-        """Open the first epoch.
+        """Start with the first epoch, or where a run stopped.
 
         Args:
           loss: whether losses are the "mean" or the "sum" over a batch.
           rate: the learning rate of a step.
-          watchers: who is told.
+          watchers: called for every step and epoch.
           start: what was done before.
         """
         self.steps = start.steps
@@ -126,23 +126,23 @@ class Ledger:
 
     @property
     def seconds(self) -> float:
-        """Since the loop began, what was done before included."""
+        """Since the loop began, including the time before a resume."""
         return time.perf_counter() - self._began
 
     @property
     def epoch_is_open(self) -> bool:
-        """Whether steps were done since the last epoch was closed."""
+        """Whether steps were done since the last epoch ended."""
         return self._samples > 0
 
     def add(self, epoch: int, samples: int, metrics: Metrics, steps: int | None = None) -> None:
-        """Enter a call that the device was given, of one step or several, and settle one that is older."""
+        """Add a call that was given to the device, and report older ones."""
         self._pending.append(_Pending(self.steps, steps, epoch, samples, metrics))
         self.steps += steps or 1
         self._samples += samples * (steps or 1)
         self.settle(leave=IN_FLIGHT)
 
     def settle(self, leave: int = 0) -> None:
-        """Wait for all pending losses but the newest few.
+        """Wait for all pending losses but the newest few, and report their steps.
 
         Raises:
           InputError: a loss that isn't finite.
@@ -167,7 +167,7 @@ class Ledger:
             watcher.step(report)
 
     def close_epoch(self, test: Evaluation, validation: Evaluation | None = None) -> None:
-        """Tell of an epoch, all of whose steps are settled, and open the next.
+        """Report an epoch whose steps are all settled, and begin the next.
 
         Raises:
           InputError: a loss that isn't finite.
@@ -201,7 +201,7 @@ class Ledger:
         return float((self._entered - self._before) / (self._settled - self._opened))
 
     def _check_finite(self, loss: float, step: int) -> None:
-        """Stop a run that has left the numbers."""
+        """Stop a run whose loss is NaN or infinite."""
         if not math.isfinite(loss):
             rate = float(self._rate(step))
             raise InputError(
