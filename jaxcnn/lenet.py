@@ -3,7 +3,7 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,29 +15,11 @@ from jaxcnn._pool import pool
 Params = dict[str, dict[str, jax.Array]]
 Initializer = Callable[..., jax.Array]
 
+WINDOWED = {"conv1": (5, 1, 2), "pool1": (2, 2, 0), "conv2": (5, 1, 0), "pool2": (2, 2, 0)}
+"""Window, stride and padding of each layer that has windows, the same on every axis."""
 
-class Windowed(NamedTuple):
-    """A layer that slides a window, with the same numbers on each axis."""
-
-    name: str
-    window: int
-    stride: int = 1
-    padding: int = 0
-
-    @property
-    def is_conv(self) -> bool:
-        """Whether it is a convolution; else it is a pooling."""
-        return self.name.startswith("conv")
-
-
-WINDOWED = (
-    Windowed("conv1", window=5, padding=2),
-    Windowed("pool1", window=2, stride=2),
-    Windowed("conv2", window=5),
-    Windowed("pool2", window=2, stride=2),
-)
-DENSE = ("dense1", "dense2", "dense3")
-LAYERS = (*(layer.name for layer in WINDOWED), *DENSE)
+CONVS, DENSE = ("conv1", "conv2"), ("dense1", "dense2", "dense3")
+LAYERS = (*WINDOWED, *DENSE)
 MAPS, HIDDEN = (6, 16), (120, 84)
 
 
@@ -86,11 +68,8 @@ def init(
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
     n = axes_of("lenet.init", "spatial", spatial)
     features = maps[-1] * math.prod(map(_feature_map, spatial))
-    convs = [layer for layer in WINDOWED if layer.is_conv]
-    shapes = {
-        layer.name: (layer.window,) * n + ins_and_outs
-        for layer, ins_and_outs in zip(convs, itertools.pairwise((channels, *maps)), strict=True)
-    }
+    ins_and_outs = zip(CONVS, itertools.pairwise((channels, *maps)), strict=True)
+    shapes = {name: (WINDOWED[name][0],) * n + pair for name, pair in ins_and_outs}
     shapes |= zip(DENSE, itertools.pairwise((features, *hidden, classes)), strict=True)
 
     params: Params = {}
@@ -163,11 +142,12 @@ def layers(
         batch = layers(params, images[None], activation=activation, pool_mode=pool_mode)
         return {name: y[0] for name, y in batch.items()}
     seen, x = {}, images
-    for name, window, stride, padding in WINDOWED:
-        if (layer := params.get(name)) is None:
-            x = pool(x, (window,) * n, pool_mode, stride=stride, padding=padding)
-        else:
+    for name, (window, stride, padding) in WINDOWED.items():
+        if name in CONVS:
+            layer = params[name]
             x = activation(conv(x, layer["kernel"], layer.get("bias"), stride=stride, padding=padding))
+        else:
+            x = pool(x, (window,) * n, pool_mode, stride=stride, padding=padding)
         seen[name] = x
     x = x.reshape(x.shape[0], math.prod(x.shape[1:]))
     for name in DENSE[:-1]:
@@ -182,14 +162,14 @@ def least_side() -> int:
     12
     """
     side = 1
-    for _, window, stride, padding in reversed(WINDOWED):
+    for window, stride, padding in reversed(WINDOWED.values()):
         side = (side - 1) * stride + window - 2 * padding
     return side
 
 
 def _feature_map(side: int) -> int:
     """Side of the last feature map of an image of this side."""
-    for _, window, stride, padding in WINDOWED:
+    for window, stride, padding in WINDOWED.values():
         side = output_size(side, window, stride=stride, padding=padding)
     return side
 

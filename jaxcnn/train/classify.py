@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxcnn.train import picture
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run, preprocessing_of
+from jaxcnn.train.record import Run
 
 
 def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
@@ -48,15 +48,6 @@ def pictures_in(path: Path) -> Iterator[Path]:
     if not found:
         raise InputError(f"{path} holds no picture: give a folder of {', '.join(picture.FORMATS)} files")
     yield from found
-
-
-def load_image(path: Path, run: Run) -> NDArray[np.float32]:
-    """A picture file as the image (channels, *spatial) that a run's network takes.
-
-    Raises:
-      InputError: no picture, or nothing on it.
-    """
-    return picture.read_as(path, preprocessing_of(run))
 
 
 def top_classes(probabilities: NDArray[np.float32], classes: Sequence[str], count: int = 3) -> list[tuple[str, float]]:

@@ -131,13 +131,13 @@ def to_onnx(run: Run) -> bytes:
         return [f"{layer}/{leaf}" for leaf in ("kernel", "bias") if leaf in run.params[layer]]
 
     activation = ONNX_ACTIVATIONS[run.config.activation]
-    for layer in lenet.WINDOWED:
-        windows = {"kernel_shape": [layer.window] * n, "strides": [layer.stride] * n, "pads": [layer.padding] * 2 * n}
-        if layer.is_conv:
-            add("Conv", f"{layer.name}/sum", *parameters(layer.name), **windows)
-            add(activation, layer.name)
+    for name, (window, stride, padding) in lenet.WINDOWED.items():
+        windows = {"kernel_shape": [window] * n, "strides": [stride] * n, "pads": [padding] * 2 * n}
+        if name in lenet.CONVS:
+            add("Conv", f"{name}/sum", *parameters(name), **windows)
+            add(activation, name)
         else:
-            add(ONNX_POOLS[run.config.pool_mode], layer.name, **windows)
+            add(ONNX_POOLS[run.config.pool_mode], name, **windows)
     add("Flatten", "features", axis=1)
     *hidden, last = lenet.DENSE
     for name in hidden:

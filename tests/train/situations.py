@@ -196,16 +196,6 @@ def many_sizes():
             save(Path("data") / name / f"{number}.png", image(label, number, sides=(20 + 3 * number, 40 - number)))
 
 
-def config_of(**changes):
-    """A run directory whose settings are these."""
-
-    def make():
-        pictures(Path("data"))
-        run_on(replace(FOLDER, **changes))
-
-    return make
-
-
 def two_runs():
     pictures(Path("data"))
     run_on(FOLDER, Path("a"))

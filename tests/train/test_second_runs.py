@@ -16,16 +16,21 @@ from situations import IMAGES, LABELS, NAMES, image, npz, pictures, run_on, save
 
 from jaxcnn.__main__ import main
 from jaxcnn.train import Config, load_params, open_run, picture, run
-from jaxcnn.train.classify import load_image
 from jaxcnn.train.commands.terminal import Terminal
 from jaxcnn.train.data import load_samples
 from jaxcnn.train.loop import Plan
-from jaxcnn.train.record import RunDirectory, read_metrics
+from jaxcnn.train.picture import read_as
+from jaxcnn.train.record import RunDirectory, preprocessing_of, read_metrics
 from jaxcnn.train.report import facts_of
 from jaxcnn.train.tracker import Progress
 from jaxcnn.train.training import Display
 
 pytestmark = late_reads_are_ignored
+
+
+def as_image(path):
+    """A picture as the network of the run takes it."""
+    return read_as(path, preprocessing_of(open_run(Path("run"))))
 
 
 @pytest.fixture(scope="module")
@@ -164,7 +169,7 @@ def test_a_picture_becomes_what_training_saw(way, tmp_path, monkeypatch):
     trained = load_samples(config).images
     for i in range(5):
         save(Path("a.png"), shown[i])
-        np.testing.assert_allclose(load_image(Path("a.png"), open_run(Path("run"))), trained[i], atol=1e-6)
+        np.testing.assert_allclose(as_image(Path("a.png")), trained[i], atol=1e-6)
 
 
 def test_so_it_does_where_each_channel_has_its_own_scale(tmp_path, monkeypatch):
@@ -174,9 +179,7 @@ def test_so_it_does_where_each_channel_has_its_own_scale(tmp_path, monkeypatch):
     config = Config(data="npz", data_file=Path("data.npz"))
     run_on(config)
     save(Path("a.png"), COLOUR[3])
-    np.testing.assert_allclose(
-        load_image(Path("a.png"), open_run(Path("run"))), load_samples(config).images[3], atol=1e-5
-    )
+    np.testing.assert_allclose(as_image(Path("a.png")), load_samples(config).images[3], atol=1e-5)
 
 
 @pytest.mark.parametrize("size", [None, 12, 20])
@@ -188,7 +191,7 @@ def test_so_it_does_for_folders(tmp_path, monkeypatch, size, channels):
     run_on(config)
     trained = load_samples(config).images
     for i, path in enumerate(sorted(Path("data").rglob("*.png"))[:4]):
-        np.testing.assert_array_equal(load_image(path, open_run(Path("run"))), trained[i])
+        np.testing.assert_array_equal(as_image(path), trained[i])
 
 
 def test_one_table_of_formats():

@@ -47,17 +47,18 @@ def main(arguments: Sequence[str]) -> int:
         raise InputError("give the pictures to look at behind the run directory")
     if command.top < 1:
         raise InputError(f"--top {command.top}: give 1 or more")
-    from jaxcnn.train.classify import load_image, make_classify, pictures_in, top_classes
-    from jaxcnn.train.record import open_run
+    from jaxcnn.train.classify import make_classify, pictures_in, top_classes
+    from jaxcnn.train.picture import read_as
+    from jaxcnn.train.record import open_run, preprocessing_of
 
     run = open_run(command.run_dir)
     note(*run.notes)
-    classify = make_classify(run)
+    classify, preprocessing = make_classify(run), preprocessing_of(run)
     for path in command.files:
         try:
             for file in pictures_in(path):
                 try:
-                    probabilities = classify(load_image(file, run))
+                    probabilities = classify(read_as(file, preprocessing))
                 except InputError as error:
                     code = fail(error)
                     continue

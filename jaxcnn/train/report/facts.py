@@ -211,7 +211,7 @@ def filters(run: Run) -> list[Facts]:
     first = run.path / FIRST
     before = load_params(first) if first.is_file() else initial_params(run.config, run.image, len(run.classes))
     made = []
-    for layer in (layer.name for layer in lenet.WINDOWED if layer.is_conv):
+    for layer in lenet.CONVS:
         both = [np.asarray(params[layer]["kernel"]) for params in (before, run.params)]
         all_outs, all_ins, *window = both[0].shape
         kept = [flat(kernel[:MAPS, :CHANNELS], len(window)) for kernel in both]
@@ -238,7 +238,7 @@ def feature_maps(run: Run, split: Split) -> Facts:
     see = partial(lenet.layers, activation=ACTIVATIONS[config.activation], pool_mode=config.pool_mode)
     seen = jax.jit(see)(run.params, image)
     layers = []
-    for layer in (layer.name for layer in lenet.WINDOWED):
+    for layer in lenet.WINDOWED:
         maps = np.asarray(seen[layer], np.float32)
         shown = shrunk(flat(maps[:MAPS], maps.ndim - 1), SIDE)
         low, high = float(shown.min()), float(shown.max())

@@ -30,7 +30,6 @@ def layer_table(config: Config, params: dict[str, dict[str, Any]], image: Sequen
     ('C3', '⌊(14 − 5) / 1⌋ + 1 = 10', '10 × 10 × 16 × 6 × 5 × 5', 14)
     """
     shapes = {name: shape[1:] for name, shape in layer_shapes(params, (1, *image)).items()}
-    windowed = {layer.name: layer for layer in lenet.WINDOWED}
     rows, field, jump = [], 1, 1
     for before, name in zip(shapes, lenet.LAYERS, strict=False):
         source, shape = shapes[before], shapes[name]
@@ -38,24 +37,22 @@ def layer_table(config: Config, params: dict[str, dict[str, Any]], image: Sequen
         if name in lenet.DENSE:
             row |= _dense(params[name], source, last=name == lenet.DENSE[-1], activation=config.activation)
         else:
-            layer = windowed[name]
-            field, jump = field + (layer.window - 1) * jump, jump * layer.stride
-            row |= {"shape_written": _sides(source[1:], shape[1:], layer), "receptive_field": field}
-            row |= (
-                _conv(params[name], shape, layer.padding, config.activation)
-                if layer.is_conv
-                else _pool(layer, config.pool_mode, len(shape) - 1)
-            )
+            window, stride, padding = lenet.WINDOWED[name]
+            field, jump = field + (window - 1) * jump, jump * stride
+            row |= {"shape_written": _sides(source[1:], shape[1:], window, stride, padding), "receptive_field": field}
+            if name in lenet.CONVS:
+                row |= _conv(params[name], shape, padding, config.activation)
+            else:
+                row |= _pool([window] * (len(shape) - 1), stride, config.pool_mode)
         rows.append(row)
     return rows
 
 
-def _sides(source: Sequence[int], made: Sequence[int], layer: lenet.Windowed) -> str:
+def _sides(source: Sequence[int], made: Sequence[int], window: int, stride: int, padding: int) -> str:
     """The output size of each axis; equal sides are written once."""
-    pad = f" + 2 {TIMES} {layer.padding}" if layer.padding else ""
+    pad = f" + 2 {TIMES} {padding}" if padding else ""
     return "; ".join(
-        f"⌊({n}{pad} {MINUS} {layer.window}) / {layer.stride}⌋ + 1 = {m}"
-        for n, m in dict.fromkeys(zip(source, made, strict=True))
+        f"⌊({n}{pad} {MINUS} {window}) / {stride}⌋ + 1 = {m}" for n, m in dict.fromkeys(zip(source, made, strict=True))
     )
 
 
@@ -72,10 +69,9 @@ def _conv(params: dict[str, Any], shape: Sequence[int], padding: int, activation
     }
 
 
-def _pool(layer: lenet.Windowed, mode: str, n: int) -> dict[str, Any]:
-    window = _product(*[layer.window] * n)
+def _pool(window: Sequence[int], stride: int, mode: str) -> dict[str, Any]:
     nothing = {"parameters": 0, "parameters_written": "", "multiply_adds": 0, "multiply_adds_written": ""}
-    return {"does": f"{window} {mode} pooling, stride {layer.stride}", **nothing}
+    return {"does": f"{_product(*window)} {mode} pooling, stride {stride}", **nothing}
 
 
 def _dense(params: dict[str, Any], source: Sequence[int], *, last: bool, activation: str) -> dict[str, Any]:
