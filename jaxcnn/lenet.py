@@ -155,16 +155,14 @@ def layers(
     return seen | {DENSE[-1]: _dense(params[DENSE[-1]], x)}
 
 
-def least_side() -> int:
-    """Side of the smallest image of which the last pooling leaves a cell.
-
-    >>> least_side()
-    12
-    """
+def _least_side() -> int:
     side = 1
     for window, stride, padding in reversed(WINDOWED.values()):
         side = (side - 1) * stride + window - 2 * padding
     return side
+
+
+LEAST_SIDE = _least_side()  # of an image: the last pooling leaves one cell of it
 
 
 def _feature_map(side: int) -> int:

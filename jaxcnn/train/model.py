@@ -99,10 +99,10 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
     (84, 10)
     """
     standard = jax.nn.initializers.normal(1.0) if config.initializer == "normal" else None
-    if min(image[1:]) < lenet.least_side():
+    if min(image[1:]) < lenet.LEAST_SIDE:
         enlarge = ", or enlarge them by --image-size 28" if config.data == "folder" else ""
         raise InputError(
-            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.least_side()} or more: "
+            f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.LEAST_SIDE} or more: "
             f"give larger images{enlarge}"
         )
     try:

@@ -244,7 +244,7 @@ def _which_axis(array: Array) -> str:
     few = [1 <= shape[axis] <= FEW for axis in (1, -1)]
     if few[0] != few[1]:
         return "first" if few[0] else "last"
-    large = [min(sides) >= lenet.least_side() for sides in (shape[2:], shape[1:-1])]
+    large = [min(sides) >= lenet.LEAST_SIDE for sides in (shape[2:], shape[1:-1])]
     if large[0] != large[1]:
         return "first" if large[0] else "last"
     first, last = ("x".join(map(str, sides)) for sides in (shape[2:], shape[1:-1]))
