@@ -2,7 +2,7 @@
 
 import functools
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -30,7 +30,8 @@ def norm_windows(cells: jax.Array, g: Geometry, border: Border, p: float) -> jax
     return windowed(Norm(p), cells, g, border)
 
 
-class Norm(NamedTuple):
+@dataclass(frozen=True)
+class Norm:
     """The p-norm of each window, a function of windows."""
 
     p: float

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -69,7 +70,8 @@ def max_pool_with_indices(
     return spatial_back(values, axes), spatial_back(indices, axes)
 
 
-class Winner(NamedTuple):
+@dataclass(frozen=True)
+class Winner:
     """The first largest cell of each window that lies on the map: its value and its flat index there."""
 
     size: tuple[int, ...]  # of the whole map

@@ -3,8 +3,9 @@
 import functools
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -100,7 +101,8 @@ def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     return cells
 
 
-class Best(NamedTuple):
+@dataclass(frozen=True)
+class Best:
     """The best cell of each window, a function of windows."""
 
     combine: Combine
@@ -134,7 +136,7 @@ class Best(NamedTuple):
 
     @property
     def in_derivative(self) -> "Best":
-        return self._replace(finds_winner=True)
+        return replace(self, finds_winner=True)
 
     @property
     def in_series(self) -> Any:
@@ -153,7 +155,8 @@ def best_of_windows(x: jax.Array, g: Geometry, border: Border, combine: Combine,
 # Sums of windows, whose adjoint spreads each of them over its window.
 
 
-class Sums(NamedTuple):
+@dataclass(frozen=True)
+class Sums:
     def __call__(self, share: Share, x: jax.Array) -> jax.Array:
         return reduce_windows((x,), share.g, add)[0]
 
@@ -162,7 +165,8 @@ class Sums(NamedTuple):
         return Spread()
 
 
-class Spread(NamedTuple):
+@dataclass(frozen=True)
+class Spread:
     def __call__(self, share: Share, y: jax.Array) -> jax.Array:
         x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - share.g.n], *share.g.size), y.dtype)
         spread: jax.Array = jax.linear_transpose(lambda x: reduce_windows((x,), share.g, add)[0], x)(y)[0]

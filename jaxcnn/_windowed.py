@@ -6,6 +6,7 @@ the maps before it. Its adjoint goes the same way back.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -28,8 +29,9 @@ class Share(NamedTuple):
     platform: str
 
 
-# A function of windows: f(share, *arrays), hashable. It may say what to take in its place where it is differentiated
-# (`in_derivative`), under `jet` (`in_series`), and what its adjoint is (`adjoint`), if it is linear in the last array.
+# A function of windows: f(share, *arrays), hashable, and no tuple, of which JAX 0.8 can't hold a weak reference. It may
+# say what to take in its place where it is differentiated (`in_derivative`) and under `jet` (`in_series`), and what its
+# adjoint is (`adjoint`) if it is linear in the last array.
 Function = Any
 
 
@@ -59,7 +61,8 @@ def winners(f: Function, x: jax.Array, g: Geometry, border: Border) -> tuple[jax
     return value, place
 
 
-class Tangent(NamedTuple):
+@dataclass(frozen=True)
+class Tangent:
     """The derivative of f in operand `at`, along a tangent, which is the last operand."""
 
     f: Any
@@ -75,7 +78,8 @@ class Tangent(NamedTuple):
         return Cotangent(self.f, self.at)
 
 
-class Cotangent(NamedTuple):
+@dataclass(frozen=True)
+class Cotangent:
     """The adjoint of that, of a cotangent, which is the last operand."""
 
     f: Any

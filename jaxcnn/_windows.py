@@ -1,7 +1,8 @@
 """The windows that slide over a map, and their adjoint, which adds them up where they overlap."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -126,7 +127,8 @@ def windows_of(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
     return linear(Windows(), x, g, border, "x", "windows")
 
 
-class Windows(NamedTuple):
+@dataclass(frozen=True)
+class Windows:
     """A function of windows: they themselves."""
 
     def __call__(self, share: Share, x: jax.Array) -> jax.Array:
@@ -138,7 +140,8 @@ class Windows(NamedTuple):
         return Fold()
 
 
-class Fold(NamedTuple):
+@dataclass(frozen=True)
+class Fold:
     """Its adjoint."""
 
     def __call__(self, share: Share, w: jax.Array) -> jax.Array:
