@@ -171,7 +171,8 @@ def _describe(app: Any, page: str, template: str, context: dict[str, Any], doctr
         '\n<meta property="og:type" content="website">'
     )
     name, language, folder = words["twin"]
-    twin = page if any((SOURCES[there] / f"{page}{ending}").exists() for ending in (".md", ".ipynb")) else "index"
+    # A lesson is one source for both languages; its page there may not be made yet.
+    twin = page if (SOURCES[there] / f"{page}.md").exists() or (DOCS / f"{page}.py").exists() else "index"
     up = "../" * page.count("/")
     context["twin"] = {"name": name, "language": language, "href": f"{up}{folder}{twin}.html", "same": twin == page}
     if twin == page:
