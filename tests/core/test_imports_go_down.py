@@ -22,7 +22,7 @@ FLOORS = [
     {"jaxcnn._slices", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"}
     | {"jaxcnn._along"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
-    {"jaxcnn._engine.algorithms.algorithm", "jaxcnn._engine.algorithms.one_tap"},
+    {"jaxcnn._engine.algorithms.algorithm", "jaxcnn._engine.algorithms.columns_last"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm
     {"jaxcnn._engine.rewrites.rewrite"},
     {"jaxcnn._engine.rewrites", "jaxcnn._engine.rewrites.isolate"},  # a file for each rewrite

@@ -58,6 +58,13 @@ LAYERS = {  # the map (samples, *spatial, channels), the window, the channels ou
     "one tap": ((2, 5, 4, 3), (1, 1), 6, {}),
     "one tap, strided": ((2, 7, 6, 3), (1, 1), 4, {"stride": (2, 3), "padding": ((-1, 1), (2, -1))}),
     "one tap, grouped": ((2, 5, 4, 4), (1, 1), 6, {"groups": 2}),
+    "a kernel larger than the map": ((1, 3, 3, 2), (3, 3), 16, {"padding": 1}),
+    "a kernel larger than the map, strided": (
+        (2, 5, 4, 2),
+        (3, 2),
+        12,
+        {"stride": (2, 1), "dilation": (1, 2), "padding": ((-1, 2), (1, 0))},
+    ),
     "dense": ((2, 6, 5, 16), (3, 3), 4, {"stride": (2, 1), "padding": 1}),
 }
 

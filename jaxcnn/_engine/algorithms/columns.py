@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._engine.algorithms import one_tap
+from jaxcnn._engine.algorithms import columns_last
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
@@ -109,16 +109,16 @@ def _with(name: str, left: int) -> Algorithm:
     return Algorithm(name, correlate, _lay_down, _gather, cells=cells, in_blocks=left > 0)
 
 
-def _unless_one_tap(columns: Algorithm) -> Algorithm:
-    def of(one: Face, any_taps: Face) -> Face:
-        return lambda problem, a, b: (one if one_tap.is_one_tap(problem) else any_taps)(problem, a, b)
+def _unless_in_place(columns: Algorithm) -> Algorithm:
+    def of(last: Face, first: Face) -> Face:
+        return lambda problem, a, b: (last if columns_last.in_place(problem) else first)(problem, a, b)
 
     return columns._replace(
-        y=of(one_tap.correlate, columns.y),
-        x=of(one_tap.lay_down, columns.x),
-        kernel=of(one_tap.gather, columns.kernel),
-        cells=lambda problem: 0 if one_tap.is_one_tap(problem) else columns.cells(problem),
+        y=of(columns_last.correlate, columns.y),
+        x=of(columns_last.lay_down, columns.x),
+        kernel=of(columns_last.gather, columns.kernel),
+        cells=lambda problem: 0 if columns_last.in_place(problem) else columns.cells(problem),
     )
 
 
-windows, rows = _unless_one_tap(_with("windows", left=0)), _with("rows", left=1)
+windows, rows = _unless_in_place(_with("windows", left=0)), _with("rows", left=1)

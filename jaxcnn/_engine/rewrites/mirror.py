@@ -1,5 +1,7 @@
 """At stride 1 the adjoint in x is a correlation of y with the flipped kernel whose channels are swapped.
 
+A kernel that a product takes as it lies in memory is not flipped: it is larger than the maps, or has one tap.
+
 For integers it is so at any stride, with zeros between the cells of y: they have no NaN that zeros would spread, and
 JAX transposes no function of theirs.
 """
@@ -9,13 +11,16 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.algorithms.columns_last import in_place
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
 
 
 def _applies(problem: Problem, _: Algorithm | None) -> bool:
-    return problem.face == "x" and (problem.exact or all(s == 1 for s in problem.geometry.stride))
+    if problem.face != "x" or in_place(problem):
+        return False
+    return problem.exact or all(s == 1 for s in problem.geometry.stride)
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
