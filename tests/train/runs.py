@@ -53,9 +53,10 @@ def records(run_dir):
 
 
 def refused(capsys, main, *arguments):
-    """Call a command that must exit with 2 and say one line on stderr; return that line."""
+    """Call a command that must exit with 2 and say one line, on stderr; return that line."""
     assert main(list(map(str, arguments))) == 2
-    err = capsys.readouterr().err
+    out, err = capsys.readouterr()
+    assert out.count("\n") <= 1  # what is begun, at most
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     return err
