@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, beside
+from checks import assert_close, run_both
 
 import jaxcnn as jc
 
@@ -88,7 +88,7 @@ def test_maps_of_the_value_and_of_the_gradients(name):
 def assert_as_lax(name, made, *arrays):
     ours, theirs, _ = OPERATIONS[name]
     with jax.enable_x64(True):
-        assert_close(*beside(partial(made, theirs), partial(made, ours), *arrays))
+        assert_close(*run_both(partial(made, theirs), partial(made, ours), *arrays))
 
 
 # What the program is made of ------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, beside, run, value_and_gradients
+from checks import assert_close, assert_same_product, run, run_both, value_and_gradients
 from problems import chosen
 
 import jaxcnn as jc
@@ -102,7 +102,7 @@ def assert_equal_to_lax(ours, theirs, shapes):
         args = [numbers(*shape, dtype="float64", seed=seed) for seed, shape in enumerate(shapes)]
         cotangent = numbers(*jax.eval_shape(theirs, args).shape, dtype="float64", seed=2)
         every = lambda args, ct: {name: value_and_gradients(f, args, ct) for name, f in ways.items()}
-        results, lax = beside(partial(value_and_gradients, theirs), every, args, cotangent)
+        results, lax = run_both(partial(value_and_gradients, theirs), every, args, cotangent)
         assert_close(results, dict.fromkeys(results, lax))
 
 
