@@ -1,4 +1,4 @@
-"""On eight devices an operation has the numbers of one, gathers no data, and asks neighbours for their halo alone."""
+"""On eight devices an operation has the numbers of one; it gathers nothing and exchanges only halos with neighbours."""
 
 import json
 import os
@@ -11,11 +11,11 @@ import pytest
 
 import jaxcnn as jc
 
-# Its rows cannot be divided by eight, nor by four: the value has to be gathered where it is handed out.
+# Neither eight nor four divides its rows evenly, so that the value has to be gathered.
 UNEVEN = ("conv without padding",)
 # An index may name any cell of its map: where that is divided it is gathered, or refused.
 WHOLE_MAPS = ("unpool",)
-# Eight devices divide four channels of each of two groups: what comes of it lies where no axis of the mesh can say.
+# Eight devices divide two groups of four channels: no axis of the mesh can say where the result lies.
 NAMELESS = {("grouped", "channels")}
 SPATIAL = {"rows": 1, "rows and columns": 2, "samples and columns": 1}
 # One row for each operation with a spatial axis divided, some with another; the whole table: scripts/bench_devices.py.
@@ -31,7 +31,7 @@ CASES = [
 
 @pytest.fixture(scope="module")
 def told():
-    """What each case came to, in one process of eight devices."""
+    """The result of each case, from one process with eight devices."""
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
     path = os.pathsep.join(sys.path)
     command = [sys.executable, eight_devices.__file__, json.dumps(CASES)]
@@ -53,7 +53,9 @@ def test_a_division(told, case):
     for way, found in told[case].items():
         assert found["difference"] < 1e-5
         assert found["all-to-all"] == 0
-        kernels = division == "channels" and kind == "Explicit"  # whose type says that each device has it whole
+        kernels = (
+            division == "channels" and kind == "Explicit"
+        )  # whose gradient's type says that each device has the whole
         uneven = operation in UNEVEN and division in SPATIAL
         assert found["all-gather"] == 0 or uneven or kernels or case[:2] in NAMELESS
         if division == "samples":
@@ -62,8 +64,8 @@ def test_a_division(told, case):
             assert found["collective-permute"] <= PERMUTES[way] * SPATIAL.get(division, 0)
 
 
-def test_what_is_refused_and_what_is_exported():
-    """What the devices of a type cannot divide is refused; an exported program is divided by XLA alone."""
+def test_refusals_and_export():
+    """Explicit mode refuses what its devices cannot divide; an exported program is divided by XLA alone."""
     program = """
 import jax, jax.export, jax.numpy as jnp, jaxcnn as jc
 mesh = jax.make_mesh((8,), ("a",))

@@ -12,7 +12,7 @@ import jaxcnn as jc
 
 
 def in_both_precisions(rows):
-    """Every third row in float32, and every ninth in float64: of either there are all ranks."""
+    """Every third row in float32 and every ninth in float64: both have all ranks."""
     pairs = [(row, "float32") for row in rows[::3]] + [(row, "float64") for row in rows[1::9]]
     return pytest.mark.parametrize(("row", "dtype"), pairs, ids=str)
 
@@ -27,7 +27,7 @@ def assert_equal_to_lax(ours, theirs, row, args, dtype):
 
 
 def terms_of_fill(f, args, cotangent):
-    """The gradient in fill is one number, a sum that may cancel: here none of its terms does."""
+    """The scale of the gradient in fill, which is one sum that may cancel: here its terms cannot."""
     if "fill" not in args:
         return {}
     sizes = {name: abs(value) if name == "kernel" else value for name, value in args.items()}

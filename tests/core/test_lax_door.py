@@ -49,7 +49,7 @@ CALLS = [a_call(RNG) for _ in range(30)]
 
 
 def on_lax(lhs, rhs, *, padding, lhs_dilation=None, **options):
-    """lax itself, but for a crop, whose gradient can abort the process inside XLA (jax 0.10.2): that is done before."""
+    """lax itself, but crops are done before, since their gradient can abort the process inside XLA (jax 0.10.2)."""
     if not isinstance(padding, str) and min([0, *sum(padding, ())]) < 0:
         spatial = lax.conv_dimension_numbers(lhs.shape, rhs.shape, options.pop("dimension_numbers", None))
         config = [(0, 0, 0)] * lhs.ndim

@@ -53,7 +53,7 @@ def has_gradient(name, options):
 
 
 def on_lax(x, start, computation, *, padding, base_dilation, **options):
-    """lax itself, but for a crop, whose gradient aborts the process inside XLA (jax 0.10.2): that is done before."""
+    """lax itself, but crops are done before, since their gradient aborts the process inside XLA (jax 0.10.2)."""
     if not isinstance(padding, str) and min([0, *sum(padding, ())]) < 0 and start in (0, jnp.inf, -jnp.inf):
         config = [(low, high, apart - 1) for (low, high), apart in zip(padding, base_dilation or [1] * 9, strict=False)]
         x, padding, base_dilation = lax.pad(x, jnp.asarray(start, x.dtype), config), [(0, 0)] * x.ndim, None
