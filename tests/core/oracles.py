@@ -166,20 +166,8 @@ IDENTITY = {"max": -np.inf, "min": np.inf, "sum": 0, "mean": 0}
 REDUCE = {"max": np.max, "min": np.min, "sum": np.sum, "mean": np.sum}
 
 
-def pool(
-    x,
-    window,
-    mode,
-    *,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor=None,
-    padding_mode="constant",
-    fill=None,
-):
+def pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True, divisor=None,
+         padding_mode="constant", fill=None):  # fmt: skip
     spatial = x.shape[x.ndim - len(window) :]
     pads, out, taps = pool_positions(x, window, stride, padding, dilation, ceil_mode)
     padded = pad(x, pads, padding_mode, IDENTITY[mode] if fill is None else fill)
@@ -257,20 +245,8 @@ def lax_correlate(x, kernel, **options):
     return y.reshape(*lead, *y.shape[2:])
 
 
-def lax_pool(
-    x,
-    window,
-    mode,
-    *,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor=None,
-    padding_mode="constant",
-    fill=None,
-):
+def lax_pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True,
+             divisor=None, padding_mode="constant", fill=None):  # fmt: skip
     n = len(window)
     lead = (1,) * (x.ndim - n)
     stride = per_axis(window if stride is None else stride, n)

@@ -4,12 +4,9 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import eight_devices
 import pytest
-
-import jaxcnn as jc
 
 # Neither eight nor four divides its rows evenly, so that the value has to be gathered.
 UNEVEN = ("conv without padding",)
@@ -29,18 +26,21 @@ CASES = [
 ]
 
 
+def on_eight_devices(*arguments):
+    """The lines that Python prints for these arguments, in a process with eight devices."""
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
+    environment = {"XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
 @pytest.fixture(scope="module")
 def told():
     """The result of each case, from one process with eight devices."""
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
-    path = os.pathsep.join(sys.path)
-    command = [sys.executable, eight_devices.__file__, json.dumps(CASES)]
-    done = subprocess.run(
-        command, env=os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {tuple(case[:3]): result for case, result in map(json.loads, done.stdout.splitlines())}
+    lines = on_eight_devices(eight_devices.__file__, json.dumps(CASES))
+    return {tuple(case[:3]): result for case, result in map(json.loads, lines)}
 
 
 # The halo in each direction; the same for the gradients in x and in the kernel; and all of them once more.
@@ -87,12 +87,7 @@ f = jax.jit(lambda x: jc.conv(x, jnp.ones((1, 1, 3, 3))))
 made = jax.export.export(f)(x).call(x)
 print((made == f(x)).all(), made.sharding.spec)
 """
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, check=True, cwd=Path(jc.__file__).parents[1],
-    )  # fmt: skip
-    padding, unpooled, groups, exported = done.stdout.splitlines()
+    padding, unpooled, groups, exported = on_eight_devices("-c", program)
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")

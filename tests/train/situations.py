@@ -75,24 +75,11 @@ def plain_folder(**how):
 
 def trained_folder(*then, config=FOLDER, **how):
     """A run on a folder, and what happened to the folder since."""
-
-    def make():
-        pictures(Path("data"), **how)
-        run_on(config)
-        for happened in then:
-            happened()
-
-    return make
+    return all_of(plain_folder(**how), lambda: run_on(config), *then)
 
 
 def trained_npz(*then, **named):
-    def make():
-        npz(Path("data.npz"), **named)
-        run_on(NPZ)
-        for happened in then:
-            happened()
-
-    return make
+    return all_of(lambda: npz(Path("data.npz"), **named), lambda: run_on(NPZ), *then)
 
 
 def drop(*paths):
