@@ -1,4 +1,4 @@
-"""Shared by the benchmarks: timing in turns and in blocks, the optional torch, the machine, and number formats."""
+"""What the benchmarks share: timing in turns and in blocks, torch if it is installed, the machine, number formats."""
 
 import datetime
 import json
@@ -25,13 +25,13 @@ CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os
 
 
 @dataclass(frozen=True)
-class Beside:
-    """Two calls compared: their medians in milliseconds, and the medians over the pairs."""
+class Comparison:
+    """Two calls compared: the median time of each in milliseconds, and medians over the pairs."""
 
     ours: float
     theirs: float
     ratio: float
-    """theirs / ours: above 1 is won"""
+    """theirs / ours: above 1 ours is faster"""
     excess: float
     """ours - theirs, in milliseconds"""
 
@@ -69,7 +69,7 @@ def repeat(call: Call, seconds: float) -> list[float]:
     return times
 
 
-def in_turn(ours: Call, theirs: Call, seconds: float) -> Beside:
+def in_turn(ours: Call, theirs: Call, seconds: float) -> Comparison:
     """Call both in turn, in random order: at least five pairs, unless those take ten times as long as allowed."""
     pairs, start = [], time.perf_counter()
     while not pairs or time.perf_counter() < start + (seconds if len(pairs) >= 5 else 10 * seconds):
@@ -80,10 +80,10 @@ def in_turn(ours: Call, theirs: Call, seconds: float) -> Beside:
         else:
             b, a = timed(theirs)[0], timed(ours)[0]
         pairs.append((a, b))
-    return Beside.of(pairs)
+    return Comparison.of(pairs)
 
 
-def in_blocks(ours: Call, theirs: Call, seconds: float) -> Beside:
+def in_blocks(ours: Call, theirs: Call, seconds: float) -> Comparison:
     """A block of ours, a pause, a block of theirs, a pause: each pair holds the medians of two blocks."""
     pairs = []
     for _ in range(BLOCKS):
@@ -92,7 +92,7 @@ def in_blocks(ours: Call, theirs: Call, seconds: float) -> Beside:
             pair.append(statistics.median(repeat(call, seconds / BLOCKS / 2)))
             time.sleep(PAUSE)
         pairs.append(pair)
-    return Beside.of(pairs)
+    return Comparison.of(pairs)
 
 
 def torch_if_there(wanted: bool = True):

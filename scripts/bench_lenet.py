@@ -5,7 +5,9 @@ import dataclasses
 import functools
 import shutil
 import statistics
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import jax
@@ -40,6 +42,9 @@ from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_
 from jaxcnn.train.step import make_step, new_state
 from jaxcnn.train.training import on_devices
 
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "core"))
+import oracles
+
 RIVALS = ("lax", "torch eager", "torch.compile")
 LEARNING_RATE = 0.1
 GROWTH_BAR = 4.3  # for four times the batch
@@ -69,41 +74,15 @@ def lenet_on_lax(params, images, *, activation, pool_mode):
 
 
 def lenet_in_loops(params, images):
-    """The forward pass as the starting text writes it: one window at a time."""
-
-    def correlate(maps, kernels, padding):
-        maps = np.pad(maps, ((0, 0), (padding, padding), (padding, padding)))
-        side, out = kernels.shape[-1], maps.shape[-1] - kernels.shape[-1] + 1
-        y = np.zeros((len(kernels), out, out), np.float32)
-        for o, kernel in enumerate(kernels):
-            for c, feature_map in enumerate(maps):
-                for i in range(out):
-                    for j in range(out):
-                        y[o, i, j] += (feature_map[i : i + side, j : j + side] * kernel[c]).sum()
-        return y
-
-    def mean_pool(maps):
-        channels, out = len(maps), maps.shape[-1] // 2
-        y = np.zeros((channels, out, out), np.float32)
-        for c in range(channels):
-            for i in range(out):
-                for j in range(out):
-                    y[c, i, j] = maps[c, 2 * i : 2 * i + 2, 2 * j : 2 * j + 2].mean()
-        return y
-
-    def sigmoid(x):
-        return 1 / (1 + np.exp(-x))
-
-    def logits(x):
-        for name, padding in (("conv1", 2), ("conv2", 0)):
-            layer = params[name]
-            x = mean_pool(sigmoid(correlate(x, layer["kernel"], padding) + layer["bias"][:, None, None]))
-        x = x.reshape(-1)
-        for name in ("dense1", "dense2"):
-            x = sigmoid(x @ params[name]["kernel"] + params[name]["bias"])
-        return x @ params["dense3"]["kernel"] + params["dense3"]["bias"]
-
-    return np.stack([logits(image) for image in images])
+    """The forward pass in the starting text's own functions: one window at a time."""
+    x = images
+    for name, padding in (("conv1", 2), ("conv2", 0)):
+        x = oracles.convnet2d(x, params[name]["kernel"], params[name]["bias"][:, None], padding, 1)
+        x = oracles.poolnet_2d(x, (2, 2), "mean", 0, 2)
+    x = x.reshape(len(x), -1)
+    for name in ("dense1", "dense2"):
+        x = oracles.sigmoid(x @ params[name]["kernel"] + params[name]["bias"])
+    return x @ params["dense3"]["kernel"] + params["dense3"]["bias"]
 
 
 def trainer_here(apply, params, batch: Split) -> Call:
@@ -214,20 +193,20 @@ def compare(batch_size: int, activation, pool_mode: str, torch, seconds: float) 
         raise AssertionError(f"{case}: the losses of three steps differ: {losses}")
     if torch:
         time.sleep(PAUSE)
-    beside = {whose: (in_turn if whose == "lax" else in_blocks)(ours, trainer, seconds)
+    compared = {whose: (in_turn if whose == "lax" else in_blocks)(ours, trainer, seconds)
               for whose, trainer in rivals.items()}  # fmt: skip
     figures = {
         "case": case,
         "losses": losses,
         "torch_compile_options": options,
-        "jaxcnn_ms": beside["lax"].ours,
-        "behind_lax": beside["lax"].behind,
+        "jaxcnn_ms": compared["lax"].ours,
+        "behind_lax": compared["lax"].behind,
     }
-    return figures | {"beside": {whose: vars(one) for whose, one in beside.items()}}, ours
+    return figures | {"compared": {whose: vars(one) for whose, one in compared.items()}}, ours
 
 
 def line(row: dict[str, Any]) -> str:
-    pick = lambda what: [figure(row["beside"].get(whose, {}).get(what)) for whose in RIVALS]
+    pick = lambda what: [figure(row["compared"].get(whose, {}).get(what)) for whose in RIVALS]
     behind = "behind lax" if row["behind_lax"] else ""
     return table_row(row["case"], *pick("theirs"), figure(row["jaxcnn_ms"]), *pick("ratio"), behind)
 
@@ -252,7 +231,7 @@ def against_loops(seconds: float) -> dict[str, float]:
 
 
 def fashion(epochs: int) -> dict[str, Any]:
-    """The training program's loop on Fashion-MNIST with our operators and with lax's: seconds and accuracies."""
+    """Train on Fashion-MNIST by the program's own loop, with our operators and with lax's: seconds and accuracies."""
     config = dataclasses.replace(preset("fashion-mnist"), epochs=epochs)
     data = on_devices(load(config), make_mesh(config))
     schedule = make_schedule(config, make_plan(config, len(data.train.targets)).steps)
@@ -275,7 +254,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--batch-sizes", type=int, nargs="+", default=[10, 128, 1024, 4096])
     parser.add_argument("--seconds", type=float, default=4.0, help="for each measurement")
-    parser.add_argument("--fashion", type=int, metavar="EPOCHS", help="compare so long a training run instead")
+    parser.add_argument(
+        "--fashion", type=int, metavar="EPOCHS", help="instead compare a training run of this many epochs"
+    )
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--no-torch", action="store_true")
     arguments = parser.parse_args()
@@ -286,7 +267,7 @@ def main() -> None:
     facts = machine(torch)
     print(headline(facts), "; float32, milliseconds for a step", sep="")
     if torch and not shutil.which("g++"):
-        print("torch.compile is left out: it needs g++")
+        print("torch.compile is left out, since it needs g++")
     print(table_head("step", *RIVALS, "jaxcnn", *(f"{whose} / jaxcnn" for whose in RIVALS), ""), flush=True)
     rows, growth, kept = [], {}, {}
     for batch_size in arguments.batch_sizes:
@@ -299,7 +280,7 @@ def main() -> None:
     print()
     for row in rows:
         if row["torch_compile_options"]:
-            print(f"{row['case']}: torch.compile learns something else, but for {row['torch_compile_options']}")
+            print(f"{row['case']}: torch.compile computes other gradients unless {row['torch_compile_options']} is set")
     for pool_mode in ("mean", "max"):
         if (pool_mode, 1024) in kept and (pool_mode, 4096) in kept:
             growth[pool_mode] = in_turn(kept[pool_mode, 1024], kept[pool_mode, 4096], arguments.seconds).ratio

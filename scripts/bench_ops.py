@@ -4,16 +4,12 @@ import argparse
 import dataclasses
 import functools
 import math
-import multiprocessing
 import os
-import re
 import statistics
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -22,8 +18,8 @@ import numpy as np
 import scipy.signal
 from _timing import (
     PAUSE,
-    Beside,
     Call,
+    Comparison,
     figure,
     figures,
     headline,
@@ -314,31 +310,6 @@ def check(case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], l
             raise AssertionError(f"{case}: {whose} is off from float64, output / gradients, by {off} of the largest")
 
 
-def peak() -> int:
-    """Peak memory in bytes: on a GPU the most that was allocated there, else that of this process."""
-    if jax.default_backend() == "gpu":
-        return jax.devices()[0].memory_stats()["peak_bytes_in_use"]
-    # Not ru_maxrss, which a new process inherits from the one that starts it.
-    return 1024 * int(re.search(r"VmHWM:\s*(\d+)", Path("/proc/self/status").read_text())[1])
-
-
-def peak_of_one_call(platform: str, name: str, table: str, whose: str, way: str) -> float:
-    """Growth of the peak memory in MiB while this process compiles and runs one function."""
-    configure(platform)
-    row = next(row for row in ROWS + LARGE if (row.name, row.table) == (name, table))
-    drawn = draw(row)
-    jax.block_until_ready([jnp.asarray(x) for x in drawn])
-    warm_up()
-    before = peak()
-    jax.block_until_ready(Program(row.ours if whose == "jaxcnn" else row.theirs, drawn, way)())
-    return (peak() - before) / MIB
-
-
-def peak_in_fresh_process(*what: str) -> float:
-    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
-        return pool.submit(peak_of_one_call, *what).result()
-
-
 def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
     """All figures of one row, forward or with gradients, after a check that the results agree."""
     drawn = draw(row)
@@ -362,26 +333,26 @@ def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
     if torch:
         time.sleep(PAUSE)
 
-    beside: dict[str, Beside] = {}
+    compared: dict[str, Comparison] = {}
     if row.scipy and way == "forward":
         name, f = row.scipy
-        beside[name] = in_turn(ours, lambda: f(*drawn[1:]), seconds)
+        compared[name] = in_turn(ours, lambda: f(*drawn[1:]), seconds)
     if row.once:
         result["jaxcnn_ms"] = statistics.median(repeat(ours, seconds))
         for whose in rivals:
-            beside[whose] = Beside.of([(result["jaxcnn_ms"], first[whose])])
+            compared[whose] = Comparison.of([(result["jaxcnn_ms"], first[whose])])
     else:
-        beside["lax"] = in_turn(ours, theirs, seconds)
-        result["jaxcnn_ms"] = beside["lax"].ours
+        compared["lax"] = in_turn(ours, theirs, seconds)
+        result["jaxcnn_ms"] = compared["lax"].ours
         if torch:
-            beside["torch"] = in_blocks(ours, rivals["torch"], seconds)
-    behind = "lax" in beside and beside["lax"].behind
-    return result | {"beside": {whose: vars(one) for whose, one in beside.items()}, "behind_lax": behind}
+            compared["torch"] = in_blocks(ours, rivals["torch"], seconds)
+    behind = "lax" in compared and compared["lax"].behind
+    return result | {"compared": {whose: vars(one) for whose, one in compared.items()}, "behind_lax": behind}
 
 
 def line(row: dict[str, Any]) -> str:
     ways = [row[way] for way in WAYS]
-    pick = lambda whose, what: figures(*(way["beside"].get(whose, {}).get(what) for way in ways))
+    pick = lambda whose, what: figures(*(way["compared"].get(whose, {}).get(what) for way in ways))
     behind = ", ".join(way for way in WAYS if row[way]["behind_lax"])
     return table_row(
         row["case"], pick("lax", "theirs"), pick("torch", "theirs"), figures(*(way["jaxcnn_ms"] for way in ways)),
@@ -390,15 +361,12 @@ def line(row: dict[str, Any]) -> str:
 
 
 class Cost(NamedTuple):
-    """What a function costs except time, and the exceptions that may take more than twice what lax takes."""
+    """Compile time or memory, and up to where ours may be more than twice lax's."""
 
     key: str
     title: str
     bar: str
     least: Callable[[float], float]
-
-    def measured(self, rows: list[dict[str, Any]]) -> bool:
-        return self.key in rows[0]["forward"]
 
     def broken(self, way: dict[str, Any]) -> bool:
         took = way.get(self.key, {})
@@ -408,13 +376,12 @@ class Cost(NamedTuple):
 COSTS = (
     Cost("compile_s", "compile, s", "compiles longer than twice lax and 0.5 s", lambda lax: 0.5),
     Cost("mib", "program, MiB", "program of more memory than twice lax and lax + 64 MiB", lambda lax: lax + 64),
-    Cost("peak_mib", "peak, MiB", "peak of more memory than twice lax and lax + 64 MiB", lambda lax: lax + 64),
 )
 
 
 def costs(rows: list[dict[str, Any]]) -> str:
     """The table of compile times and memory."""
-    columns = [(cost, whose) for cost in COSTS for whose in ("lax", "jaxcnn") if cost.measured(rows)]
+    columns = [(cost, whose) for cost in COSTS for whose in ("lax", "jaxcnn")]
     lines = [table_head("case, forward / both", *(f"{cost.title}: {whose}" for cost, whose in columns))]
     for row in rows:
         cells = (figures(*(row[way][cost.key].get(whose) for way in WAYS)) for cost, whose in columns)
@@ -425,7 +392,7 @@ def costs(rows: list[dict[str, Any]]) -> str:
 def geometric_means(rows: list[dict[str, Any]], whose: str, cap: float = math.inf) -> list[float | None]:
     means = []
     for way in WAYS:
-        ratios = [row[way]["beside"][whose]["ratio"] for row in rows if whose in row[way]["beside"]]
+        ratios = [row[way]["compared"][whose]["ratio"] for row in rows if whose in row[way]["compared"]]
         means.append(statistics.geometric_mean(min(ratio, cap) for ratio in ratios) if ratios else None)
     return means
 
@@ -438,14 +405,14 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         return [f"{case} ({', '.join(ways)})" for case, ways in found.items() if ways]
 
     def behind_torch(row, way):
-        torch = way["beside"].get("torch")
+        torch = way["compared"].get("torch")
         return torch is not None and row["torch_bar"] is not None and torch["ratio"] * row["torch_bar"] < 1
 
     lost = {
         "slower than 1.05 times lax and by more than 30 microseconds": where(lambda _, way: way["behind_lax"]),
         "slower than torch (pooling) or than 1.5 times torch (others but dense)": where(behind_torch),
     }
-    lost |= {cost.bar: where(lambda _, way, cost=cost: cost.broken(way)) for cost in COSTS if cost.measured(rows)}
+    lost |= {cost.bar: where(lambda _, way, cost=cost: cost.broken(way)) for cost in COSTS}
     tables = {}
     for table in (OPERATORS, KERNELS, CUDNN):
         if among := [row for row in rows if row["table"] == table]:
@@ -460,9 +427,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 def print_summary(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
     for row in rows:
-        for whose, one in row["forward"]["beside"].items():
+        for whose, one in row["forward"]["compared"].items():
             if whose not in ("lax", "torch"):
-                print(f"{row['case']}: {whose} {figure(one['theirs'])} ms, beside it jaxcnn {figure(one['ours'])} ms, "
+                print(f"{row['case']}: {whose} {figure(one['theirs'])} ms, jaxcnn {figure(one['ours'])} ms, "
                       f"{whose} / jaxcnn {figure(one['ratio'])}")  # fmt: skip
         if row["once"]:
             print(f"{row['case']}: lax and torch were called once, and their gradients left out: they take minutes")
@@ -479,7 +446,7 @@ def configure(platform: str) -> None:
     if platform == "cpu":
         jax.config.update("jax_platforms", "cpu")
         return
-    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch and the fresh processes need some
+    os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")  # torch needs some
     if jax.default_backend() != "gpu":
         sys.exit(f"bench_ops: --platform gpu: JAX runs on {jax.default_backend()}; pip install 'jax[cuda13]'")
 
@@ -495,7 +462,6 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
     parser.add_argument("--platform", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--large", action="store_true", help="cuDNN-sized rows as well")
-    parser.add_argument("--memory", action="store_true", help="peak memory of each function, in a process of its own")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--no-torch", action="store_true")
     arguments = parser.parse_args()
@@ -513,11 +479,6 @@ def main() -> None:
         result = {"case": row.name, "table": row.table, "torch_bar": row.torch_bar, "once": row.once}
         for way in WAYS:
             result[way] = measure(row, way, torch, arguments.seconds)
-            if arguments.memory:
-                result[way]["peak_mib"] = {
-                    whose: peak_in_fresh_process(arguments.platform, row.name, row.table, whose, way)
-                    for whose in (("jaxcnn",) if row.once else ("jaxcnn", "lax"))
-                }
         rows.append(result)
         print(line(result), flush=True)
     found = summary(rows)

@@ -25,9 +25,11 @@ def main() -> None:
         for dtype in dtypes:
             for data in rounding.DATA:
                 print(f"\n{title}, {dtype}, {data} data\n\n{table_head('', *parts, 'against lax in one layer')}")
-                over_all, beside = rounding.largest(layers, dtype, data)
+                over_all, ratios_of_one = rounding.largest(layers, dtype, data)
                 for name, errors in over_all.items():
-                    print(table_row(name, *(f"{each:.1e}" for each in errors), f"{beside[name]:.2f}"), flush=True)
+                    print(
+                        table_row(name, *(f"{each:.1e}" for each in errors), f"{ratios_of_one[name]:.2f}"), flush=True
+                    )
                     ratios = map(rounding.beyond_lax, errors, over_all["lax"], [dtype] * len(errors))
                     beyond += [(title, dtype, data, name, part) for part, r in zip(parts, ratios, strict=True) if r > 2]
     print("\nMore than twice lax's largest error:")

@@ -1,4 +1,4 @@
-"""How results are compared, and how much XLA does for them."""
+"""How results are compared, and how they are compiled."""
 
 import importlib.metadata
 import os
@@ -14,7 +14,7 @@ BOUND = {"float32": 1e-5, "float64": 1e-12}
 
 
 def assert_close(actual, oracle, scale=None):
-    """The same structure, shapes, NaN and infinities, and in each leaf no number further off than the bound.
+    """Assert the same structure, shapes, NaN and infinities, and all other numbers within the bound of each leaf.
 
     The bound is a part of the oracle's largest number, or of the largest number of `scale` where that is given.
     """
@@ -23,12 +23,12 @@ def assert_close(actual, oracle, scale=None):
 
 
 def at_least_1(oracle):
-    """A scale for numbers of about 1, some of which are sums that cancel to nothing."""
+    """A scale for numbers of about 1, some of which are sums that cancel."""
     return jax.tree.map(lambda leaf: np.append(leaf, np.ones((), leaf.dtype)), oracle)
 
 
 def _assert_leaf_close(path, actual, oracle, scale):
-    where = jax.tree_util.keystr(path)  # which method or row of several in one program
+    where = jax.tree_util.keystr(path)  # names the method or row, where one program has several
     bound = BOUND[str(jnp.asarray(actual).dtype)]
     actual, oracle, scale = np.asarray(actual), np.asarray(oracle), np.asarray(scale)
     assert actual.shape == oracle.shape, where
@@ -39,7 +39,7 @@ def _assert_leaf_close(path, actual, oracle, scale):
 
 
 def assert_same_product(a, b, c, d):
-    """<a, b> = <c, d>, to the rounding of the sums."""
+    """Assert <a, b> = <c, d> up to the rounding of the sums."""
     terms = [np.asarray(u) * np.asarray(v) for u, v in zip(*map(jax.tree.leaves, (a, b)), strict=True)]
     others = [np.asarray(u) * np.asarray(v) for u, v in zip(*map(jax.tree.leaves, (c, d)), strict=True)]
     largest = max(sum(np.abs(t).sum() for t in side) for side in (terms, others))
@@ -47,8 +47,8 @@ def assert_same_product(a, b, c, d):
     assert abs(difference) <= BOUND[str(terms[0].dtype)] * largest
 
 
-# A case is compiled once and run once on a handful of numbers: most of XLA's work is worth nothing here. Options of
-# XLA, each with its value in haste and with the one that users have.
+# A case is compiled once and run once on a handful of numbers, so optimizing it does not pay. Options of XLA, each with
+# its quick value and with its default.
 XLA = {
     # XLA aborts at an option it does not know, as this one from JAX 0.11 on.
     **({"xla_cpu_use_fusion_emitters": (False, True)} if jax.__version_info__ < (0, 11) else {}),
@@ -59,27 +59,27 @@ XLA = {
 AS_USERS = {option: value for option, (_, value) in XLA.items()}
 
 
-def compile_in_haste():
-    """In this process, whose backend is not there yet, and in programs that it starts; on a CPU alone."""
-    if importlib.metadata.entry_points(group="jax_plugins"):  # a GPU's compiler aborts with some of these options
+def compile_quickly():
+    """Set these options for this process, whose backend does not exist yet, and for its children; on CPUs only."""
+    if importlib.metadata.entry_points(group="jax_plugins"):  # a GPU's compiler aborts at some of them
         return
     flags = [f"--{option}={str(value).lower()}" for option, (value, _) in XLA.items()]
     os.environ["XLA_FLAGS"] = " ".join([*flags, os.environ.get("XLA_FLAGS", "")])
 
 
 def run(f, *arrays, **options):
-    """f(*arrays, **options), compiled once as a whole; what is called eagerly is compiled for each operation in it."""
+    """f(*arrays, **options) compiled as a whole: an eager call would compile each operation by itself."""
     return jax.jit(partial(f, **options))(*arrays)
 
 
 def on_cpu(f, *arrays, **options):
-    """`run` on the CPU, wherever the tests run: on a GPU lax lacks integers, and errs in groups of four axes."""
+    """`run` on the CPU always: on a GPU lax lacks integers, and is wrong for groups of four axes."""
     with jax.default_device(jax.devices("cpu")[0]):
         return run(f, *jax.tree.map(np.asarray, arrays), **options)
 
 
-def beside(oracle, f, *arrays):
-    """f(*arrays) and oracle(*arrays), the oracle on the CPU; where that is where f runs too, both in one program."""
+def run_both(oracle, f, *arrays):
+    """f(*arrays) and oracle(*arrays), the oracle on the CPU; if f runs there too, both are one program."""
     if jax.default_backend() == "cpu":
         return run(lambda *arrays: (f(*arrays), oracle(*arrays)), *arrays)
     return run(f, *arrays), on_cpu(oracle, *arrays)

@@ -1,7 +1,7 @@
-"""The one table of cases: rows picked by hand for their oddity, and rows drawn by a generator with a fixed seed.
+"""The table of cases: rows picked by hand because they are odd, and rows drawn with a fixed seed.
 
-A row is called as `f(**row.arguments(dtype), **row.options)`, by jaxcnn and by its oracle alike: the arguments are the
-arrays, in each of which there is a gradient; the options are what is known when the function is traced.
+jaxcnn and its oracles are both called as `f(**row.arguments(dtype), **row.options)`: the arguments are the arrays, each
+of which has a gradient; the options are what is known when the function is traced.
 """
 
 import random
@@ -17,8 +17,8 @@ from jaxcnn._engine.platforms import methods
 from jaxcnn._pool import METHODS
 
 Shape = tuple[int, ...]
-# Every way of computing one thing ("auto" takes one of them): a new one is tested from the day of its registration.
-# A transform spreads its rounding, and a NaN, over a whole map: test_transform_bound.py.
+# Every method that computes the same ("auto" takes one of them): a new one is tested from its first day. A transform
+# spreads its rounding, and a NaN, over a whole map, so it has its own law: test_transform_bound.py.
 TRANSFORMS = ("fft",)
 CONTRACTIONS = tuple(name for name in methods() if name not in TRANSFORMS)
 REDUCTIONS = tuple(name for name in METHODS if name != "auto")
@@ -29,7 +29,7 @@ FROM_MAP = ("reflect", "replicate", "circular", "symmetric")
 
 @dataclass(frozen=True)
 class Row:
-    """What every operation on windows takes. `fill=None` leaves the default, which is no argument to differentiate."""
+    """What every operation on windows takes. `fill=None` is the default, and then there is no gradient in fill."""
 
     x: Shape
     stride: Any = 1
@@ -48,7 +48,7 @@ class Row:
         return {name: value for name, value in given.items() if value != defaults[name]}
 
     def arguments(self, dtype: str, **shapes: Shape) -> dict[str, np.ndarray]:
-        """Random normal arrays, the same ones for a row on each run; `shapes` replace the row's own."""
+        """Random normal arrays, the same for a row on each run; `shapes` replace the row's own."""
         shapes = {name: getattr(self, name) for name in self.ARRAYS if name != "fill"} | shapes
         arrays = {name: self.random(dtype, shape, name) for name, shape in shapes.items() if shape is not None}
         return arrays if self.fill is None else arrays | {"fill": np.array(self.fill, dtype)}
@@ -77,7 +77,7 @@ class Windows(Row):
 
     @property
     def laid(self) -> dict[str, Any]:
-        """The options of `fold`, which say where the windows lie."""
+        """The options of `fold`: where the windows lie."""
         return {name: value for name, value in self.options.items() if name in ("stride", "padding", "dilation")}
 
 
@@ -105,7 +105,7 @@ class Pool(Row):
 
     @property
     def every_window_meets_the_map(self) -> bool:
-        """No window is wholly padding, where max is the identity and a mean that leaves it out is 0 / 0."""
+        """No window lies wholly in the padding, where max is the identity and a mean without padding is 0 / 0."""
         return bool(np.isfinite(oracles.pool(np.zeros(self.x), **self.options)).all())
 
     @property
@@ -170,7 +170,7 @@ def a_pool(rng: random.Random, n: int) -> Pool:
 
 
 def _common(rng: random.Random, n: int) -> tuple[Shape, Shape, dict[str, Any]]:
-    """Sides of a map, sides of a window that fits on it, and the options; small, since a case is looped over."""
+    """A map, a window that fits on it, and options; small, since NumPy loops over it."""
     longest = {1: 4, 2: 3, 3: 3, 4: 2}[n]
     window = tuple(rng.randint(1, longest) for _ in range(n))
     stride = _one_or_each(rng, n, (1, 1, 2, 3))
@@ -205,13 +205,13 @@ def _padding(rng: random.Random, n: int) -> Any:
 
 
 def _pairs(padding: Any, n: int) -> list[tuple[int, int]]:
-    if isinstance(padding, str):  # the narrowest of the named ones, for finding a map that is large enough
+    if isinstance(padding, str):  # as for VALID, which needs the largest map
         return [(0, 0)] * n
     return [(p, p) if isinstance(p, int) else p for p in _each(padding, n)]
 
 
 def _windows_outlast(padding: Any, window: Shape, dilation: Any) -> bool:
-    """Whether each window is longer than the high padding, without which libraries differ on what ceil mode means."""
+    """Whether each window is longer than the high padding; otherwise libraries differ on ceil mode."""
     if isinstance(padding, str):
         return True
     n = len(window)
@@ -252,7 +252,7 @@ PICKED_CONVS = (
     Conv(x=(1, 2, 1, 2), kernel=(2, 2, 1, 2), padding=((-2, 3), (0, 1))),  # a crop of more cells than there are
 )
 
-# Strides that are taken as a reshape into blocks, wholly or on some axes.
+# Strides that become a reshape into blocks, on all axes or on some.
 STRIDED_CONVS = (
     Conv(x=(2, 3, 8, 6), kernel=(4, 3, 2, 3), bias=(4,), stride=(2, 3)),  # patches
     Conv(x=(2, 2, 11, 10), kernel=(3, 2, 4, 6), stride=(2, 3), padding=((1, 1), (2, 1))),  # cells left over
@@ -304,10 +304,10 @@ CONVS = (*PICKED_CONVS, *STRIDED_CONVS, *draw(a_conv, 100))
 POOLS = (*PICKED_POOLS, *draw(a_pool, 90))
 WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 60))
 
-# For laws that ask for several compilations a row. Every seventh row has every rank: ranks come in turns of four.
-FEW_CONVS, FEW_POOLS, FEW_WINDOWS = CONVS[::7], POOLS[::7], WINDOWS[::7]
+# For laws that need several compilations a row. Ranks come in turns of four, so that every seventh row has all of them.
+FEW_CONVS, FEW_POOLS = CONVS[::7], POOLS[::7]
 
 
 def a_fifth(rows):
-    """For laws that follow from how things are computed, which a row breaks if all of its kind do."""
+    """For laws that hold for all rows of a kind or for none."""
     return rows[::5]

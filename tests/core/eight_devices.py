@@ -1,4 +1,4 @@
-"""A program that runs operations whose arrays are divided among eight devices, and prints what came of each."""
+"""A program that runs operations on arrays divided among eight devices, and prints the result of each as JSON."""
 
 import json
 import re
@@ -92,7 +92,7 @@ def with_gradients(f):
 
 
 def second_order(f):
-    """How the gradients change along the arrays themselves."""
+    """The derivative of the gradients along the arrays themselves."""
     return lambda x, kernel: jax.jvp(with_gradients(f), (x, kernel), (x, kernel))[1]
 
 
@@ -102,14 +102,14 @@ def numbers(operation, maps=MAPS):
 
 
 def difference(results, expected):
-    """The largest, as a part of the largest number."""
+    """The largest difference, relative to the largest number."""
     pairs = zip(jax.tree.leaves(results), jax.tree.leaves(expected), strict=True)
     return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
 def tried(operation, division, kind, ways=("forward", "gradients"), maps=MAPS):
-    """Of each way to run it: the collectives, the difference from one device, the place, and bytes of temporary memory
-    on a device and on one that does it all."""
+    """For each way to run it: the collectives, the difference from one device, the sharding of the result, and the
+    bytes of temporary memory on one of the eight and on a single device."""
     f = OPERATIONS[operation][0]
     arrays = numbers(operation, maps)
     mesh = mesh_for(division, AxisType[kind])

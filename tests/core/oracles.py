@@ -1,6 +1,6 @@
-"""What every result is held against: loops in NumPy, thin calls of lax, and the text that the library starts from.
+"""Oracles: loops in NumPy, thin calls of lax, and the functions of the starting text.
 
-Nothing here knows jaxcnn. Keywords are named as there, so that one row of `cases` calls both.
+Nothing here imports jaxcnn. Keywords have the same names, so that one row of `cases` calls both.
 """
 
 import math
@@ -79,11 +79,11 @@ def pad(x, pads, padding_mode="constant", fill=0):
     return x
 
 
-# Windows, correlation, pooling: a loop over the windows and one over the taps --------------------------------------
+# Windows, correlation, pooling: a loop over the windows and one over their taps -------------------------------------
 
 
-def lay(spatial, window, stride, padding, dilation, ceil_mode=False):
-    """The pads, and for each window its place among the outputs and the positions of its taps on the map."""
+def window_positions(spatial, window, stride, padding, dilation, ceil_mode=False):
+    """The pads, the output sizes, and a function that lists the taps of window i with their positions on the map."""
     n = len(window)
     stride, dilation = per_axis(stride, n), per_axis(dilation, n)
     pads = pads_of(padding, spatial, window, stride, dilation)
@@ -105,7 +105,7 @@ def on_padded(position, pads):
 
 def windows(x, size, *, stride=1, padding=0, dilation=1, padding_mode="constant", fill=0):
     n = len(size)
-    pads, out, taps = lay(x.shape[x.ndim - n :], size, stride, padding, dilation)
+    pads, out, taps = window_positions(x.shape[x.ndim - n :], size, stride, padding, dilation)
     padded = pad(x, pads, padding_mode, fill)
     seen = np.empty((*x.shape[: x.ndim - n], *out, *size), x.dtype)
     for i in np.ndindex(*out):
@@ -116,7 +116,7 @@ def windows(x, size, *, stride=1, padding=0, dilation=1, padding_mode="constant"
 
 def fold(w, spatial, *, stride=1, padding=0, dilation=1):
     n = len(spatial)
-    _, out, taps = lay(spatial, w.shape[w.ndim - n :], stride, padding, dilation)
+    _, out, taps = window_positions(spatial, w.shape[w.ndim - n :], stride, padding, dilation)
     x = np.zeros((*w.shape[: w.ndim - 2 * n], *spatial), w.dtype)
     for i in np.ndindex(*out):
         for t, position in taps(i):
@@ -127,7 +127,7 @@ def fold(w, spatial, *, stride=1, padding=0, dilation=1):
 
 def correlate(x, kernel, *, stride=1, padding=0, dilation=1, padding_mode="constant", fill=0):
     n = kernel.ndim
-    pads, out, taps = lay(x.shape[x.ndim - n :], kernel.shape, stride, padding, dilation)
+    pads, out, taps = window_positions(x.shape[x.ndim - n :], kernel.shape, stride, padding, dilation)
     padded = pad(x, pads, padding_mode, fill)
     y = np.zeros((*x.shape[: x.ndim - n], *out), np.result_type(x, kernel))
     for i in np.ndindex(*out):
@@ -151,9 +151,9 @@ def conv(x, kernel, bias=None, *, groups=1, **options):
     return np.stack(channels, axis=1)
 
 
-def lay_pool(x, window, stride, padding, dilation, ceil_mode):
+def pool_positions(x, window, stride, padding, dilation, ceil_mode):
     stride = window if stride is None else stride
-    return lay(x.shape[x.ndim - len(window) :], window, stride, padding, dilation, ceil_mode)
+    return window_positions(x.shape[x.ndim - len(window) :], window, stride, padding, dilation, ceil_mode)
 
 
 def on_map(position, spatial, pads=None):
@@ -166,22 +166,10 @@ IDENTITY = {"max": -np.inf, "min": np.inf, "sum": 0, "mean": 0}
 REDUCE = {"max": np.max, "min": np.min, "sum": np.sum, "mean": np.sum}
 
 
-def pool(
-    x,
-    window,
-    mode,
-    *,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor=None,
-    padding_mode="constant",
-    fill=None,
-):
+def pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True, divisor=None,
+         padding_mode="constant", fill=None):  # fmt: skip
     spatial = x.shape[x.ndim - len(window) :]
-    pads, out, taps = lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    pads, out, taps = pool_positions(x, window, stride, padding, dilation, ceil_mode)
     padded = pad(x, pads, padding_mode, IDENTITY[mode] if fill is None else fill)
     y = np.empty((*x.shape[: x.ndim - len(window)], *out), x.dtype)
     for i in np.ndindex(*out):
@@ -209,9 +197,9 @@ def winner_gradient(x, cotangent, window, mode, *, stride=None, padding=0, dilat
     """The gradients of max or min pooling in x and in fill: each cotangent goes whole to the first winner."""
     n = len(window)
     lead, spatial = x.shape[: x.ndim - n], x.shape[x.ndim - n :]
-    pads, out, taps = lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    pads, out, taps = pool_positions(x, window, stride, padding, dilation, ceil_mode)
     padded = pad(x, pads, padding_mode, IDENTITY[mode] if fill is None else fill)
-    # Which cell of the map each padded cell shows; the one after the last stands for the fill.
+    # The cell of the map that each padded cell shows; one past the last stands for the fill.
     source = pad(np.arange(math.prod(spatial)).reshape(spatial), pads, padding_mode, math.prod(spatial))
     gradient = np.zeros((*lead, math.prod(spatial) + 1))
     for i in np.ndindex(*out):
@@ -257,26 +245,14 @@ def lax_correlate(x, kernel, **options):
     return y.reshape(*lead, *y.shape[2:])
 
 
-def lax_pool(
-    x,
-    window,
-    mode,
-    *,
-    stride=None,
-    padding=0,
-    dilation=1,
-    ceil_mode=False,
-    count_include_pad=True,
-    divisor=None,
-    padding_mode="constant",
-    fill=None,
-):
+def lax_pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=False, count_include_pad=True,
+             divisor=None, padding_mode="constant", fill=None):  # fmt: skip
     n = len(window)
     lead = (1,) * (x.ndim - n)
     stride = per_axis(window if stride is None else stride, n)
     # XLA crashes on some windows of one tap that have a dilation.
     dilation = [d if k > 1 else 1 for d, k in zip(per_axis(dilation, n), window, strict=True)]
-    pads, out, _ = lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    pads, out, _ = pool_positions(x, window, stride, padding, dilation, ceil_mode)
     columns = zip(x.shape[x.ndim - n :], pads, out, stride, window, dilation, strict=True)
     overhang = [(0, max((o - 1) * s + (k - 1) * d + 1 - size - sum(pair), 0)) for size, pair, o, s, k, d in columns]
     monoid = {"max": lax.max, "min": lax.min}.get(mode, lax.add)

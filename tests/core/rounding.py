@@ -1,7 +1,7 @@
-"""How far from float64 a layer or a pool is in a dtype, in its values and gradients: by jaxcnn in each way, and by lax.
+"""The rounding errors of a layer or a pool and of its gradients in a dtype, by each method of jaxcnn and by lax.
 
-An error is a part of the largest number of what is exact: max |computed - exact| / max |exact|. What is exact is a loop
-over the taps in float64, of the same rounded arrays.
+An error is relative to the largest exact number: max |computed - exact| / max |exact|. The exact result is a loop over
+the taps in float64, of the same rounded arrays.
 """
 
 import math
@@ -20,13 +20,13 @@ import jaxcnn as jc
 DTYPES = ("float32", "bfloat16", "float16")
 DATA = {"normal": 0.0, "offset 1e3": 1e3}
 PARTS = ("value", "gradient in x", "gradient in the kernel")
-# Half a unit in the last place of the largest number is lost by writing it down: no error counts as smaller than that.
+# Storing the largest number alone costs half a unit in its last place, so no error counts as smaller than that.
 UNIT = {dtype: float(jnp.finfo(dtype).eps) / 2 for dtype in DTYPES}
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer, or, where `mode` is given, a pool whose kernel only says the window."""
+    """A layer; with a `mode` a pool, for which the kernel only gives the window."""
 
     x: tuple[int, ...]
     kernel: tuple[int, ...]
@@ -45,16 +45,16 @@ class Layer:
         return PARTS[:2] if self.mode else PARTS
 
     def ours(self, x: Any, kernel: Any, *, method: str) -> Any:
-        laid = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "method": method}
+        options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation, "method": method}
         if self.mode:
-            return jc.pool(x, self.kernel[2:], self.mode, **laid)
-        return jc.conv(x, kernel, groups=self.groups, **laid)
+            return jc.pool(x, self.kernel[2:], self.mode, **options)
+        return jc.conv(x, kernel, groups=self.groups, **options)
 
     def lax(self, x: Any, kernel: Any) -> Any:
-        laid = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+        options = {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
         if self.mode:
-            return oracles.lax_pool(x, self.kernel[2:], self.mode, **laid)
-        return oracles.lax_conv(x, kernel, groups=self.groups, **laid)
+            return oracles.lax_pool(x, self.kernel[2:], self.mode, **options)
+        return oracles.lax_conv(x, kernel, groups=self.groups, **options)
 
     def arrays(self, dtype: str, offset: float) -> list[Any]:
         """x, a kernel and a cotangent whose sums stay near the size of x, also in float16."""
@@ -130,19 +130,19 @@ def error(computed: jax.Array, exact: np.ndarray) -> float:
 
 
 def beyond_lax(ours: float, theirs: float, dtype: str) -> float:
-    """An error as a part of lax's, where less than the unit counts as the unit."""
+    """An error as a multiple of lax's, which counts as half a unit in the last place at least."""
     return ours / max(theirs, UNIT[dtype])
 
 
 def largest(layers: dict[str, Layer], dtype: str, data: str) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """Over some layers: for lax and for each method the largest error of each part, and in one layer beside lax's."""
+    """For lax and each method: the largest error of each part over all layers, and the largest ratio to lax in one."""
     each = [errors(layer, dtype, DATA[data]) for layer in layers.values()]
     names = dict.fromkeys(name for found in each for name in found)
     over_all = {name: [max(part) for part in zip(*(found[name] for found in each), strict=True)] for name in names}
-    beside = {
+    ratios = {
         name: max(
             beyond_lax(*pair, dtype) for found in each for pair in zip(found[name], found["lax"], strict=True)
         )
         for name in names
     }  # fmt: skip
-    return over_all, beside
+    return over_all, ratios

@@ -60,7 +60,7 @@ def test_none_keeps_the_size_and_ones_are_global():
 
 @pytest.mark.parametrize(("mode", "x", "expected"), [("mean", [1, 2, 3], [0.5, 1, 0.5]), ("max", [1, 1, 0], [1, 1, 0])])
 def test_gradient(mode, x, expected):
-    """A mean's share of each cell, and the whole of a maximum to its first winner."""
+    """A mean gives each cell its share, a maximum the whole to its first winner."""
     gradient = run(jax.grad(lambda x: jc.adaptive_pool(x, (2,), mode).sum()), np.float32(x))
     np.testing.assert_allclose(gradient, expected)
 
@@ -72,7 +72,7 @@ def test_half_precision_means_accumulate_in_float32():
 
 
 def test_means_of_integers_are_floats():
-    """Of sizes that divide and of sizes that do not."""
+    """Where the output size divides the map, and where it does not."""
     x = np.arange(4, dtype=np.int32)
     halves, thirds = run(lambda x: [jc.adaptive_pool(x, (out,), "mean") for out in (2, 3)], x)
     assert halves.tolist() == [0.5, 2.5]

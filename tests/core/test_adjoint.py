@@ -1,4 +1,4 @@
-"""<f(x), y> = <x, f'(y)>: fold is the adjoint of windows, and correlation has convolution and itself as its own."""
+"""<f(x), y> = <x, f'(y)>: fold is the adjoint of windows; those of correlation are a convolution and a correlation."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ def with_zeros(row):
 
 
 def assert_adjoint(row, f, adjoint, shape):
-    """In one program, since each of them is small; y has the shape of f(x)."""
+    """f and its adjoint at random x and y, in one program."""
     x = row.random("float32", shape, "x")
     y = row.random("float32", jax.eval_shape(f, x).shape, "y")
     seen, back = jax.jit(lambda x, y: (f(x), adjoint(y)))(x, y)
@@ -58,7 +58,7 @@ def test_correlate_in_kernel_is_correlation_with_stride_and_dilation_exchanged(r
 
 
 def test_fold_of_windows_counts_them():
-    """Each cell comes back once for every window that sees it."""
+    """Each cell is added up once for every window that sees it."""
     x = np.ones((4, 5), np.float32)
     counted = jc.fold(jc.windows(x, (3, 2), padding=1), (4, 5), padding=1)
     assert_close(counted, np.outer([2, 3, 3, 2], [2, 2, 2, 2, 2]).astype(np.float32))

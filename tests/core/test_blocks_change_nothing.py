@@ -1,4 +1,4 @@
-"""Blocks of samples and strips of a map change nothing but how much is laid out at a time."""
+"""Blocks of samples and strips of a map change only how many cells are in memory at a time."""
 
 from functools import partial
 
@@ -15,13 +15,13 @@ from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.platforms import methods
 from jaxcnn._engine.rewrites import sample_blocks
 
-# How many cells may be laid out at a time: one row of one sample, and two numbers that leave samples and rows over.
+# The most cells at a time: one row of one sample, and two numbers that leave a rest of samples and rows.
 CELLS = (1, 40, 300)
 SAMPLES = 5  # blocks of two, three and four of them leave a remainder
 
 # Ranks come in turns of four, and CELLS in turns of three.
 ROWS = [(row, CELLS[i % 3]) for i, row in enumerate(cases.FEW_CONVS[-8:])]
-# Six cells a sample, in blocks of two: the gradient for the kernel has one sample left over.
+# Six cells a sample, so blocks of two samples: the kernel's gradient has one sample left over.
 ROWS += [(cases.Conv(x=(1, 1, 4), kernel=(1, 1, 2)), 12)]
 
 
@@ -60,8 +60,8 @@ def test_conv_transpose(cells, monkeypatch):
 @pytest.mark.parametrize("method", ["windows", "rows"])
 @pytest.mark.parametrize("cells", [*CELLS, 1000])
 @pytest.mark.parametrize("row", cases.FEW_CONVS[-8::5], ids=str)
-def test_no_more_is_laid_out_at_a_time(row, cells, method, monkeypatch):
-    """But for one sample of which there is one row, or of which the adjoint in x is taken whole."""
+def test_no_more_cells_are_in_memory_at_a_time(row, cells, method, monkeypatch):
+    """Except where nothing is left to cut: one sample with one row, or the adjoint in x of one sample."""
     most, laid_out = [], methods()[method].cells
 
     def watched(algorithm, problem, a, b):

@@ -1,4 +1,4 @@
-"""`conv_transpose` is the adjoint of the zero-padded `conv`, in every way of computing it, as a loop lays it down."""
+"""`conv_transpose` is the adjoint of the zero-padded `conv` and equals a loop, by every method."""
 
 import itertools
 from functools import partial

@@ -1,4 +1,4 @@
-"""A derivative of a contraction, of any order and mode, and a map over one, is a contraction, with lax's numbers."""
+"""Derivatives of any order and vmaps of a contraction are contractions, and have lax's numbers."""
 
 from functools import partial
 
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, beside
+from checks import assert_close, run_both
 
 import jaxcnn as jc
 
@@ -31,7 +31,7 @@ def lax_transpose(x, kernel):
     )
 
 
-# Ours, lax's, and the face that ours is; arrays of (2, 4, 5, 4) and (4, 2, 3, 2) fit both.
+# Our function, lax's, and our face; arrays of (2, 4, 5, 4) and (4, 2, 3, 2) fit both.
 OPERATIONS = {
     "conv": (lambda x, kernel: jc.conv(x, kernel, **CONV), lambda x, k: oracles.lax_conv(x, k, **CONV), "y"),
     "conv_transpose": (lambda x, kernel: jc.conv_transpose(x, kernel, **TRANSPOSE), lax_transpose, "x"),
@@ -74,7 +74,7 @@ MAPS = {
 @EACH
 def test_derivatives(name):
     x, kernel = numbers(2, 4, 5, 4), numbers(4, 2, 3, 2, seed=1)
-    part = {"hessian": (slice(1), slice(None), slice(3), slice(3))}  # which has a side for each cell, twice
+    part = {"hessian": (slice(1), slice(None), slice(3), slice(3))}  # it has two axes for each axis of x
     every = lambda f, *args: {made: DERIVATIVES[made](f, args[0][part.get(made, ...)], args[1]) for made in DERIVATIVES}
     assert_as_lax(name, every, x, kernel)
 
@@ -88,7 +88,7 @@ def test_maps_of_the_value_and_of_the_gradients(name):
 def assert_as_lax(name, made, *arrays):
     ours, theirs, _ = OPERATIONS[name]
     with jax.enable_x64(True):
-        assert_close(*beside(partial(made, theirs), partial(made, ours), *arrays))
+        assert_close(*run_both(partial(made, theirs), partial(made, ours), *arrays))
 
 
 # What the program is made of ------------------------------------------------------------------------------------------
@@ -104,13 +104,13 @@ def equations(jaxpr):
 
 
 def program(f, *arrays, told="face"):
-    """What the contractions in f are told, in turn, and the names of its other primitives."""
+    """One parameter of each contraction in f, and the names of its other primitives."""
     found = list(equations(jax.make_jaxpr(f)(*arrays)))
     contractions = [eqn.params[told] for eqn in found if "face" in eqn.params]
     return contractions, {eqn.primitive.name for eqn in found if "face" not in eqn.params}
 
 
-# Primitives that compute a sum of products, or go through an array bit by bit.
+# Primitives that sum products, or that loop or scatter.
 COSTLY = {"conv_general_dilated", "dot_general", "reduce_window_sum", "gather", "scatter-add", "scan", "while", "cond"}
 
 
@@ -136,7 +136,7 @@ def test_a_gradient_is_one_contraction_more(name):
 
 
 @pytest.mark.parametrize("told", ["method", "precision"])
-def test_what_is_said_of_the_value_holds_for_its_derivatives(told):
+def test_method_and_precision_hold_for_the_derivatives(told):
     said = {"method": "windows", "precision": jax.lax.Precision.HIGH}
     f = lambda *args: jax.hessian(loss(lambda x, kernel: jc.conv(x, kernel, **CONV, **said)), (0, 1))(*args)
     x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
@@ -156,7 +156,7 @@ def test_a_map_is_one_contraction(name, over):
 @pytest.mark.parametrize("over", MAPS)
 @EACH
 def test_a_map_over_nothing(name, over):
-    """As a map over some, whose number no other side has."""
+    """The same shapes as over 7, a number that no other side has, with 0 in its place."""
     many, f = 7, OPERATIONS[name][0]
 
     def shapes(number):
@@ -170,7 +170,7 @@ def test_a_map_over_nothing(name, over):
 
 
 def test_each_gradient_has_the_dtype_of_its_operand():
-    """Where the result is wider than the operands, so is the cotangent that meets one of them."""
+    """Also where the result, and so its cotangent, has a wider dtype."""
     halves = [each.astype(jnp.bfloat16) for each in (numbers(2, 4, 5, 4), numbers(4, 2, 3, 2))]
     widened = lambda x, kernel, method: jc.conv(x, kernel, **CONV, method=method, preferred_element_type=jnp.float32)
 

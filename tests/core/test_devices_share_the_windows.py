@@ -1,21 +1,18 @@
-"""On eight devices an operation has the numbers of one, gathers no data, and asks neighbours for their halo alone."""
+"""On eight devices an operation has the numbers of one; it gathers nothing and exchanges only halos with neighbours."""
 
 import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import eight_devices
 import pytest
 
-import jaxcnn as jc
-
-# Its rows cannot be divided by eight, nor by four: the value has to be gathered where it is handed out.
+# Neither eight nor four divides its rows evenly, so that the value has to be gathered.
 UNEVEN = ("conv without padding",)
 # An index may name any cell of its map: where that is divided it is gathered, or refused.
 WHOLE_MAPS = ("unpool",)
-# Eight devices divide four channels of each of two groups: what comes of it lies where no axis of the mesh can say.
+# Eight devices divide two groups of four channels: no axis of the mesh can say where the result lies.
 NAMELESS = {("grouped", "channels")}
 SPATIAL = {"rows": 1, "rows and columns": 2, "samples and columns": 1}
 # One row for each operation with a spatial axis divided, some with another; the whole table: scripts/bench_devices.py.
@@ -29,18 +26,21 @@ CASES = [
 ]
 
 
+def on_eight_devices(*arguments):
+    """The lines that Python prints for these arguments, in a process with eight devices."""
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
+    environment = {"XLA_FLAGS": flags, "PYTHONPATH": os.pathsep.join(sys.path), "JAX_PLATFORMS": "cpu"}
+    command = [sys.executable, *arguments]
+    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout.splitlines()
+
+
 @pytest.fixture(scope="module")
 def told():
-    """What each case came to, in one process of eight devices."""
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
-    path = os.pathsep.join(sys.path)
-    command = [sys.executable, eight_devices.__file__, json.dumps(CASES)]
-    done = subprocess.run(
-        command, env=os.environ | {"XLA_FLAGS": flags, "PYTHONPATH": path, "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, check=False, cwd=Path(__file__).parent,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return {tuple(case[:3]): result for case, result in map(json.loads, done.stdout.splitlines())}
+    """The result of each case, from one process with eight devices."""
+    lines = on_eight_devices(eight_devices.__file__, json.dumps(CASES))
+    return {tuple(case[:3]): result for case, result in map(json.loads, lines)}
 
 
 # The halo in each direction; the same for the gradients in x and in the kernel; and all of them once more.
@@ -53,7 +53,9 @@ def test_a_division(told, case):
     for way, found in told[case].items():
         assert found["difference"] < 1e-5
         assert found["all-to-all"] == 0
-        kernels = division == "channels" and kind == "Explicit"  # whose type says that each device has it whole
+        kernels = (
+            division == "channels" and kind == "Explicit"
+        )  # whose gradient's type says that each device has the whole
         uneven = operation in UNEVEN and division in SPATIAL
         assert found["all-gather"] == 0 or uneven or kernels or case[:2] in NAMELESS
         if division == "samples":
@@ -62,8 +64,8 @@ def test_a_division(told, case):
             assert found["collective-permute"] <= PERMUTES[way] * SPATIAL.get(division, 0)
 
 
-def test_what_is_refused_and_what_is_exported():
-    """What the devices of a type cannot divide is refused; an exported program is divided by XLA alone."""
+def test_refusals_and_export():
+    """Explicit mode refuses what its devices cannot divide; an exported program is divided by XLA alone."""
     program = """
 import jax, jax.export, jax.numpy as jnp, jaxcnn as jc
 mesh = jax.make_mesh((8,), ("a",))
@@ -85,12 +87,7 @@ f = jax.jit(lambda x: jc.conv(x, jnp.ones((1, 1, 3, 3))))
 made = jax.export.export(f)(x).call(x)
 print((made == f(x)).all(), made.sharding.spec)
 """
-    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
-    done = subprocess.run(
-        [sys.executable, "-c", program], env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},
-        capture_output=True, text=True, check=True, cwd=Path(jc.__file__).parents[1],
-    )  # fmt: skip
-    padding, unpooled, groups, exported = done.stdout.splitlines()
+    padding, unpooled, groups, exported = on_eight_devices("-c", program)
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")

@@ -23,7 +23,7 @@ def in_every_way(f, methods, *arrays, **options):
 
 
 def assert_exact(results, oracle, dtype):
-    """The results of every method equal the oracle, in this dtype."""
+    """The results of every method equal the oracle and have this dtype."""
     for method, result in results.items():
         assert result.dtype == dtype, method
         np.testing.assert_array_equal(result, oracle, err_msg=str(method))
@@ -59,7 +59,7 @@ def test_integer_pool_is_exact_as_in_numpy(dtype):
 
 
 def test_padding_never_wins():
-    """The identity is the end of the dtype itself, and is found without x64 too."""
+    """The identity of max is the lowest value of the dtype itself, also without x64."""
     ends = {"bool": {"max": False, "min": True}}
     for dtype in ("float16", "bfloat16", "float32"):
         ends[dtype] = {"max": -jnp.inf, "min": jnp.inf}
@@ -96,7 +96,7 @@ OPERATIONS = {
 }
 
 
-# The telling ones: without infinities, with them, without NaN, and integers below a byte.
+# One without infinities, one with them, one without NaN, and integers below a byte.
 @pytest.mark.parametrize("dtype", ["float8_e4m3fn", "float8_e5m2", "float4_e2m1fn", "int4"])
 def test_narrow_numbers_are_computed_as_wide_ones_and_rounded_once(dtype):
     """Values, and the gradients in the map and in the kernel."""
@@ -120,7 +120,7 @@ def test_narrow_numbers_are_computed_as_wide_ones_and_rounded_once(dtype):
 
 
 @pytest.mark.parametrize(("dtype", "lack"), [("float8_e8m0fnu", "which has no zero"), ("int2", "of fewer than 4 bits")])
-def test_what_cannot_be_computed_with_is_refused(dtype, lack):
+def test_dtypes_without_a_zero_or_of_too_few_bits_are_refused(dtype, lack):
     x = jax.ShapeDtypeStruct((2, 2, 4), dtype)
     calls = {
         "conv": lambda x: jc.conv(x, x),
@@ -147,7 +147,7 @@ def test_preferred_element_type_widens():
     assert_exact(wide, oracles.conv(x.astype(np.int32), kernel.astype(np.int32)), "int32")
 
 
-# Where a half precision stops counting: one more makes no difference, and so neither do four, one after the other.
+# Where a half precision stops counting: adding one changes nothing, and so adding four ones in turn does not either.
 FULL = pytest.mark.parametrize(("dtype", "full"), [("bfloat16", 256), ("float16", 2048)])
 
 
@@ -209,7 +209,7 @@ def test_half_is_within_one_rounding_of_float32(stride):
             np.testing.assert_allclose(np.float32(ours), oracle, rtol=2**-8, atol=1e-6, err_msg=method)
 
 
-# Of 32 channels there are so many that "auto" leaves floats to XLA's own convolution.
+# With 32 channels "auto" leaves floats to XLA's own convolution.
 @pytest.mark.parametrize(("channels", "methods"), [(2, ("auto", *cases.CONTRACTIONS)), (32, ("auto",))])
 @pytest.mark.parametrize("dtype", ["int8", "uint8", "int32"])
 def test_integer_conv_transpose_is_exact(channels, methods, dtype):

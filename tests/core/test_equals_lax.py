@@ -6,13 +6,13 @@ import cases
 import jax
 import oracles
 import pytest
-from checks import assert_close, beside, value_and_gradients
+from checks import assert_close, run_both, value_and_gradients
 
 import jaxcnn as jc
 
 
 def in_both_precisions(rows):
-    """Every third row in float32, and every ninth in float64: of either there are all ranks."""
+    """Every third row in float32 and every ninth in float64: both have all ranks."""
     pairs = [(row, "float32") for row in rows[::3]] + [(row, "float64") for row in rows[1::9]]
     return pytest.mark.parametrize(("row", "dtype"), pairs, ids=str)
 
@@ -21,13 +21,13 @@ def assert_equal_to_lax(ours, theirs, row, args, dtype):
     cotangent = row.random(dtype, jax.eval_shape(theirs, args).shape, "cotangent")
 
     oracle = lambda args, ct: (value_and_gradients(theirs, args, ct), terms_of_fill(theirs, args, ct))
-    actual, (oracle, terms) = beside(oracle, partial(value_and_gradients, ours), args, cotangent)
+    actual, (oracle, terms) = run_both(oracle, partial(value_and_gradients, ours), args, cotangent)
     value, gradients = oracle
     assert_close(actual, oracle, scale=(value, gradients | terms))
 
 
 def terms_of_fill(f, args, cotangent):
-    """The gradient in fill is one number, a sum that may cancel: here none of its terms does."""
+    """The scale of the gradient in fill, which is one sum that may cancel: here its terms cannot."""
     if "fill" not in args:
         return {}
     sizes = {name: abs(value) if name == "kernel" else value for name, value in args.items()}
@@ -50,7 +50,7 @@ def test_pool(row, dtype):
         if row.lax_has_gradient:
             assert_equal_to_lax(ours, lax, row, row.arguments(dtype), dtype)
         else:  # there the loops of test_first_winner judge the gradient
-            assert_close(*beside(lax, ours, row.arguments(dtype)))
+            assert_close(*run_both(lax, ours, row.arguments(dtype)))
 
 
 @pytest.mark.parametrize("row", cases.a_fifth(cases.WINDOWS), ids=str)

@@ -1,4 +1,4 @@
-"""Every way of computing a thing equals loops in NumPy; a NaN or an infinity stays in the windows that see it."""
+"""Every method equals loops in NumPy; a NaN or an infinity stays in the windows that see it, and not between taps."""
 
 from functools import partial
 

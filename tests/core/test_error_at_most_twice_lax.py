@@ -1,6 +1,6 @@
-"""The largest error of each way, against float64, is at most twice lax's; a transform's bound is another test's.
+"""The largest error of each method is at most twice lax's; the transform's bound is in test_transform_bound.py.
 
-A part of the table that scripts/numerics.py prints whole.
+This is a part of the table that scripts/numerics.py prints.
 """
 
 from functools import partial
@@ -13,7 +13,7 @@ import rounding
 from checks import value_and_gradients
 
 TABLE = rounding.LAYERS | rounding.POOLS
-# The offset is where the order of a sum tells most, the half precision where the dtype of a sum does.
+# With an offset the order of a sum matters most, in a half precision its dtype.
 ROWS = [
     ("dilated 3x3", "float32", "offset 1e3"),
     ("depthwise 3x3", "bfloat16", "normal"),

@@ -1,7 +1,7 @@
-"""Derivatives of each order and mode are the differences of values.
+"""Derivatives equal differences of values.
 
-No step is small: what is linear or piecewise linear is tried with a step that stays on one piece, where a difference
-is the derivative to rounding; the square of it has the second.
+The steps are not small: a linear or piecewise linear function is moved by a step that stays on one piece, where the
+difference is the derivative up to rounding; its square has a second derivative.
 """
 
 import cases
@@ -21,7 +21,7 @@ def assert_derivatives(f, row, args, step):
 
     @jax.jit
     def ahead(args, step):
-        """The value and the square's gradient one step ahead, and as their derivatives tell from one step back."""
+        """The value and the square's gradient one step ahead, and as extrapolated from one step behind."""
         move = lambda factor: jax.tree.map(lambda a, v: a + factor * v, args, step)
         both = lambda args: (f(args), gradient(args))
         slope = jax.jvp(both, (args,), (step,))[1]
@@ -34,7 +34,7 @@ def assert_derivatives(f, row, args, step):
     def forward_and_reverse(args, step, cotangent):
         return jax.jvp(f, (args,), (step,))[1], value_and_gradients(f, args, cotangent)[1]
 
-    # Each is the other one transposed, in all arguments together.
+    # Forward and reverse mode are each other's transposes.
     forward, reverse = forward_and_reverse(args, step, cotangent)
     assert_same_product(forward, cotangent, step, reverse)
 
@@ -53,7 +53,8 @@ def test_conv(row):
 @pytest.mark.parametrize("row", [row for row in cases.POOLS[::11] if row.every_window_meets_the_map], ids=str)
 def test_pool(row):
     with jax.enable_x64(True):
-        # A quarter lies between any two cells and any fill, and a step goes over a tenth at most: no winner changes.
+        # Cells differ from each other and from any fill by a quarter at least, and a step is at most a tenth: no winner
+        # changes.
         args = row.arguments("float64")
         args["x"] = np.random.default_rng(0).permutation(args["x"].size).reshape(args["x"].shape) + 0.25
         small = {name: 0.1 * np.tanh(step) for name, step in steps(row, args).items()}

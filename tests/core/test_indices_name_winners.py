@@ -26,7 +26,7 @@ def loops(x, window, *, stride=None, padding=0, dilation=1, ceil_mode=False):
     """The flat index of the first largest cell of the map in each window; a NaN before all numbers."""
     n = len(window)
     spatial = x.shape[x.ndim - n :]
-    pads, out, taps = oracles.lay_pool(x, window, stride, padding, dilation, ceil_mode)
+    pads, out, taps = oracles.pool_positions(x, window, stride, padding, dilation, ceil_mode)
     is_cell = lambda p: oracles.on_map(p, spatial) and oracles.on_map(p, spatial, pads)  # neither padding nor cropped
     indices = np.empty((*x.shape[: x.ndim - n], *out), np.int32)
     for lead in np.ndindex(*x.shape[: x.ndim - n]):

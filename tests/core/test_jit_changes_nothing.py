@@ -1,4 +1,4 @@
-"""Called eagerly or compiled as users compile, from the host or from the device: one result."""
+"""Eager or compiled with the users' options, on NumPy or JAX arrays, the result is the same."""
 
 import cases
 import jax

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, beside, run, value_and_gradients
+from checks import assert_close, run, run_both, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
@@ -49,7 +49,7 @@ CALLS = [a_call(RNG) for _ in range(30)]
 
 
 def on_lax(lhs, rhs, *, padding, lhs_dilation=None, **options):
-    """lax itself, but for a crop, whose gradient can abort the process inside XLA (jax 0.10.2): that is done before."""
+    """lax itself, but crops are done before, since their gradient can abort the process inside XLA (jax 0.10.2)."""
     if not isinstance(padding, str) and min([0, *sum(padding, ())]) < 0:
         spatial = lax.conv_dimension_numbers(lhs.shape, rhs.shape, options.pop("dimension_numbers", None))
         config = [(0, 0, 0)] * lhs.ndim
@@ -70,7 +70,7 @@ def test_equals_lax(shapes, options):
     ours, theirs = (
         partial(value_and_gradients, lambda args, f=f: f(*args, **options)) for f in (jc.conv_general_dilated, on_lax)
     )
-    assert_close(*beside(theirs, ours, args, cotangent))
+    assert_close(*run_both(theirs, ours, args, cotangent))
 
 
 def test_signature_is_that_of_lax():
@@ -168,6 +168,6 @@ def test_dtypes(dtype):
     for wide in [None] if dtype in ("bool", "complex64") else [None, "int32", "float32"]:
         options = {"window_strides": (1,), "padding": "SAME", "preferred_element_type": wide}
         doors = (partial(door, **options) for door in (lax.conv_general_dilated, jc.conv_general_dilated))
-        ours, theirs = beside(*doors, lhs, rhs)
+        ours, theirs = run_both(*doors, lhs, rhs)
         assert ours.dtype == theirs.dtype
         np.testing.assert_array_equal(ours, theirs)

@@ -1,4 +1,4 @@
-"""Any layout of axes is ours after a transposition: `dimension_numbers`, `axes` and one sample without its axis."""
+"""Any layout gives the result of ours, transposed: `dimension_numbers`, `axes`, one sample without its axis."""
 
 import functools
 import random

@@ -1,4 +1,4 @@
-"""LeNet: the shapes and scales of its parameters, and its logits, which are those of plain loops."""
+"""LeNet has parameters of the known shapes and scales, and the logits of plain loops."""
 
 import itertools
 from functools import partial
@@ -48,7 +48,7 @@ def test_names_shapes_and_the_well_known_number_of_parameters():
 
 @pytest.mark.parametrize(("spatial", "tap_count"), [((28, 28), 25), ((12, 12, 12), 125)])
 def test_default_kernels_are_lecun_normal_and_biases_zero(spatial, tap_count):
-    """Standard deviation 1 / sqrt(fan in), over enough draws to tell input channels from output channels."""
+    """The standard deviation is 1 / sqrt(fan in), from enough draws to tell fan in from fan out."""
     params = run(jax.vmap(partial(lenet.init, spatial=spatial, hidden=(40, 30))), jax.random.split(KEY, 64))
     for name, layer in params.items():
         ins = layer["kernel"].shape[2 if name.startswith("conv") else 1]

@@ -1,4 +1,4 @@
-"""Windows, fold, correlation, sums and means are linear: a weighted sum may be taken before them or after."""
+"""Windows, fold, correlation, sums and means are linear: f(a x + b y) = a f(x) + b f(y)."""
 
 from dataclasses import replace
 
@@ -23,7 +23,7 @@ def assert_linear(f, shape, weights):
     )
     f = jax.jit(f)
     results = [f(each) for each in maps]
-    # The sum may cancel: rounding is a part of what was summed.
+    # The sum may cancel, so the bound is relative to its terms.
     largest = max(np.abs(result).max() for result in results) * max(1, *map(abs, weights))
     np.testing.assert_allclose(f(weighted(maps)), weighted(results), rtol=0, atol=4 * BOUND["float32"] * largest)
 

@@ -1,4 +1,4 @@
-"""A long window, taken as a window of windows, sees, adds up and keeps what a loop over its taps does."""
+"""A long window, which is computed as a window of windows, gives what a loop over its taps gives."""
 
 from functools import partial
 
@@ -6,15 +6,15 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, beside, run, value_and_gradients
+from checks import assert_close, assert_same_product, run, run_both, value_and_gradients
 from problems import chosen
 
 import jaxcnn as jc
 from jaxcnn._geometry import geometry
 
-# One tap more than are taken one by one, a number that is no square, a square.
+# One more tap than are taken one by one, a number that is not a square, a square.
 LONG = pytest.mark.parametrize("window", [33, 40, 100])
-LAID = [{}, {"stride": 3}, {"dilation": 2}, {"stride": 2, "dilation": 3}]
+OPTIONS = [{}, {"stride": 3}, {"dilation": 2}, {"stride": 2, "dilation": 3}]
 
 
 def numbers(*shape, dtype="float32", seed=0):
@@ -22,7 +22,7 @@ def numbers(*shape, dtype="float32", seed=0):
 
 
 def size_for(window, options):
-    """Seven windows, and a cell that none of them reaches."""
+    """Room for seven windows and a cell that none of them reaches."""
     return (window - 1) * options.get("dilation", 1) + 6 * options.get("stride", 1) + 2
 
 
@@ -34,9 +34,9 @@ def views(x, window, stride=1, dilation=1):
 
 @LONG
 def test_windows(window):
-    x = numbers(2, max(size_for(window, options) for options in LAID) + 1)
-    every = run(lambda x: [jc.windows(x, (window,), padding=((4, -5),), **options) for options in LAID], x)
-    for options, seen in zip(LAID, every, strict=True):
+    x = numbers(2, max(size_for(window, options) for options in OPTIONS) + 1)
+    every = run(lambda x: [jc.windows(x, (window,), padding=((4, -5),), **options) for options in OPTIONS], x)
+    for options, seen in zip(OPTIONS, every, strict=True):
         expected = views(np.pad(x[:, :-5], ((0, 0), (4, 0))), window, **options)
         np.testing.assert_array_equal(seen, expected, err_msg=str(options))
 
@@ -50,11 +50,11 @@ def test_windows_on_the_first_of_two_axes(window):
 
 @LONG
 def test_fold_puts_each_tap_where_it_was_seen(window):
-    size = max(size_for(window, options) for options in LAID)
-    places = [views(np.arange(size), window, **options) for options in LAID]
+    size = max(size_for(window, options) for options in OPTIONS)
+    places = [views(np.arange(size), window, **options) for options in OPTIONS]
     integers = [np.random.default_rng(0).integers(-9, 9, at.shape) for at in places]  # whose sums are exact
-    every = lambda *w: [jc.fold(each, (size,), **options) for each, options in zip(w, LAID, strict=True)]
-    for options, at, w, folded in zip(LAID, places, integers, run(every, *map(np.float32, integers)), strict=True):
+    every = lambda *w: [jc.fold(each, (size,), **options) for each, options in zip(w, OPTIONS, strict=True)]
+    for options, at, w, folded in zip(OPTIONS, places, integers, run(every, *map(np.float32, integers)), strict=True):
         np.testing.assert_array_equal(folded, np.bincount(at.ravel(), w.ravel(), size), err_msg=str(options))
 
 
@@ -66,9 +66,9 @@ def test_fold_is_the_adjoint_of_windows():
     assert_same_product(seen, w, x, run(jc.fold, w, spatial=x.shape[1:], **options))
 
 
-@pytest.mark.parametrize(("window", "options"), [(33, LAID[1]), (40, LAID[3]), (100, LAID[0])], ids=str)
+@pytest.mark.parametrize(("window", "options"), [(33, OPTIONS[1]), (40, OPTIONS[3]), (100, OPTIONS[0])], ids=str)
 def test_pool(window, options):
-    """Values, and where the gradient goes among many ties."""
+    """Values, and the gradient among many ties."""
     x = np.random.default_rng(0).integers(0, 5, (2, size_for(window, options))).astype("float32")
     options = {"stride": 1, "padding": 3} | options
     values = {mode: oracles.pool(np.float64(x), (window,), mode, **options) for mode in ("max", "mean")}
@@ -90,19 +90,19 @@ def test_indices_name_the_first_winner(window):
     np.testing.assert_array_equal(values, x[indices])
 
 
-# A layer on sound, 1024 taps a window ---------------------------------------------------------------------------------
+# A layer for audio, with windows of 1024 taps -------------------------------------------------------------------------
 
 STRIDES = pytest.mark.parametrize("stride", [256, 100])
 
 
 def assert_equal_to_lax(ours, theirs, shapes):
-    """ours(args, method) and its gradients, as they are chosen and laid out."""
+    """ours(args, method) and its gradients, by the chosen method and by columns."""
     ways = {method: partial(ours, method=method) for method in ("auto", "windows")}
     with jax.enable_x64(True):
         args = [numbers(*shape, dtype="float64", seed=seed) for seed, shape in enumerate(shapes)]
         cotangent = numbers(*jax.eval_shape(theirs, args).shape, dtype="float64", seed=2)
         every = lambda args, ct: {name: value_and_gradients(f, args, ct) for name, f in ways.items()}
-        results, lax = beside(partial(value_and_gradients, theirs), every, args, cotangent)
+        results, lax = run_both(partial(value_and_gradients, theirs), every, args, cotangent)
         assert_close(results, dict.fromkeys(results, lax))
 
 
@@ -124,7 +124,7 @@ def test_conv_transpose(stride):
     assert_equal_to_lax(ours, theirs, [(2, 2, 6), (2, 3, 1024)])
 
 
-# What takes long to compile -------------------------------------------------------------------------------------------
+# Programs that would take long to compile -----------------------------------------------------------------------------
 
 
 def equations(jaxpr):
@@ -152,7 +152,7 @@ def test_operations_grow_slower_than_taps(name):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int32"])
 @pytest.mark.parametrize("stride", [1, 3, 100])  # none that divides the window, which is then a short one
-def test_no_way_that_goes_through_the_taps_is_chosen(stride, dtype):
+def test_no_method_with_an_operation_a_tap_is_chosen(stride, dtype):
     g = geometry("test", (4096,), (1024,), stride=stride)
     channels = (1, 2, 8, 16)
     sizes = [{"ins": ins, "outs": outs} for ins in channels for outs in channels]

@@ -1,4 +1,4 @@
-"""Every operation and its gradient have the same numbers in every mode of JAX and through each of its interpreters."""
+"""Every operation and its gradient give the same in every mode of JAX and through each of its interpreters."""
 
 import functools
 import threading
@@ -22,7 +22,7 @@ def both(name):
 
 
 def in_threads(f, x):
-    """Several at once."""
+    """f(x) in three threads at once."""
     results = [None] * 3
 
     def work(i):
@@ -52,7 +52,7 @@ def checked(f, x):
 
 
 def linearized(f, x):
-    """The value and its gradients of a function that is linearized in place of being differentiated in reverse."""
+    """The value and its gradients by linearization and transposition in place of reverse mode."""
     value, slope = jax.linearize(lambda x: f(x)[0], x)
     return value, jax.linear_transpose(slope, x)(jnp.sin(value))
 
@@ -78,7 +78,7 @@ MODES = {
     "pmap": lambda f, x: jax.tree.map(lambda a: a[0], jax.pmap(f)(x[None])),
     "custom_batching": lambda f, x: jax.tree.map(lambda a: a[0], lax.map(f, x[None], batch_size=1)),
 }
-# A mode treats all operations of a kind alike; the first three run operation by operation, which takes longest.
+# A mode treats all operations of a kind alike; the first two run eagerly, where more can differ.
 SOME = ("conv", "max")
 MORE = (*SOME, "indices", "adaptive mean")
 
@@ -116,7 +116,7 @@ def test_taylor_series(name):
 
 
 def contractions(f, *args):
-    """How many there are in a program, what is computed anew counted."""
+    """The number of contractions in a program, recomputed ones included."""
 
     def count(jaxpr):
         within = (value for eqn in jaxpr.eqns for value in eqn.params.values())
@@ -139,7 +139,7 @@ POLICIES = {
 
 @pytest.mark.parametrize("policy", POLICIES)
 def test_a_policy_of_checkpoint_saves_a_contraction_as_lax_s(policy):
-    """In the gradient of two layers there are two contractions forward and four back, and those computed anew."""
+    """The gradient of two layers has two contractions forward, four back, and the recomputed ones."""
     saves, anew = POLICIES[policy]
     layers = lambda conv: lambda x, k: jnp.sin(conv(jnp.sin(conv(x, k)), k))
     square = K[:, :, :2, :2]

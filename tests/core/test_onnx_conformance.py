@@ -1,4 +1,4 @@
-"""ONNX's own conformance cases for correlation and pooling pass, each operator being one or two calls."""
+"""ONNX's own conformance cases for correlation and pooling pass; each operator is one or two calls."""
 
 import math
 import warnings

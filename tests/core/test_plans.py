@@ -1,4 +1,4 @@
-"""A plan follows from a problem alone: any platform's is made, read and run on any machine."""
+"""A plan follows from a problem alone, so that any platform's plan is made, printed and run on any machine."""
 
 import re
 
@@ -37,7 +37,7 @@ def laid(size=(8, 8), window=(3, 3)):
 
 @pytest.fixture
 def planned_for(monkeypatch):
-    """Let every contraction be planned for another platform than it runs on."""
+    """A function that makes every contraction be planned for another platform than it runs on."""
 
     def let(platform):
         monkeypatch.setattr(primitive, "plan", lambda problem, method: plan(problem.but(platform=platform), method))
@@ -79,7 +79,7 @@ def test_integers_are_exact_and_halves_are_rounded(dtype, ins, groups, stride, p
         np.testing.assert_array_equal(made, exact.astype(dtype))
 
 
-def test_no_blocks_and_nothing_kept_apart_on_a_gpu():
+def test_a_gpu_needs_no_rewrite_for_the_cache():
     large = {"g": laid((512, 512)), "ins": 64, "outs": 64}
     assert len(plan(a_problem(**large)).rewrites) > 0
     assert plan(a_problem(**large, platform="cuda")).rewrites == ()
@@ -88,7 +88,7 @@ def test_no_blocks_and_nothing_kept_apart_on_a_gpu():
 # What a GPU is given -------------------------------------------------------------------------------------------------
 
 CONVOLUTION, TRANSFORM, NEITHER = "convolution", "transform", "neither"
-# Layers, and what was measured to be the fastest for the value and for the gradients in x and in the kernel (H200).
+# Layers, and what was measured as fastest for the value and for the gradients in x and in the kernel (H200).
 MEASURED = {
     "dense 3x3": ((64, 64, 56, 56), (64, 64, 3, 3), {"padding": 1}, [CONVOLUTION] * 3),
     "depthwise 3x3": ((64, 144, 56, 56), (144, 1, 3, 3), {"padding": 1}, [NEITHER] * 3),
@@ -115,7 +115,7 @@ MEASURED = {
 
 
 def faces(x, kernel, options, dtype):
-    """The value and its two gradients as functions, each with what it is given."""
+    """The value and its two gradients as functions, each with its operands."""
     x, kernel = (jax.ShapeDtypeStruct(shape, dtype) for shape in (x, kernel))
     f = lambda x, kernel: jc.conv(x, kernel, **options, groups=x.shape[1] // kernel.shape[1])
     y = jax.eval_shape(f, x, kernel)
@@ -163,7 +163,7 @@ POOLED = [row for row in cases.POOLS if row.options.get("mode") in ("max", "min"
 
 @pytest.mark.parametrize("row", POOLED[::6], ids=str)
 def test_a_gradient_through_all_taps_at_once_is_the_gradient_axis_by_axis(row, monkeypatch):
-    """On a GPU some windows are reduced so; here all of more than one axis whose taps lie side by side."""
+    """A GPU does this for some windows; here it is done for all whose taps lie side by side on several axes."""
     args = row.arguments("float32")
     pool = lambda args: jc.pool(**args, **row.options)
     cotangent = row.random("float32", jax.eval_shape(pool, args).shape, "cotangent")
@@ -209,7 +209,7 @@ def test_no_product_of_bytes_and_no_convolution_of_integers(dtype, method):
 
 
 def by_hand(problem, x, kernel):
-    """A correlation that multiplies and adds a number at a time, at stride 1."""
+    """A correlation at stride 1 that multiplies and adds one number at a time."""
     y = [[0.0] * problem.geometry.out[1] for _ in range(problem.geometry.out[0])]
     padded = jnp.pad(x[0, 0, 0], problem.geometry.padding)
     for i, j in np.ndindex(*problem.geometry.out):
@@ -255,7 +255,7 @@ def test_a_platform_is_one_file(tmp_path, monkeypatch):
         platforms.platforms.cache_clear()
 
 
-# What is told of a plan ----------------------------------------------------------------------------------------------
+# What `explain` says of a plan ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

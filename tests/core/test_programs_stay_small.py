@@ -1,4 +1,4 @@
-"""A program has no more operations for a larger map, stride, padding or output, and few more for a longer window."""
+"""A program has no more operations for a larger map, stride, padding or output, and few more for a larger window."""
 
 import re
 
@@ -90,7 +90,7 @@ GROWING = {
 
 
 def operations(f, shapes, platform="cpu"):
-    """How many the program of f and its gradients has."""
+    """The number of operations in the program of f and its gradients."""
 
     def both(*args):
         y, pull = jax.vjp(f, *args)
@@ -101,8 +101,7 @@ def operations(f, shapes, platform="cpu"):
     return len(re.findall(r"stablehlo\.\w+", text))
 
 
-# A window 16 times as long has one level more, of 16 taps: each is seen and compared, and again for the gradient, where
-# it is put back too.
+# A window 16 times as long has one more level of 16 taps, with up to 20 operations each in the value and the gradient.
 MORE = 16 * 20
 
 

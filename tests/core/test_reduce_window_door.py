@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, beside, run, value_and_gradients
+from checks import assert_close, run, run_both, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
@@ -53,7 +53,7 @@ def has_gradient(name, options):
 
 
 def on_lax(x, start, computation, *, padding, base_dilation, **options):
-    """lax itself, but for a crop, whose gradient aborts the process inside XLA (jax 0.10.2): that is done before."""
+    """lax itself, but crops are done before, since their gradient aborts the process inside XLA (jax 0.10.2)."""
     if not isinstance(padding, str) and min([0, *sum(padding, ())]) < 0 and start in (0, jnp.inf, -jnp.inf):
         config = [(low, high, apart - 1) for (low, high), apart in zip(padding, base_dilation or [1] * 9, strict=False)]
         x, padding, base_dilation = lax.pad(x, jnp.asarray(start, x.dtype), config), [(0, 0)] * x.ndim, None
@@ -73,7 +73,7 @@ def test_equals_lax(first):
             results.append(value_and_gradients(f, x, jnp.cos(f(x))) if has_gradient(name, options) else f(x))
         return results
 
-    assert_close(*beside(partial(every, on_lax), partial(every, jc.reduce_window), arrays))
+    assert_close(*run_both(partial(every, on_lax), partial(every, jc.reduce_window), arrays))
 
 
 def test_signature_is_that_of_lax():
@@ -149,7 +149,7 @@ def test_dtypes(dtype):
         lambda x, door=door: [door(x, start, f, (1, 3), (1, 2), "SAME") for f, start in starts.items()]
         for door in (lax.reduce_window, jc.reduce_window)
     ]
-    ours, theirs = beside(*doors, x)
+    ours, theirs = run_both(*doors, x)
     for one, other in zip(ours, theirs, strict=True):
         assert one.dtype == other.dtype == x.dtype
         exact = accumulator(x.dtype) == x.dtype

@@ -1,4 +1,4 @@
-"""lp and any callable reduce windows as a loop over them does, with gradients, in every way of computing them."""
+"""lp and any callable reduce windows as a loop over them does, with gradients, by every method."""
 
 import itertools
 from functools import partial
@@ -51,12 +51,12 @@ def test_lp(name):
     assert_close(results, {(p, method): norm(p) for p, method in results})
 
 
-# What the powers of a number would not fit in, by p.
+# Numbers whose powers overflow or underflow in float32, by p.
 LARGE = {2: 1e30, 30: 100.0, 2.5: 1e20, 0.5: 1e-37, 400: 1e-30}
 
 
 def test_lp_overflows_only_where_its_result_does():
-    """Of four equal numbers: four to the power 1/p of them, and each has the gradient 4 ** (1 / p) / 4."""
+    """Four equal numbers have the norm 4 ** (1 / p) times the number, and the gradient 4 ** (1 / p) / 4 each."""
     pool = lambda x, p, method: jc.pool(x, (2, 2), "lp", p=p, method=method).sum()
     every = lambda xs: {(p, m): jax.value_and_grad(pool)(xs[p], p, m) for p in LARGE for m in cases.REDUCTIONS}
     results = run(every, {p: np.full((2, 2), number, np.float32) for p, number in LARGE.items()})

@@ -1,4 +1,4 @@
-"""The shape rule: what each named padding comes to, and `output_size` tells the shape that is produced."""
+"""The shape rule: the size that each named padding gives, and `output_size` equals the shape of the result."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""On a map that goes round, a shift of the map by one stride is a shift of the result by one window."""
+"""On a circular map, a shift of the map by one stride shifts the result by one window."""
 
 from dataclasses import replace
 
@@ -18,7 +18,7 @@ def assert_equivariant(f, x, stride, n):
 
 
 def round_map(row, window):
-    """The row on a map that goes round and that its strides divide, with one stride for each axis."""
+    """The row on a circular map that its strides divide, with one stride for each axis."""
     n = len(window)
     stride = row.stride if isinstance(row.stride, tuple) else (row.stride or 1,) * n
     lead = row.x[: len(row.x) - n]

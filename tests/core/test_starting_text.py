@@ -1,6 +1,6 @@
-"""Each function of the text that the library starts from, as plain loops, and what is written here in its place.
+"""Each function of the starting text, as plain loops, equals what is written here in its place.
 
-One row for each line of the README's table; 2-D and 3-D, square and not, strides and padding equal and unequal.
+The table of docs/starting_text.md, in 2-D and 3-D, square and not, with equal and unequal strides and padding.
 """
 
 import jax
@@ -11,56 +11,48 @@ from checks import assert_close, run
 
 import jaxcnn as jc
 
-CASES_2D = pytest.mark.parametrize(
-    ("shape", "window", "padding", "stride"),
-    [((7, 7), (2, 2), 1, 2), ((5, 9), (3, 2), 2, 3), ((6, 7), (4, 2), (2, 1), (1, 2))],
-)
-CASES_3D = pytest.mark.parametrize(
-    ("shape", "window", "padding", "stride"),
-    [((4, 4, 4), (2, 2, 2), 1, 2), ((3, 6, 5), (2, 3, 1), (1, 0, 2), (1, 3, 2))],
-)
-POOL_MODES = "max", "mean"
+# The window's rank is that of the functions.
+CASES = [
+    ((7, 7), (2, 2), 1, 2),
+    ((5, 9), (3, 2), 2, 3),
+    ((6, 7), (4, 2), (2, 1), (1, 2)),
+    ((4, 4, 4), (2, 2, 2), 1, 2),
+    ((3, 6, 5), (2, 3, 1), (1, 0, 2), (1, 3, 2)),
+]
+EACH = pytest.mark.parametrize(("shape", "window", "padding", "stride"), CASES)
+IN_2D = pytest.mark.parametrize(("shape", "window", "padding", "stride"), CASES[:3])
+MODES = "max", "mean"
 
 
 def random(*shape):
     return np.random.default_rng(len(shape)).normal(size=shape).astype(np.float32)
 
 
-@CASES_2D
-def test_corr2d(shape, window, padding, stride):
-    x, k = random(*shape), random(*window)
-    ours = run(lambda x, k: [jc.corr2d(x, k), jc.corr2d(x, k, padding=padding, stride=stride)], x, k)
-    assert_close(ours, [oracles.corr2d(x, k), oracles.corr2d_pad(x, k, padding, stride)])
+def of_rank(window, *names):
+    """jaxcnn's function of these names, or the starting text's, for the window's rank: "corr?d" is corr2d or corr3d."""
+    return [getattr(module, name.replace("?", str(len(window)))) for module, name in names]
 
 
-@CASES_3D
-def test_corr3d(shape, window, padding, stride):
+@EACH
+def test_corr(shape, window, padding, stride):
+    ours, theirs, padded = of_rank(window, (jc, "corr?d"), (oracles, "corr?d"), (oracles, "corr?d_pad"))
     x, k = random(*shape), random(*window)
-    ours = run(lambda x, k: [jc.corr3d(x, k), jc.corr3d(x, k, padding=padding, stride=stride)], x, k)
-    assert_close(ours, [oracles.corr3d(x, k), oracles.corr3d_pad(x, k, padding, stride)])
+    both = run(lambda x, k: [ours(x, k), ours(x, k, padding=padding, stride=stride)], x, k)
+    assert_close(both, [theirs(x, k), padded(x, k, padding, stride)])
 
 
 def pooled(pool, x, window, stride, **options):
     """By mode, in one program."""
-    return run(lambda x: {mode: pool(x, window, mode, stride=stride, **options) for mode in POOL_MODES}, x)
+    return run(lambda x: {mode: pool(x, window, mode, stride=stride, **options) for mode in MODES}, x)
 
 
-@CASES_2D
-def test_pool2d(shape, window, padding, stride):
+@EACH
+def test_pool(shape, window, padding, stride):
+    ours, theirs, padded = of_rank(window, (jc, "pool?d"), (oracles, "pool?d"), (oracles, "pool?d_pad"))
     x = random(*shape)
-    oracle = {mode: oracles.pool2d(x, window, mode, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool2d, x, window, stride), oracle)
-    oracle = {mode: oracles.pool2d_pad(x, window, mode, padding, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool2d, x, window, stride, padding=padding, fill=0), oracle)
-
-
-@CASES_3D
-def test_pool3d(shape, window, padding, stride):
-    x = random(*shape)
-    oracle = {mode: oracles.pool3d(x, window, mode, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool3d, x, window, stride), oracle)
-    oracle = {mode: oracles.pool3d_pad(x, window, mode, padding, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool3d, x, window, stride, padding=padding, fill=0), oracle)
+    assert_close(pooled(ours, x, window, stride), {mode: theirs(x, window, mode, stride) for mode in MODES})
+    oracle = {mode: padded(x, window, mode, padding, stride) for mode in MODES}
+    assert_close(pooled(ours, x, window, stride, padding=padding, fill=0), oracle)
 
 
 def test_zero_padding_takes_part_in_a_maximum():
@@ -74,42 +66,30 @@ def convnet(conv, x, k, bias, **options):
     return run(lambda x, k, bias: jax.nn.sigmoid(conv(x, k, bias[:, 0], **options)), x, k, bias)
 
 
-@CASES_2D
-def test_convnet_2d(shape, window, padding, stride):
+@EACH
+def test_convnet_without_channels(shape, window, padding, stride):
+    ours, theirs = of_rank(window, (jc, "conv?d"), (oracles, "convnet_?d"))
     x, k, bias = random(2, *shape), random(3, *window), random(3, 1)
-    ours = convnet(jc.conv2d, x[:, None], k[:, None], bias, padding=padding, stride=stride)
-    assert_close(ours, oracles.convnet_2d(x, k, bias, padding, stride))
+    layer = convnet(ours, x[:, None], k[:, None], bias, padding=padding, stride=stride)
+    assert_close(layer, theirs(x, k, bias, padding, stride))
 
 
-@CASES_2D
+@IN_2D
 def test_convnet2d(shape, window, padding, stride):
     x, k, bias = random(2, 4, *shape), random(3, 4, *window), random(3, 1)
     ours = convnet(jc.conv2d, x, k, bias, padding=padding, stride=stride)
     assert_close(ours, oracles.convnet2d(x, k, bias, padding, stride))
 
 
-@CASES_3D
-def test_convnet_3d(shape, window, padding, stride):
-    x, k, bias = random(2, *shape), random(3, *window), random(3, 1)
-    ours = convnet(jc.conv3d, x[:, None], k[:, None], bias, padding=padding, stride=stride)
-    assert_close(ours, oracles.convnet_3d(x, k, bias, padding, stride))
-
-
-@CASES_2D
-def test_poolnet_2d(shape, window, padding, stride):
+@EACH
+def test_poolnet(shape, window, padding, stride):
+    ours, theirs = of_rank(window, (jc, "pool?d"), (oracles, "poolnet_?d"))
     x = random(2, 3, *shape)
-    oracle = {mode: oracles.poolnet_2d(x, window, mode, padding, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool2d, x, window, stride, padding=padding, fill=0), oracle)
+    oracle = {mode: theirs(x, window, mode, padding, stride) for mode in MODES}
+    assert_close(pooled(ours, x, window, stride, padding=padding, fill=0), oracle)
 
 
-@CASES_3D
-def test_poolnet_3d(shape, window, padding, stride):
-    x = random(2, 3, *shape)
-    oracle = {mode: oracles.poolnet_3d(x, window, mode, padding, stride) for mode in POOL_MODES}
-    assert_close(pooled(jc.pool3d, x, window, stride, padding=padding, fill=0), oracle)
-
-
-@CASES_2D
+@IN_2D
 def test_a_layer_with_c_channels_is_corr3d_of_depth_c(shape, window, padding, stride):
     """The text's own law: conv2d = corr3d with padding (0, p, q) and stride (1, s, t)."""
     x, k = random(2, 3, *shape), random(2, 3, *window)

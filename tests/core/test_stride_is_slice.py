@@ -11,7 +11,7 @@ from checks import assert_close
 
 import jaxcnn as jc
 
-# SAME looks at the stride, and so does ceil mode: where the windows lie is then another question.
+# The padding of SAME depends on the stride, and so does ceil mode: other windows, so no slice.
 LAID_BY_STRIDE = ("SAME", "SAME_LOWER")
 
 

@@ -1,4 +1,4 @@
-"""A program exported for maps of any size is, at each size, what the direct call is: values and gradients."""
+"""A program exported for maps of any size gives, at each size, the values and gradients of the direct call."""
 
 import re
 
@@ -11,7 +11,7 @@ from jax import export, lax
 
 import jaxcnn as jc
 
-# (operation of x and kernel, how to lay it); kernels are of three maps of four channels.
+# The kernel of all operations: 4 channels out, 2 in, 3x3.
 K = np.random.default_rng(1).normal(size=(4, 2, 3, 3)).astype("float32")
 MODES = ("reflect", "replicate", "circular", "symmetric")
 
@@ -130,11 +130,11 @@ def test_the_exported_program_equals_the_call_at_each_size(name):
     ("name", "platform"), [*((name, "cuda") for name in list(OPERATIONS)[1::5]), *((name, "tpu") for name in A_TENTH)]
 )
 def test_it_is_exported_for_other_platforms(name, platform):
-    """Whose plans may be others."""
+    """Their plans may differ."""
     export.export(jax.jit(with_gradients(OPERATIONS[name])), platforms=[platform])(*symbolic())
 
 
-# What the constraints have to say ------------------------------------------------------------------------------------
+# Constraints on the sizes that must be given --------------------------------------------------------------------------
 
 REFUSED = {
     "a window": (lambda x: jc.pool(x, (3, 1), "max"), "pool: window on axis 0 spans 3 .*constraint 'h >= 3'"),
@@ -162,7 +162,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("name", REFUSED)
-def test_what_depends_on_the_sizes_names_the_constraint(name):
+def test_an_error_names_the_missing_constraint(name):
     f, message = REFUSED[name]
     with pytest.raises(ValueError, match=message):
         export.export(jax.jit(f))(*symbolic("w >= 6")[:1])

@@ -1,7 +1,7 @@
-"""A transform is off by a part of the largest numbers that there could be; where that is too much, none is taken.
+"""The transform's error is relative to the largest numbers that there could be; where that is too much it is not taken.
 
-Every other way is off by a part of the largest number that there is. A transform mixes all cells of a map: the part is
-1e-5 in float32, and 1e-12 in float64, of
+The error of every other method is relative to the largest number that there is. A transform mixes all cells of a map:
+its error is at most 1e-5 in float32, and 1e-12 in float64, times
 
   for the correlation          max |x| * sum |kernel|
   for the gradient in x        max |cotangent| * sum |kernel|
@@ -76,7 +76,7 @@ def test_conv(row, method):
     assert_within_bound(f, method, row.arguments("float32"), "float32", row.groups)
 
 
-# Kernels for which a transform is made: what is off grows with the map.
+# Kernels for which the transform is meant: its error grows with the map.
 LARGE = {
     "depthwise 15x15": ((2, 3, 20, 17), (3, 1, 15, 15), {"groups": 3, "padding": "SAME"}),
     "300 taps": ((2, 2, 1000), (3, 2, 300), {"stride": 3, "padding": 7}),
@@ -190,7 +190,7 @@ def highest(x, kernel):
 
 
 def test_the_precision_counts_that_is_configured_where_a_call_is_traced():
-    """And not where its program, or that of its gradient, is lowered."""
+    """Not the one that is configured where its program, or that of its gradient, is lowered."""
     x, kernel = np.ones((64, 64), np.float32), np.ones((45, 45), np.float32)
     with jax.default_matmul_precision("default"):
         for f, transformed in ((highest, False), (jc.correlate, True)):
@@ -199,7 +199,7 @@ def test_the_precision_counts_that_is_configured_where_a_call_is_traced():
             assert ("1e-5 of the largest result" in jc.explain(f)(x, kernel)) == transformed
 
 
-# No sum over a map overflows where those over the windows do not, and numbers down to 1e-30 keep their digits -------
+# Sums over a map overflow only where those over the windows do, and numbers down to 1e-30 keep their digits -----------
 
 
 @TRANSFORMS

@@ -1,4 +1,4 @@
-"""Every operation goes through every transformation: checkpoint, export, jvp, hessian, shard_map, vmap."""
+"""Every operation works under every transformation: checkpoint, export, jvp, hessian, shard_map, vmap."""
 
 from functools import partial
 
@@ -67,7 +67,7 @@ def with_gradients(f):
 
 @EACH
 def test_export_with_a_symbolic_batch(name):
-    """One exported program, of an operation and its gradient, serves every batch size."""
+    """One exported program of an operation and its gradient serves every batch size."""
     (batch,) = export.symbolic_shape("batch")
     f = jax.jit(with_gradients(OPERATIONS[name]))
     exported = export.export(f)(jax.ShapeDtypeStruct((batch, *X.shape[1:]), X.dtype))
@@ -78,7 +78,7 @@ def test_export_with_a_symbolic_batch(name):
 
 @EACH
 def test_modes_and_orders_of_differentiation(name):
-    """Forward, reverse, reverse of a checkpoint and a difference give one slope; and so it is in the second order."""
+    """Forward, reverse, reverse of a checkpoint and a difference give one slope, and so do those of second order."""
     f, step = loss_of(name), 1e-6
 
     @jax.jit
@@ -113,7 +113,7 @@ OF_ARGUMENTS = {
 
 
 @pytest.mark.parametrize("name", OF_ARGUMENTS)
-def test_one_gradient_alone_is_that_beside_the_others(name):
+def test_a_single_gradient_equals_that_of_all_together(name):
     loss = lambda *args: jnp.sum(jnp.sin(OF_ARGUMENTS[name](*args)))
     args = X, K, np.array([0.5, -1], np.float32), np.array(0.25, np.float32)
 
@@ -131,7 +131,7 @@ def dense(x, kernel):
 
 
 def test_export_for_two_platforms():
-    """What computes a layer is chosen for each platform, and by the one that it is lowered for."""
+    """The algorithm is chosen by the platform that a program is lowered for."""
     (batch,) = export.symbolic_shape("batch")
     x, kernel = (
         np.random.default_rng(i).normal(size=s).astype("float32") for i, s in [(0, (3, 8, 9, 9)), (1, (8, 8, 3, 3))]
@@ -187,7 +187,7 @@ def test_shard_map_over_the_samples(name):
     ("name", "method"), [*(("conv", method) for method in methods()), *((name, "auto") for name in LAYERS)]
 )
 def test_shard_map_knows_what_varies(name, method):
-    """A result is another one on each device; of the gradients that in the kernel is summed over them, and once."""
+    """A result differs between devices; the gradient in the kernel is summed over them, once."""
     f = partial(LAYERS[name], method=method)
     with pytest.raises(ValueError, match="out_specs"):
         jax.eval_shape(spread(f, WHOLE), X, K)

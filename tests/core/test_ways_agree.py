@@ -1,4 +1,4 @@
-"""Every way of computing a thing has the gradients of the oracle by index, in every argument."""
+"""Every method has the gradients of the oracle by index, in every argument."""
 
 from functools import partial
 

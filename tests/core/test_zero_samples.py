@@ -13,7 +13,7 @@ from jaxcnn._engine.platforms import methods
 
 
 def assert_empty(f, methods, args):
-    """f(args, method) in each way, with no sample in place of those of args; the first axis of x is the batch."""
+    """f(args, method) by each method, with no samples in place of those of args; the first axis of x is the batch."""
     one = jax.eval_shape(partial(f, method=methods[0]), args)
     none = args | {"x": args["x"][:0]}
     cotangent = np.zeros((0, *one.shape[1:]), np.float32)

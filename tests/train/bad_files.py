@@ -1,6 +1,6 @@
-"""Sound small files, what reads them, and what must hold of any other bytes in their place.
+"""Small sound files, the code that reads them, and what must hold for any other bytes in their place.
 
-The first byte of an input is a door: which file of several the others stand for, or how they are wrapped, so that
+The first byte of an input is a door: it says which file the other bytes replace, or how they are wrapped, so that
 damage gets past the checksums of gzip, PNG and zip. Shared by `scripts/fuzz_files.py` and
 `test_bad_files_are_refused.py`.
 """
@@ -41,26 +41,26 @@ LONGEST = 1000
 
 SECONDS = 5
 PIXELS = 2**18
-"""Pillow's limit, lowered from 89 million so that the memory that it allows is little."""
+"""Pillow's limit, lowered from 89 million pixels so that a picture within it needs little memory."""
 
 Doors = list[Callable[[bytes], None]]
 
 
 class Reader(NamedTuple):
-    """A reader of files."""
+    """One kind of file: sound examples, and how it is read."""
 
     seeds: list[bytes]
-    """Sound inputs, each behind the door that it is for."""
+    """Sound inputs, each with its door as the first byte."""
 
     doors: Doors
-    """Each puts bytes in a file's place, reads, and asserts what must hold of what it reads."""
+    """Each writes the bytes as a file, reads it, and asserts what must hold of the result."""
 
     def __call__(self, content: bytes) -> bool:
-        """Whether the content is taken; if not it is refused as it should be.
+        """Whether the content is accepted; if not, it must be refused by a proper `InputError`.
 
         Raises:
           AssertionError: too much memory or time, or a result that can't be right.
-          Exception: whatever else the reader lets through.
+          Exception: any other one that the reader lets through, which is a fault.
         """
         door = self.doors[content[0] % len(self.doors)] if content else self.doors[0]
         began = time.process_time()
@@ -82,7 +82,7 @@ class Reader(NamedTuple):
 
 
 def due(content: bytes) -> int:
-    """Bytes that may be allocated: deflate unpacks to 1032 times its size, and that becomes a few float32 arrays."""
+    """Bytes that reading may allocate: deflate unpacks to 1032 times its size, kept as a few float32 arrays."""
     return 2**24 + 2**14 * len(content)
 
 
@@ -161,12 +161,22 @@ def picture_reader(folder: Path) -> Reader:
     )
 
 
-def mended(png: bytes) -> bytes:
-    """The same PNG with the right sum behind each chunk, as far as there are chunks."""
-    made, rest = bytearray(png[:8]), png[8:]
+def chunk(name: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+
+def png(columns: int, rows: int, body: bytes = b"") -> bytes:
+    """A grey PNG whose header says these sides."""
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(body)) + chunk(b"IEND", b"")
+
+
+def mended(content: bytes) -> bytes:
+    """The same PNG with the right checksum behind each chunk, as far as there are chunks."""
+    made, rest = bytearray(content[:8]), content[8:]
     while len(rest) >= 12:
         (size,) = struct.unpack(">I", rest[:4])
-        body, rest = rest[4 : 8 + size], rest[12 + size :]
+        body, rest = rest[4 : 8 + size], rest[12 + size :]  # shorter than its size says, where the file ends before
         made += struct.pack(">I", size) + body + struct.pack(">I", zlib.crc32(body))
     return bytes(made)
 

@@ -9,7 +9,7 @@ NAMES = [f"{split}-{kind}" for split in ("train", "t10k") for kind in ("images-i
 
 
 def idx(array, magic=None):
-    """An IDX file of these bytes."""
+    """An array as the bytes of an IDX file."""
     array = np.asarray(array, np.uint8)
     return (magic or bytes([0, 0, 8, array.ndim])) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
 

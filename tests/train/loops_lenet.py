@@ -1,7 +1,7 @@
 """LeNet and its cross-entropy as plain loops in float64 NumPy, forwards and backwards.
 
-Every layer gives its result and a function that takes the gradient back through it. Nothing here knows jaxcnn, but
-for the names of the parameters.
+Every layer returns its result and a function that takes the gradient back through it. Nothing of jaxcnn is used
+except the names of the parameters.
 """
 
 import numpy as np
@@ -30,7 +30,7 @@ def conv(x, layer, padding):
 
 
 def pool(x, mode):
-    """Windows of two cells on each axis, side by side; what is left over belongs to none."""
+    """Windows of two cells on each axis, side by side; cells left over belong to none."""
     n = x.ndim - 2
     y = np.empty((*x.shape[:2], *(size // 2 for size in x.shape[2:])))
     seen = {i: (..., *(slice(2 * a, 2 * a + 2) for a in i)) for i in np.ndindex(*y.shape[2:])}

@@ -1,7 +1,6 @@
-"""What people have and do: data, machines, second runs. One row each; test_situations.py goes through them.
+"""What people have and do: data, machines, second runs. A row each, which test_situations.py runs.
 
-A row is a kind, a name, what is there, what is typed, and what must come of it. What is there is made by functions of
-the folder in which the command runs.
+A row is a kind, a name, a function that puts the files there, the command line, and what it must say.
 """
 
 import base64
@@ -24,7 +23,7 @@ NAMES = ("cat", "dog", "eel")
 
 
 def image(label: int, number: int, sides=(SIDE, SIDE), channels=()) -> Any:
-    """A picture of a class: a bar whose place is that of the class, in noise."""
+    """A picture of a class: noise with a bar whose position says the class."""
     random = np.random.default_rng(100 * label + number)
     made = random.integers(0, 90, size=(*sides, *channels)).astype(np.uint8)
     at = (2 + 4 * label) * sides[0] // SIDE
@@ -76,24 +75,11 @@ def plain_folder(**how):
 
 def trained_folder(*then, config=FOLDER, **how):
     """A run on a folder, and what happened to the folder since."""
-
-    def make():
-        pictures(Path("data"), **how)
-        run_on(config)
-        for happened in then:
-            happened()
-
-    return make
+    return all_of(plain_folder(**how), lambda: run_on(config), *then)
 
 
 def trained_npz(*then, **named):
-    def make():
-        npz(Path("data.npz"), **named)
-        run_on(NPZ)
-        for happened in then:
-            happened()
-
-    return make
+    return all_of(lambda: npz(Path("data.npz"), **named), lambda: run_on(NPZ), *then)
 
 
 def drop(*paths):
@@ -113,7 +99,7 @@ def cut(path):
 
 
 def first_test_images(count: int):
-    """Delete this many of the pictures that the run holds out."""
+    """Delete this many of the held-out pictures."""
 
     def happen():
         facts = json.loads(Path("run/data.json").read_text())
@@ -148,7 +134,7 @@ class Row(NamedTuple):
     typed: str
     code: int
     said: tuple[str, ...]
-    """Patterns of which each must be found in stdout or stderr; one that begins with ! must not."""
+    """Patterns that stdout or stderr must have; one that begins with ! must not be there."""
 
 
 TRAIN = "train --epochs 1 --batch-size 8 --run-dir new"
@@ -208,7 +194,7 @@ def accented():
 
 
 def old_run():
-    """Of a version that kept no more than the shape and the classes."""
+    """As a version wrote it that kept only the shape and the classes."""
     pictures(Path("data"))
     run_on(FOLDER)
     facts = json.loads(Path("run/data.json").read_text())

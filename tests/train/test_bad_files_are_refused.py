@@ -1,7 +1,7 @@
-"""Any bytes in a file's place give a right result or an `InputError` of one line, in the memory and time that are due.
+"""Any bytes as a file give a right result or an `InputError` of one line, within bounds of memory and time.
 
-A slice of `scripts/fuzz_files.py` without coverage: the same doors and seeds, mutated here; the first examples are the
-same on each run, the others follow a fresh seed, which is printed. JAXCNN_FUZZ_SEED takes one again.
+A slice of `scripts/fuzz_files.py` without its coverage: the same doors and seeds, mutated here. The first examples are
+the same on each run; the others follow a fresh seed, which is printed, and which JAXCNN_FUZZ_SEED sets.
 """
 
 import json
@@ -10,12 +10,11 @@ import random
 import struct
 import sys
 import zipfile
-import zlib
 from functools import cache
 
 import numpy as np
 import pytest
-from bad_files import READERS, behind, npy, packed
+from bad_files import READERS, behind, npy, packed, png
 from hypothesis import HealthCheck, given, seed, settings
 from hypothesis import strategies as st
 from runs import late_reads_are_ignored
@@ -30,7 +29,7 @@ pytestmark = late_reads_are_ignored
 
 FRESH = int(os.environ.get("JAXCNN_FUZZ_SEED") or random.randrange(2**32))
 EXAMPLES = {"checkpoint": 4, "params": 15}
-ALIKE = {"checkpoint"}  # those whose seeds all stand for the same sound files
+ALIKE = {"checkpoint"}  # its seeds are the files of one sound checkpoint: reading one of them is enough
 ODD = [
     b"",
     b"\0",
@@ -51,8 +50,8 @@ def reader_named(tmp_path_factory):
     @cache
     def named(name):
         reader = READERS[name](tmp_path_factory.mktemp(name))
-        # What is loaded once is no input's memory. What is fuzzed shall lie behind the first refusal, but seeds without
-        # a pixel, or of a part of an archive, are refused.
+        # Load everything once, so that no input is charged for it. Most seeds must be accepted, or the fuzzing would
+        # not get past the first check; those without a pixel, or of a part of an archive, are refused.
         taken = [reader(content) for content in (reader.seeds[:1] if name in ALIKE else reader.seeds)]
         assert sum(taken) >= len(taken) / 2
         return reader
@@ -87,7 +86,7 @@ def test_mutated_files(name, reader_named):
     seed(FRESH)(slice_of(reader, examples))()
 
 
-def test_the_law_finds_what_breaks_it(reader_named):
+def test_the_reader_notices_what_breaks_the_law(reader_named):
     reader = reader_named("metrics")
 
     def fault(error):
@@ -107,10 +106,8 @@ def test_the_law_finds_what_breaks_it(reader_named):
 
 
 def png_of_a_gigabyte():
-    """A chunk that claims to have one; the file has 40 bytes."""
-    size = struct.pack(">IIBBBBB", 5, 4, 1, 0, 0, 0, 0)
-    header = struct.pack(">I", 13) + b"IHDR" + size + struct.pack(">I", zlib.crc32(b"IHDR" + size))
-    return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 2**30) + b"IDAT" + bytes(8)
+    """A chunk that claims to hold a gigabyte, in a file of 49 bytes."""
+    return png(5, 4)[:33] + struct.pack(">I", 2**30) + b"IDAT" + bytes(8)
 
 
 def setting(name, value):
@@ -181,13 +178,13 @@ def test_what_the_fuzzer_found(name, reader_named):
         assert not reader_named(name)(content), content[:200]
 
 
-def test_more_steps_than_can_be_counted():
+def test_more_steps_than_can_be_counted_are_refused():
     with pytest.raises(InputError, match=r"--epochs 2147483647: \d+ steps are too many to count"):
         make_plan(Config(epochs=MOST - 1), 100)
 
 
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_is_no_file_is_refused_before_it_is_waited_for(kind, tmp_path, capsys):
+def test_a_pipe_or_device_is_refused_before_it_is_waited_for(kind, tmp_path, capsys):
     paths = {name: tmp_path / name for name in ("picture.png", "data.npz", "params.npz", "metrics.jsonl", "cat/1.png")}
     (tmp_path / "cat").mkdir()
     (tmp_path / "dog").mkdir()

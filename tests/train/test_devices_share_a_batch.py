@@ -1,6 +1,5 @@
-"""Among several devices, or several processes, a run learns what it learns on one device."""
+"""On several devices, or in several processes, a run learns what it learns on one device."""
 
-import json
 import os
 import re
 import signal
@@ -15,30 +14,30 @@ import jax
 import numpy as np
 import pytest
 from idx_files import contents, write
+from runs import records
 
 from jaxcnn.train import Config, InputError, run
 from jaxcnn.train.training import Display, Recorder
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "train_lenet.py"
-BOUND = 60  # seconds after which the others must have seen that a process is lost
+BOUND = 60  # seconds within which the others must notice that a process is lost
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    """Neither 2 nor 8 devices divide a batch of 9, or the 9 that are measured, twice."""
+    """Neither 2 nor 8 devices divide a batch of 9 evenly, nor the 9 images of an evaluation."""
     folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(27, 9)))
     few = {"epochs": 2, "batch_size": 9, "validation": 9}
     return Config(data="mnist", data_dir=folder, **few, schedule="constant", shift=1, devices=1)
 
 
-def alone(config, tmp_path):
+def one_device(config, tmp_path):
     """The losses on one device, in this process."""
     return losses(run(replace(config, run_dir=tmp_path / "alone")).directory)
 
 
 def losses(run_dir):
-    records = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    return [record.get("loss", record.get("validation_loss")) for record in records]
+    return [record.get("loss", record.get("validation_loss")) for record in records(run_dir)]
 
 
 def start(config, tmp_path, *options, devices=1):
@@ -65,12 +64,12 @@ def together(address, process):
 
 
 def test_eight_devices_of_one_process(config, tmp_path):
-    """With a last batch of 1 too, for the sake of the devices that get nothing."""
+    """The last batch has 1 sample, so that some devices get none."""
     config = replace(config, data_dir=write(tmp_path, contents(counts=(28, 9))))
     code, out, err = ended(start(config, tmp_path, devices=8))
     assert code == 0, err
     assert "device: 8 of cpu" in out
-    np.testing.assert_allclose(losses(tmp_path / "run"), alone(config, tmp_path), rtol=2e-5)
+    np.testing.assert_allclose(losses(tmp_path / "run"), one_device(config, tmp_path), rtol=2e-5)
 
 
 def test_two_processes(config, tmp_path):
@@ -80,7 +79,7 @@ def test_two_processes(config, tmp_path):
     assert (code, other_code) == (0, 0), err + other_err
     assert "device: 2 of cpu" in out
     assert "epoch" not in other_out
-    np.testing.assert_allclose(losses(tmp_path / "run"), alone(config, tmp_path), rtol=2e-5)
+    np.testing.assert_allclose(losses(tmp_path / "run"), one_device(config, tmp_path), rtol=2e-5)
 
 
 def test_a_lost_process_ends_the_other_and_one_device_goes_on(config, tmp_path):
@@ -117,8 +116,8 @@ class StopSoon:
     def epoch(self, report): ...
 
 
-def test_whichever_process_is_lost_the_others_leave_with_a_line(config, tmp_path, monkeypatch, capsys):
-    """They don't wait for it, as an orderly end would."""
+def test_where_a_process_is_lost_the_others_exit_with_a_line(config, tmp_path, monkeypatch, capsys):
+    """They don't wait for it, as an orderly exit would."""
     monkeypatch.setattr(jax, "process_count", lambda: 2)
     monkeypatch.setattr(jax, "process_index", lambda: 1)
     monkeypatch.setattr(os, "_exit", sys.exit)
@@ -130,14 +129,14 @@ def test_whichever_process_is_lost_the_others_leave_with_a_line(config, tmp_path
     assert capsys.readouterr().err == line
 
 
-def test_a_port_that_is_taken(config):
+def test_a_port_in_use_is_refused(config):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
         with pytest.raises(InputError, match=rf"--coordinator {address}: process 0 can't listen there"):
             run(replace(config, coordinator=address, processes=2, devices=None))
 
 
-def test_a_process_that_waits_in_vain():
+def test_a_process_does_not_wait_forever_for_the_others():
     code = (
         "import sys; from jaxcnn.train import devices; devices.JOIN_SECONDS = 2; "
         "from jaxcnn.train.commands.train import main; sys.exit(main(sys.argv[1:]))"

@@ -1,4 +1,4 @@
-"""The one door: `jaxcnn COMMAND ...` and `python -m jaxcnn COMMAND ...` as a user meets it."""
+"""`jaxcnn COMMAND ...` and `python -m jaxcnn COMMAND ...`: help, unknown commands, exit codes, and late imports."""
 
 import importlib
 import os
@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def program(*arguments, cwd, before=""):
-    """Run it, after some statements if need be: exit code, stdout, stderr."""
+    """Run it, after the statements of `before`: exit code, stdout, stderr."""
     code = f"{before}\nimport runpy, sys; sys.argv[:1] = ['jaxcnn']; runpy.run_module('jaxcnn', run_name='__main__')"
     how = ["-c", code] if before else ["-m", "jaxcnn"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -37,12 +37,6 @@ def test_an_exit_code_goes_out_as_it_is(tmp_path):
     code, out, err = program("predict", "nowhere", "seven.png", cwd=tmp_path)
     assert (code, out) == (2, "")
     assert err == "error: nowhere is no run directory: it has no config.json\n"
-
-
-def test_a_command_s_own_help(tmp_path):
-    code, out, err = program("predict", "--help", cwd=tmp_path)
-    assert (code, err) == (0, "")
-    assert out.startswith("usage: python -m jaxcnn predict ")
 
 
 @pytest.mark.parametrize(
@@ -74,13 +68,13 @@ def test_a_command_gets_the_rest_of_the_line(name, monkeypatch):
 
 
 def test_a_command_and_jax_are_loaded_when_they_are_needed(tmp_path):
-    """In one process, from the help to a line that names no run directory; and the first sound line loads JAX."""
+    """Help and refusals load no JAX; the first sound command line does."""
     code = """
 import contextlib, io, sys
 from pathlib import Path
 from jaxcnn.train.commands import door
 
-HEAVY = {"jax", "orbax", "onnx", "PIL", "jaxcnn.train.training"}
+HEAVY = {"jax", "orbax", "onnx", "PIL", "tqdm", "mlxtend", "jaxcnn.train.training"}
 
 def loaded(*arguments):
     with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from idx_files import contents, write
+from runs import refused
 
 from jaxcnn.train import Config, InputError, run
 from jaxcnn.train.commands.train import main
@@ -38,7 +39,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def holder(tmp_path):
-    """A process that has the lock of run."""
+    """A process that holds the lock of run."""
     (tmp_path / "run").mkdir(exist_ok=True)
     command = [sys.executable, "-c", HOLD, str(tmp_path / "run")]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -57,17 +58,16 @@ def test_the_second_is_refused_until_the_first_is_killed(config, holder):
     assert NAME not in os.listdir(config.run_dir)
 
 
-def test_a_run_that_another_process_goes_on_with_isn_t_gone_on_with(config, request, capsys):
+def test_a_run_in_use_is_not_resumed(config, request, capsys):
     with closing(RunDirectory(config)) as begun:
         begun.save_metrics()
     before = {path: path.read_bytes() for path in config.run_dir.rglob("*") if path.is_file()}
     request.getfixturevalue("holder")
-    assert main(["--resume", str(config.run_dir)]) == 2
-    assert re.fullmatch(rf"error: {config.run_dir} {IN_USE}\n", capsys.readouterr().err)
+    assert re.match(rf"error: {config.run_dir} {IN_USE}\n", refused(capsys, main, "--resume", config.run_dir))
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_a_run_that_ends_with_an_error_lets_go(config):
+def test_a_run_that_ends_with_an_error_releases_its_lock(config):
     class Faulty(Display):
         def start(self, start):
             with pytest.raises(InputError, match=IN_USE):
@@ -87,8 +87,8 @@ def test_a_process_that_only_reads_needs_no_lock(config):
         assert json.loads((config.run_dir / "config.json").read_text())["epochs"] == 1
 
 
-def test_a_lock_that_its_owner_took_away_is_not_taken_for_one(tmp_path, monkeypatch):
-    """The file is removed between the two lines in which another process opens and locks it."""
+def test_a_lock_file_that_was_removed_meanwhile_is_made_anew(tmp_path, monkeypatch):
+    """The owner removes the file after another process has opened it and before that one locks it."""
     first, locks = Lock(tmp_path), []
 
     def flock(file, how):

@@ -1,16 +1,15 @@
-"""Law: a digit is taken for the same class however it is drawn, and what is no picture is one line."""
+"""A digit gets the same class however it is drawn, and each file that can't be used gets one line."""
 
 import io
 import re
-import struct
 import sys
-import zlib
 from functools import partial
 
 import jax
 import numpy as np
 import pytest
-from runs import fast_steps
+from bad_files import png
+from runs import fast_steps, refused
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, InputError, load, open_run, picture, run
@@ -42,7 +41,7 @@ def test_images():
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A run on real digits, short but good: not even an epoch with the default settings."""
+    """A short but good run on real digits: not even one epoch of the default settings."""
     run_dir = tmp_path_factory.mktemp("trained") / "run"
     with fast_steps():
         outcome = run(Config(epochs=None, steps=100, run_dir=run_dir))
@@ -94,7 +93,7 @@ def test_a_digit_is_the_same_however_it_is_drawn(style, test_images, trained, cl
 
 
 def test_what_was_not_prepared_is_not_recognized(test_images, classify):
-    """That the model is good and the preparation needed: without it the law above fails."""
+    """The control: without the preparation the test above fails, although the model is good."""
     truth = [classify(digit[None]).argmax() for digit in test_images[:40]]
     assert len(set(truth)) == 10
     pages = [
@@ -104,7 +103,7 @@ def test_what_was_not_prepared_is_not_recognized(test_images, classify):
     assert np.mean(np.equal(found, truth)) < 0.5
 
 
-def test_mnist_s_own_images_are_centred_already(test_images):
+def test_mnist_s_own_images_stay_nearly_as_they_are(test_images):
     def correlation(digit):
         return np.corrcoef(picture.prepare(digit, MNIST, style="handwriting").ravel(), digit.ravel())[0, 1]
 
@@ -155,16 +154,6 @@ def test_a_picture_stands_as_its_exif_says(orientation, tmp_path):
     np.testing.assert_array_equal(np.round(picture.read(tmp_path / "a.png") * 255), upright)
 
 
-def test_sixteen_bits_are_scaled(tmp_path):
-    Image.fromarray(np.array([[0, 0x8000, 0xFFFF]], np.uint16)).save(tmp_path / "a.png")
-    np.testing.assert_allclose(picture.read(tmp_path / "a.png")[0], [0, 0x8000 / 0xFFFF, 1], atol=1e-6)
-
-
-def test_what_is_transparent_is_white(tmp_path):
-    Image.fromarray(np.array([[[0, 0, 0, 0], [0, 0, 0, 51], [255, 0, 0, 255]]], np.uint8)).save(tmp_path / "a.png")
-    np.testing.assert_allclose(picture.read(tmp_path / "a.png")[0], [[1, 1, 1], [0.8, 0.8, 0.8], [1, 0, 0]], atol=0.01)
-
-
 def test_clothes_are_not_cropped():
     page = np.full((56, 28), 0.75, np.float32)
     page[:14, :14] = 0.25  # a quarter of the width, in a corner
@@ -191,13 +180,6 @@ def test_a_network_that_takes_no_pictures(image):
         picture.prepare(np.zeros((28, 28), np.float32), image, style="plain")
 
 
-def png_header(width, height):
-    """The beginning of a PNG file that promises this many pixels."""
-    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    header = struct.pack(">I", 13) + body + struct.pack(">I", zlib.crc32(body))
-    return b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 100) + b"IDAT" + bytes(100)
-
-
 def encoded(array, kind="PNG"):
     file = io.BytesIO()
     Image.fromarray(array).save(file, kind)
@@ -207,12 +189,9 @@ def encoded(array, kind="PNG"):
 NOISE = np.random.default_rng(0).integers(256, size=(50, 50), dtype=np.uint8)
 BAD = {
     "text.png": (b"seven", r"is no picture: give a file of PNG, JPEG"),
-    "empty.png": (b"", r"is no picture"),
-    "cut.png": (encoded(NOISE)[:-200], r"can't be read: it is damaged \("),
     "cut.jpg": (encoded(NOISE, "JPEG")[:-200], r"can't be read: it is damaged \(.*truncated"),
     "flipped.png": (encoded(NOISE).replace(b"IDAT", b"IDAT\0\0"), r"can't be read: it is damaged \("),
-    "bomb.png": (png_header(10**5, 10**5), r"unpacks to more than [\d,]+ pixels: shrink it first"),
-    "large.png": (png_header(10**4, 10**4), r"unpacks to more than [\d,]+ pixels: shrink it first"),
+    "large.png": (png(10**4, 10**4), r"unpacks to more than [\d,]+ pixels: shrink it first"),
     "white.png": (encoded(np.full((9, 9), 255, np.uint8)), r": it is blank"),
     "black.png": (encoded(np.zeros((9, 9), np.uint8)), r": it is blank"),
     "clear.png": (encoded(np.zeros((9, 9, 4), np.uint8)), r": it is blank"),
@@ -253,18 +232,15 @@ def test_the_line_of_a_picture(trained, test_images, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["{run}"], r"give the pictures to look at"),
-        (["nowhere", "a.png"], r"nowhere is no run directory"),
+        (["{run}"], "give the pictures to look at"),
+        (["nowhere", "a.png"], "nowhere is no run directory"),
     ],
 )
 def test_an_error_says_what_to_do(arguments, message, trained, capsys):
-    assert main([argument.format(run=trained.path) for argument in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert not out
-    assert re.fullmatch(rf"error: {message}.*\n", err)
+    err = refused(capsys, main, *(argument.format(run=trained.path) for argument in arguments))
+    assert err.startswith(f"error: {message}")
 
 
 def test_without_pillow(trained, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "PIL", None)
-    assert main([str(trained.path), "a.png"]) == 2
-    assert re.fullmatch(r"error: PIL isn't installed: pip install .*\n", capsys.readouterr().err)
+    assert refused(capsys, main, trained.path, "a.png").startswith("error: PIL isn't installed: pip install ")

@@ -1,4 +1,4 @@
-"""The program as a user meets it: what it prints, what it leaves behind, and how it says what went wrong."""
+"""The training program as a user meets it: what it prints, what it leaves behind, and what its errors say."""
 
 import json
 import os
@@ -14,7 +14,7 @@ import jax
 import numpy as np
 import pytest
 from idx_files import DAMAGE, contents, write
-from runs import fast_steps
+from runs import fast_steps, records
 
 from jaxcnn import lenet
 from jaxcnn.train import Config, load, load_params, make_evaluate
@@ -27,7 +27,7 @@ FILES = ["checkpoints", "config.json", "data.json", "metrics.jsonl", "params.npz
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Forty training and fifteen test images as IDX files."""
+    """IDX files of forty training and fifteen test images."""
     return write(tmp_path_factory.mktemp("idx"), contents(counts=(40, 15)))
 
 
@@ -49,14 +49,10 @@ def small(folder, run_dir, *more):
     return "--data", "mnist", "--data-dir", folder, "--batch-size", "20", "--run-dir", run_dir, *more
 
 
-def records(run_dir):
-    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-
-
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     run_dir = tmp_path_factory.mktemp("trained") / "run"
-    # Nothing comes from the cache of these tests, and products are as exact as theirs.
+    # Without the tests' compilation cache, and with products as exact as theirs.
     environment = {"JAX_ENABLE_COMPILATION_CACHE": "0", "JAX_DEFAULT_MATMUL_PRECISION": "highest"}
     return run_dir, program(*small(folder, run_dir, "--epochs", "3"), cwd=run_dir.parent, environment=environment)
 
@@ -98,20 +94,16 @@ def test_what_a_run_leaves_behind(trained, folder):
 
 
 def test_one_seed_gives_the_same_bits(trained, tmp_path):
-    """Compiled anew, in another process, and from the config.json of the first."""
+    """The second run is compiled anew in another process, from the config.json of the first."""
     first, second = trained[0], tmp_path / "run"
     assert main(["--config", str(first / "config.json"), "--run-dir", str(second)]) == 0
 
-    def without_times(run_dir):
-        times = {"seconds", "images_per_second"}
-        return [{name: record[name] for name in record.keys() - times} for record in records(run_dir)]
-
-    assert without_times(first) == without_times(second)
+    assert records(first) == records(second)
     assert (first / "params.npz").read_bytes() == (second / "params.npz").read_bytes()
 
 
 def test_a_terminal_shows_a_bar_and_ctrl_c_saves_what_was_trained_so_far(folder, tmp_path):
-    """Of a run that is told no directory either."""
+    """The run is given no directory either."""
     reader, writer = pty.openpty()
     termios.tcsetwinsize(writer, (24, 100))
     options = "--data", "mnist", "--data-dir", folder, "--batch-size", "20", "--epochs", "100000"
@@ -165,13 +157,13 @@ def test_the_run_of_the_starting_text(tmp_path, capsys):
 
 
 def here(capsys, *arguments):
-    """Run it in this process, which has what it imports already."""
+    """Run it in this process, which has imported everything already."""
     code = main([str(argument) for argument in arguments])
     return code, *capsys.readouterr()
 
 
 def refused(result, message):
-    """Exit code 2 and one or two lines that say what to do."""
+    """The command exited with 2 and said what to do in at most two lines."""
     code, _, err = result
     assert code == 2
     assert re.search(message, err)
@@ -198,9 +190,8 @@ def test_an_error_says_what_to_do(tmp_path, monkeypatch, capsys, options, messag
     assert os.listdir(tmp_path) == ["file"]
 
 
-@pytest.mark.parametrize("fault", DAMAGE)
-def test_a_damaged_file_leaves_no_run(tmp_path, capsys, fault):
-    name, content, message = DAMAGE[fault]
+def test_a_damaged_file_leaves_no_run(tmp_path, capsys):
+    name, content, message = DAMAGE["cut"]
     write(tmp_path, contents() | {name: content})
     refused(here(capsys, *small(tmp_path, tmp_path / "run")), message)
     assert not (tmp_path / "run").exists()
@@ -212,12 +203,6 @@ def test_a_loss_that_is_no_number_stops_the_run(folder, tmp_path, capsys):
     refused(result, r"the loss is (nan|inf) at step \d+ with learning rate \S+: lower it, .*--learning-rate 1e\+29")
     assert sorted(os.listdir(run_dir)) == FILES[:4]
     assert all(np.isfinite(record["loss"]) for record in records(run_dir))
-
-
-def test_images_that_lenet_can_t_take(tmp_path, capsys):
-    write(tmp_path, contents(sides=(6, 6)))
-    refused(here(capsys, *small(tmp_path, tmp_path / "run")), r"images of shape \(1, 6, 6\) don't suit LeNet")
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("package", ["tqdm", "mlxtend.data", "orbax.checkpoint"])
@@ -249,9 +234,3 @@ def test_help_shows_the_defaults_of_the_data_set(data, default, capsys):
         main(["--data", data, "--help"])
     assert caught.value.code == 0
     assert default in capsys.readouterr().out
-
-
-def test_importing_loads_no_more_than_is_used():
-    code = "import sys, jaxcnn.train.commands.train; print(*sorted({'tqdm', 'mlxtend'} & set(sys.modules)))"
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
-    assert result.stdout == "\n"

@@ -1,4 +1,4 @@
-"""The report page shows what jaxcnn computes: its facts by themselves, and the page drawn by a real browser."""
+"""The report page shows what jaxcnn computes: its facts by themselves, and the page in a real browser."""
 
 import base64
 import html
@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from checks import run as compiled
 from idx_files import NAMES, idx, write
+from runs import random_params, refused
 
 from jaxcnn import conv2d, lenet, max_pool_with_indices, pool2d
 from jaxcnn.train import Config, Data, InputError, Split, make_evaluate, open_run, preset
@@ -45,7 +46,7 @@ needs_browser = pytest.mark.skipif(
 
 
 def blots(count):
-    """Images of plateaus, so that many windows have equal greatest cells, and what class each is said to be."""
+    """Images of plateaus, so that many windows have several largest cells, and their labels."""
     random = np.random.default_rng(count)
     images = random.integers(0, 4, size=(count, 14, 14), dtype=np.uint8).repeat(2, axis=1).repeat(2, axis=2) * 80
     return images, np.arange(count) % 10
@@ -53,7 +54,7 @@ def blots(count):
 
 @pytest.fixture(scope="module", autouse=True)
 def device():
-    """That of the training, so that what it compiled is found again."""
+    """The device of the training, so that its compiled programs are found again."""
     with jax.default_device(jax.devices()[0]):
         yield
 
@@ -96,13 +97,13 @@ def values(picture):
 
 
 def step_of(picture):
-    """Half of what lies between two levels."""
+    """Half of the distance between two levels."""
     return (picture["high"] - picture["low"]) / 510 + 1e-6
 
 
 @pytest.fixture(scope="module")
 def logits(run):
-    """Those of the held-out images."""
+    """The logits of the held-out images."""
     return np.asarray(jax.jit(make_apply(run.config))(run.params, held_out()))
 
 
@@ -205,7 +206,7 @@ def test_the_layer_table_has_the_known_numbers_of_lenet(facts):
 
 
 def arithmetic(text):
-    """What an expression of the page comes to."""
+    """The value of an expression on the page."""
     text = re.sub(r"⌊(.+?) / (\d+)⌋", r"(\1 // \2)", text)
     assert re.fullmatch(rf"[\d ()+/{TIMES}{MINUS}]+", text)
     return eval(text.replace(TIMES, "*").replace(MINUS, "-"))
@@ -224,7 +225,7 @@ def shapes_of(config, image, classes=10):
         (Config(), (2, 16, 18, 20)),
     ],
 )
-def test_written_arithmetic_comes_to_the_numbers_beside_it(config, image):
+def test_written_arithmetic_gives_the_numbers_next_to_it(config, image):
     params = shapes_of(config, image)
     rows = layer_table(config, params, image)
     made = jax.eval_shape(lenet.layers, params, jax.ShapeDtypeStruct(image, jnp.float32))
@@ -267,23 +268,17 @@ def test_the_explorer_has_the_exact_numbers(run, facts):
 
 @pytest.fixture
 def untrained(tmp_path, monkeypatch):
-    """What makes a run directory as a run on these data leaves it, without the training."""
-    random = np.random.default_rng(0)
-
-    def drawn(config, image, classes):
-        return jax.tree.map(
-            lambda leaf: random.normal(0, 0.1, leaf.shape).astype(leaf.dtype), shapes_of(config, image, classes)
-        )
+    """A function that makes a run directory as training on these data leaves it, without the training."""
 
     def make(config, data, lines=()):
         test = 0 if data.test is None else len(data.test.targets)
         known = Known(Preprocessing(data.train.images.shape[1:]), data.classes, None, {**COUNTS, "test": test})
         monkeypatch.setattr("jaxcnn.train.report.facts.reload", lambda *_, **__: Loaded(data, known, ()))
-        monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", drawn)
+        monkeypatch.setattr("jaxcnn.train.report.facts.initial_params", random_params)
         config, image = replace(config, run_dir=tmp_path / "run"), data.train.images.shape[1:]
         with closing(RunDirectory(config)) as record:
             record.save_data(known)
-            record.save_params(drawn(config, image, len(data.classes)))
+            record.save_params(random_params(config, image, len(data.classes)))
         (record.path / "metrics.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in lines))
         return open_run(record.path)
 
@@ -379,19 +374,11 @@ def test_the_command_writes_the_page_where_it_is_told_to(run, tmp_path, capsys):
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
 
 
-def test_the_command_as_a_process_says_what_is_wrong(tmp_path):
+def test_the_command_says_what_is_wrong_in_a_process_of_its_own(tmp_path):
     command = [sys.executable, "-m", "jaxcnn", "report", tmp_path]
     result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == f"error: {tmp_path} is no run directory: it has no config.json\n"
-
-
-def refused(capsys, message, *arguments):
-    assert main([str(argument) for argument in arguments]) == 2
-    out, err = capsys.readouterr()
-    assert re.search(message, err)
-    assert len(err.splitlines()) == 1
-    assert not out
 
 
 @pytest.mark.parametrize("fault", ["no run", "no folder", "metrics", "no metrics"])
@@ -399,16 +386,17 @@ def test_an_error_says_what_to_do(run, tmp_path, capsys, fault):
     copy = shutil.copytree(run.path, tmp_path / "run")
     match fault:
         case "no run":
-            refused(capsys, r"^error: \S+/nothing is no run directory", tmp_path / "nothing")
+            err, message = refused(capsys, main, tmp_path / "nothing"), r"^error: \S+/nothing is no run directory"
         case "no folder":
-            refused(capsys, r"nowhere/a\.html can't be written \(No such file or directory\): .*--out", copy,
-                    "--out", tmp_path / "nowhere" / "a.html")  # fmt: skip
+            err = refused(capsys, main, copy, "--out", tmp_path / "nowhere" / "a.html")
+            message = r"nowhere/a\.html can't be written \(No such file or directory\): .*--out"
         case "metrics":
             (copy / "metrics.jsonl").write_text('{"step": 0, "lo\n')
-            refused(capsys, r"metrics\.jsonl can't be read \(Unterminated string", copy)
+            err, message = refused(capsys, main, copy), r"metrics\.jsonl can't be read \(Unterminated string"
         case "no metrics":
             (copy / "metrics.jsonl").unlink()
-            refused(capsys, r"metrics\.jsonl can't be read \(No such file", copy)
+            err, message = refused(capsys, main, copy), r"metrics\.jsonl can't be read \(No such file"
+    assert re.search(message, err)
     assert not (copy / "report.html").exists()
 
 
@@ -443,7 +431,7 @@ def visit(text, folder, *options, width, settings=()):
     """Open a page in the browser, use it as report_visit.js says, and read what was seen."""
     script = f"const settings = {json.dumps(settings)};\n{VISIT.read_text()}"
     (folder / "visited.html").write_text(f"{text}<script>{{{script}}}</script>")
-    # In a frame, since no window of the browser is as narrow as a phone.
+    # In a frame, since the browser makes no window as narrow as a phone.
     (folder / "frame.html").write_text(FRAME % width)
     flags = "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"
     command = [BROWSER, *flags, "--window-size=1400,900", "--dump-dom", "--virtual-time-budget=3000", *options]
@@ -495,7 +483,7 @@ def test_the_explorer_computes_what_jaxcnn_computes(run, visited, index):
 
 
 @needs_browser
-def test_some_of_those_windows_have_two_greatest_cells_of_which_the_first_wins(visited):
+def test_the_first_of_two_largest_cells_wins(visited):
     tied = 0
     for seen in visited["explored"]:
         if seen.get("winner"):
@@ -556,7 +544,7 @@ def all_is_drawn(seen):
             assert min(picture["paths"]) > 0, picture
         elif picture["section"] != "maps":
             assert picture["colours"] > 1, picture
-    # A feature map may be dark all over, the whole row of a layer may not.
+    # One feature map may be dark all over, but not all of a layer.
     by_row = {}
     for picture in seen["pictures"]:
         if picture["section"] == "maps":
@@ -583,7 +571,7 @@ def test_every_picture_is_drawn(visited, facts):
 
 
 @needs_browser
-def test_all_is_labelled_and_within_reach_of_the_keyboard(visited):
+def test_everything_is_labelled_and_reachable_by_the_keyboard(visited):
     assert (visited["unlabelled"], visited["reachable"]) == (0, 0)
     assert visited["links"]
     assert all(found for _, found in visited["links"])
@@ -648,7 +636,7 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
 
 @needs_browser
 def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
-    """With many classes the matrix is a picture, and the largest confusions are a table."""
+    """With so many classes the matrix is drawn as a picture, with a table of the largest confusions."""
     classes = tuple(f"kind {number}" for number in range(200))
     run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
     text = page(facts_of(run))

@@ -1,4 +1,4 @@
-"""A run that is killed at any moment and goes on ends as the uninterrupted run, to the last bit."""
+"""A run that is ended at any moment and resumed equals the uninterrupted run to the last bit."""
 
 import json
 import random
@@ -16,7 +16,7 @@ import jax
 import numpy as np
 import pytest
 from idx_files import contents, write
-from runs import late_reads_are_ignored
+from runs import StopAfter, StoppedError, late_reads_are_ignored, records, refused
 
 from jaxcnn.train import Config, InputError, load_params, run
 from jaxcnn.train.commands.train import Line, main, parse
@@ -24,14 +24,13 @@ from jaxcnn.train.commands.train import Line, main, parse
 pytestmark = late_reads_are_ignored
 
 ROOT = Path(__file__).parents[2]
-TIMES = {"seconds", "images_per_second"}
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory):
-    """Everything that a step may draw or remember: augmentation, moments, a schedule.
+    """A run whose steps draw and remember all that they may: augmentation, moments, a schedule.
 
-    A last batch that is smaller is in test_train_every_image_counts.py: here it costs a program more in every run.
+    All batches are of one size, since another would be one more program to compile in every run.
     """
     folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(36, 9)))
     return Config(
@@ -45,38 +44,13 @@ def whole(config, tmp_path_factory):
     return run(replace(config, run_dir=tmp_path_factory.mktemp("whole") / "run")).directory
 
 
-def records(run_dir):
-    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    return [{name: record[name] for name in record.keys() - TIMES} for record in lines]
-
-
 def assert_same_run(run_dir, whole):
     assert (run_dir / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
     assert records(run_dir) == records(whole)
 
 
-class StoppedError(Exception):
-    pass
-
-
-class StopAfter:
-    """A display that ends a run as an error would, after this many steps; None lets it run to its end."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def start(self, start):
-        self.begun_after = start.progress.steps
-
-    def step(self, report):
-        if report.step + 1 == self.steps:
-            raise StoppedError
-
-    def epoch(self, report): ...
-
-
 def test_going_on_after_any_step(config, whole, tmp_path):
-    """From no checkpoint, from one inside an epoch, which has three steps, and from one at an epoch's end."""
+    """Resume without a checkpoint, from one inside an epoch of three steps, and from one at an epoch's end."""
     stopped, begun_after = replace(config, run_dir=tmp_path / "run"), []
     for steps in (1, 5, 7, None):
         display = StopAfter(steps)
@@ -89,8 +63,9 @@ def test_going_on_after_any_step(config, whole, tmp_path):
     assert_same_run(outcome.directory, whole)
 
 
-def test_killed_in_the_middle_of_a_save(config, whole, tmp_path, capsys):
-    """As a process, by kill -9, at a moment that differs from time to time, but not before the first save has ended."""
+def test_ended_by_a_signal_in_the_middle_of_a_save(config, whole, tmp_path, capsys):
+    """In a process of its own, by a random signal at a random moment after the first save."""
+    number = random.choice((signal.SIGKILL, signal.SIGTERM, signal.SIGHUP))
     run_dir, settings = tmp_path / "run", tmp_path / "config.json"
     settings.write_text(config.to_json())
     program = [sys.executable, ROOT / "scripts" / "train_lenet.py", "--config", settings, "--run-dir", run_dir]
@@ -98,8 +73,10 @@ def test_killed_in_the_middle_of_a_save(config, whole, tmp_path, capsys):
         while process.poll() is None and len(list(run_dir.glob("checkpoints/*"))) < 2:  # the second save has begun
             time.sleep(0.001)
         time.sleep(random.uniform(0, 0.02))
-        process.kill()
-        assert process.wait() == -signal.SIGKILL, process.stderr.read().decode()
+        process.send_signal(number)
+        said = process.communicate(timeout=60)[1].decode()
+    # A run that is asked to end saves its state and says so by its exit code, unless it had ended by itself.
+    assert process.returncode in ((-number,) if number == signal.SIGKILL else (0, 128 + number)), f"{number!r}: {said}"
     assert main(["--resume", str(run_dir)]) == 0
     out = capsys.readouterr().out
     assert re.search(r"going on after ([2-9]|1\d) of 12 steps", out)
@@ -107,7 +84,7 @@ def test_killed_in_the_middle_of_a_save(config, whole, tmp_path, capsys):
     assert_same_run(run_dir, whole)
 
 
-def test_a_finished_run_goes_nowhere(whole, tmp_path, capsys):
+def test_resuming_a_finished_run_changes_nothing(whole, tmp_path, capsys):
     copy = shutil.copytree(whole, tmp_path / "run")
     assert main(["--resume", str(copy)]) == 0
     assert "going on after 12 of 12 steps" in capsys.readouterr().out
@@ -119,13 +96,6 @@ def copy(whole, tmp_path):
     return shutil.copytree(whole, tmp_path / "run")
 
 
-def refused(capsys, *arguments):
-    assert main(list(map(str, arguments))) == 2
-    err = capsys.readouterr().err
-    assert err.count("\n") == 1
-    return err
-
-
 def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_offered(copy, whole, capsys):
     largest = max(
         (copy / "checkpoints" / "12").rglob("*"), key=lambda path: path.stat().st_size if path.is_file() else 0
@@ -133,7 +103,7 @@ def test_a_damaged_checkpoint_is_refused_and_the_last_good_one_offered(copy, who
     content = bytearray(largest.read_bytes())
     content[len(content) // 2] ^= 1
     largest.write_bytes(content)
-    err = refused(capsys, "--resume", copy)
+    err = refused(capsys, main, "--resume", copy)
     assert "checkpoints/12 is damaged" in err
     assert "the last good one is that of step 10: take it with --from-step 10" in err
     assert main(["--resume", str(copy), "--from-step", "10"]) == 0
@@ -145,21 +115,21 @@ def test_a_checkpoint_that_lacks_files_is_refused(copy, left, capsys):
     for part in (copy / "checkpoints" / "12").iterdir():
         if part.is_dir() and part.name != left:
             shutil.rmtree(part)
-    assert "--from-step 10" in refused(capsys, "--resume", copy)
+    assert "--from-step 10" in refused(capsys, main, "--resume", copy)
 
 
 def test_a_checkpoint_of_another_config_is_refused(copy, capsys):
     settings = json.loads((copy / "config.json").read_text())
     (copy / "config.json").write_text(json.dumps(settings | {"learning_rate": 0.5}))
-    err = refused(capsys, "--resume", copy)
+    err = refused(capsys, main, "--resume", copy)
     assert "checkpoints/12 is of another config (learning_rate is 0.003 there and 0.5 here)" in err
 
 
 def test_other_settings_on_the_line_are_refused(copy, capsys):
     assert "--learning-rate 1.0: the run was begun with 0.003" in refused(
-        capsys, "--resume", copy, "--learning-rate", "1"
+        capsys, main, "--resume", copy, "--learning-rate", "1"
     )
-    assert "--run-dir" in refused(capsys, "--resume", copy, "--run-dir", "elsewhere")
+    assert "--run-dir" in refused(capsys, main, "--resume", copy, "--run-dir", "elsewhere")
     assert parse(["--resume", str(copy), "--devices", "1"]).config.devices == 1
 
 
@@ -173,18 +143,18 @@ def test_other_settings_on_the_line_are_refused(copy, capsys):
         (lambda run_dir: (run_dir / "metrics.jsonl").write_text(""), "metrics.jsonl lacks some"),
     ],
 )
-def test_a_directory_of_no_run(copy, damage, message, capsys):
+def test_a_damaged_run_directory_is_refused(copy, damage, message, capsys):
     damage(copy)
-    assert message in refused(capsys, "--resume", copy)
+    assert message in refused(capsys, main, "--resume", copy)
 
 
-def test_a_step_without_a_checkpoint(copy, capsys):
-    assert "has no checkpoint of step 7, only of" in refused(capsys, "--resume", copy, "--from-step", "7")
-    assert "--from-step: only --resume" in refused(capsys, "--from-step", "7")
+def test_a_step_without_a_checkpoint_is_refused(copy, capsys):
+    assert "has no checkpoint of step 7, only of" in refused(capsys, main, "--resume", copy, "--from-step", "7")
+    assert "--from-step: only --resume" in refused(capsys, main, "--from-step", "7")
 
 
 def test_the_best_epoch_is_the_result_where_patience_ends_a_run(config, tmp_path):
-    """At a rate that wrecks the model, no epoch after the first few is better."""
+    """The rate is so high that no epoch after the first few is better."""
     wild = replace(config, epochs=30, patience=2, optimizer="sgd", learning_rate=5.0, clip=None, weight_decay=0.0)
     outcome = run(replace(wild, run_dir=tmp_path / "run"))
     losses = [record["validation_loss"] for record in records(outcome.directory) if "validation_loss" in record]
@@ -196,17 +166,17 @@ def test_the_best_epoch_is_the_result_where_patience_ends_a_run(config, tmp_path
     jax.tree.map(np.testing.assert_array_equal, again, jax.device_get(outcome.params))
 
 
-def test_a_full_disk_is_told_of_in_a_line(config, tmp_path, monkeypatch, capsys):
+def test_a_full_disk_is_reported_in_a_line(config, tmp_path, monkeypatch, capsys):
     settings = tmp_path / "config.json"
     settings.write_text(config.to_json())
     full = shutil.disk_usage(tmp_path)._replace(free=10**5)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    err = refused(capsys, "--config", settings, "--run-dir", tmp_path / "run")
+    err = refused(capsys, main, "--config", settings, "--run-dir", tmp_path / "run")
     assert "checkpoints can't be written (No space left on device): make room for it" in err
 
 
 def test_a_config_file_starts_the_same_run_again(config, whole):
-    """That the same run has the same bits, test_program.py says."""
+    """That an equal config gives equal bits is tested in test_program.py."""
     line = parse(["--config", str(whole / "config.json"), "--run-dir", "again"])
     assert line == Line(replace(config, run_dir=Path("again")))
     with pytest.raises(InputError, match=r"--config .*none.json can't be read"):

@@ -1,4 +1,4 @@
-"""What people have and do comes to what situations.py says of it: exit code, words, and never a traceback."""
+"""Each row of situations.py ends as it says: the exit code, the words, and never a traceback."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from jaxcnn.train import training
 
 @pytest.fixture(autouse=True)
 def place(tmp_path, monkeypatch):
-    """An empty folder, and a training that ends before its first step: here only what is around it matters."""
+    """An empty folder, and a training that ends before its first step: only what is around it is tested here."""
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     monkeypatch.setattr(training, "fit", lambda state, *_, **__: (state, None))
@@ -22,7 +22,7 @@ def place(tmp_path, monkeypatch):
 
 
 def typed(line, capsys):
-    """Exit code and all that was said, as after typing it."""
+    """Exit code, stdout and stderr of a command line."""
     try:
         code = main(line.split())
     except SystemExit as end:
@@ -48,7 +48,3 @@ def test_situation(row, capsys, monkeypatch):
     if code:
         assert err.startswith("error: ")
         assert err.count("\n") == 1
-
-
-def test_there_are_enough():
-    assert len({(row.kind, row.name) for row in ROWS}) == len(ROWS) >= 60

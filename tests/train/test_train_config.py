@@ -1,4 +1,4 @@
-"""A config is checked in one place: a value that is wrong or means nothing is refused by the option's name."""
+"""A config is checked in one place: a wrong or meaningless value is refused by the name of its option."""
 
 import json
 from dataclasses import asdict, replace

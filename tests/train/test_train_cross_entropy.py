@@ -1,4 +1,4 @@
-"""Cross-entropy is that of log-softmax, in float64 by NumPy, also where the textbook form overflows."""
+"""Cross-entropy equals that of log-softmax in float64 by NumPy, also where the textbook form overflows."""
 
 import jax
 import jax.numpy as jnp
@@ -54,7 +54,7 @@ def test_gradient_is_softmax_minus_target(kind):
     np.testing.assert_allclose(gradient, softmax - rows, atol=1e-6)
 
 
-def test_a_class_that_is_ruled_out_costs_nothing_where_it_is_not_wanted():
+def test_a_logit_of_minus_infinity_costs_nothing_where_its_target_is_zero():
     logits, target = jnp.array([[0.0, -jnp.inf]]), jnp.array([[1.0, 0.0]])
     loss, gradient = jax.value_and_grad(cross_entropy)(logits, target)
     assert loss == 0

@@ -1,4 +1,4 @@
-"""The data sets are what they say; a damaged file is refused with what to do, before it is allocated for."""
+"""Each data set is what it says; a damaged file is refused before memory is allocated for it."""
 
 import errno
 import gzip
@@ -60,7 +60,7 @@ def test_files_without_a_pixel_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_header_that_promises_the_moon_allocates_nothing(tmp_path, zipped):
+def test_a_header_that_promises_too_much_allocates_nothing(tmp_path, zipped):
     liar = bytes([0, 0, 8, 3]) + struct.pack(">3I", *(2**32 - 1,) * 3) + bytes(100)
     write(tmp_path, contents() | {IMAGES: gzip.compress(liar) if zipped else liar})
     tracemalloc.start()
@@ -111,7 +111,7 @@ def test_scikit_learn_s_digits_are_enlarged_and_split_by_class():
     both = np.bincount(train.targets) + np.bincount(test.targets)
     assert both.tolist() == np.bincount(raw.target).tolist()
     assert np.bincount(test.targets).tolist() == [count // 5 for count in both]
-    # Each held-out image is one of scikit-learn's with its label, every pixel of it three wide and three high.
+    # Each held-out image is one of scikit-learn's with its label, each pixel repeated 3x3.
     known = {(image.astype(np.uint8).tobytes(), label) for image, label in zip(raw.images, raw.target, strict=True)}
     small = (test.images[:, 0, 1::3, 1::3] * 16).astype(np.uint8)
     assert {(image.tobytes(), label) for image, label in zip(small, test.targets, strict=True)} <= known
@@ -127,13 +127,13 @@ def test_synthetic_data_are_normal_with_soft_labels():
     assert abs(train.images.mean()) < 0.01
     assert abs(train.images.std() - 1) < 0.01
     np.testing.assert_allclose(train.targets.sum(axis=1), 1, rtol=1e-6)
-    # The log of a softmax of normal noise is normal noise but for each row's own constant.
+    # The log of a softmax of normal noise is normal noise plus a constant for each row.
     logs = np.log(train.targets)
     assert abs((logs - logs.mean(axis=1, keepdims=True)).std() - np.sqrt(0.9)) < 0.02
     other = load(Config(data="synthetic", samples=500, seed=4)).train
     assert not np.array_equal(other.images, train.images)
 
 
-def test_a_folder_that_is_none():
+def test_a_file_in_place_of_the_folder():
     with pytest.raises(InputError, match="holds neither"):
         mnist(Path("/dev/null"))

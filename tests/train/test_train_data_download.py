@@ -1,4 +1,4 @@
-"""A data set that isn't here is fetched once, checked and kept; what goes wrong on the way leaves nothing behind."""
+"""A data set is downloaded once, checked and kept; a download that fails leaves nothing behind."""
 
 import gzip
 import hashlib
@@ -61,7 +61,7 @@ def mirror():
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    """An own folder to keep downloads in, the checksums of these small files, and no proxy."""
+    """A cache folder of its own, the checksums of these small files, and no proxy."""
     checksums = {name: hashlib.md5(content).hexdigest() for name, content in FILES.items()}
     for name, source in mnist.SOURCES.items():
         monkeypatch.setitem(mnist.SOURCES, name, source._replace(checksums=checksums))
@@ -100,7 +100,7 @@ def test_the_mirror_of_the_table_is_asked_when_no_url_is_given(mirror, monkeypat
     assert sorted(mirror.asked) == sorted(FILES)
 
 
-def test_debian_s_folder_goes_before_a_download_but_not_before_a_given_url(mirror, tmp_path, monkeypatch):
+def test_debian_s_folder_precedes_a_download_unless_a_url_is_given(mirror, tmp_path, monkeypatch):
     folder = tmp_path / "debian"
     folder.mkdir()
     monkeypatch.setattr(mnist, "DEBIAN", write(folder, contents(counts=(7, 3))))
@@ -166,7 +166,7 @@ def test_the_program_without_network_says_what_it_tried_and_the_way_out(tmp_path
 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/x", "http://"])
-def test_a_url_that_is_none(url):
+def test_a_malformed_url(url):
     with pytest.raises(InputError, match=r"can't be downloaded \(.*\): try again"):
         load(Config(data="mnist", data_url=url))
 
@@ -178,7 +178,7 @@ def test_a_cache_that_can_t_be_made(mirror, tmp_path, monkeypatch):
         load(Config(data="mnist", data_url=mirror.url))
 
 
-def test_without_a_wish_the_user_s_own_cache_is_taken(mirror, tmp_path, monkeypatch):
+def test_the_user_s_cache_is_the_default(mirror, tmp_path, monkeypatch):
     monkeypatch.delenv("JAXCNN_CACHE")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "own"))
     monkeypatch.setattr("pooch.os_cache", lambda project: Path(os.environ["XDG_CACHE_HOME"]) / project)
@@ -188,6 +188,6 @@ def test_without_a_wish_the_user_s_own_cache_is_taken(mirror, tmp_path, monkeypa
 
 @pytest.mark.skipif(not mnist.DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
 def test_debian_s_images_are_those_of_the_known_sizes():
-    """Debian packs them anew, so that only what is inside can be compared with the table's files."""
+    """Debian compresses them again, so that only the contents can be checked."""
     data = load(Config(data="fashion-mnist"))
     assert (data.train.images.shape, data.test.images.shape) == ((60000, 1, 28, 28), (10000, 1, 28, 28))

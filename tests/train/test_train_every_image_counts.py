@@ -14,7 +14,7 @@ from jaxcnn.train.tracker import FROM_THE_START, Progress
 
 
 def numbered(samples):
-    """Images that say who they are: the first pixel is the sample's number."""
+    """Images whose first pixel is the number of the sample."""
     return Split(jnp.arange(samples, dtype=jnp.float32)[:, None], jnp.arange(samples, dtype=jnp.int32) % 3)
 
 
@@ -54,7 +54,7 @@ def test_evaluation_counts_the_likeliest_class_of_soft_labels():
 
 
 class Diary:
-    """A watcher that keeps everything."""
+    """A watcher that keeps all reports."""
 
     def __init__(self):
         self.steps, self.epochs = [], []
@@ -84,7 +84,7 @@ def evaluate():
 
 
 def train(config, samples=7, stop=lambda: False, start=FROM_THE_START):
-    """Fit a line to numbered samples, and keep which of them each step saw."""
+    """Fit a line to numbered samples; returns which of them each step saw as well."""
     diary = Diary()
     state, test = fit(
         new_state(jnp.zeros((1, 3)), OPTIMIZER),
@@ -111,8 +111,8 @@ def test_every_epoch_sees_every_image_once_in_its_own_order():
 
 
 @pytest.mark.parametrize("done", [1, 2, 3, 5, 8])
-def test_a_run_that_goes_on_sees_what_the_first_part_did_not(done):
-    """Three steps are an epoch; the last of them is smaller."""
+def test_a_resumed_run_sees_what_the_first_part_did_not(done):
+    """An epoch is three steps, the last of a smaller batch."""
     config = Config(epochs=3, batch_size=3, seed=5)
     before = [(0.5, 3)] * (done % 3)
     _, _, diary, seen = train(config, start=Progress(done, 0.0, before))
@@ -138,7 +138,7 @@ def test_steps_may_end_inside_an_epoch():
     assert test == diary.epochs[-1].test
 
 
-def test_one_batch_of_everything_is_left_in_its_order():
+def test_a_single_batch_of_everything_keeps_its_order():
     _, test, diary, seen = train(preset("synthetic"), samples=3)
     assert seen == [[0.0, 1.0, 2.0]] * 1000
     assert test is None

@@ -1,4 +1,4 @@
-"""Each signal that ends a program is a flag inside the block, and what it was outside of it."""
+"""A signal that would end the program sets a flag inside the block, and works as before outside."""
 
 import logging
 import signal
@@ -31,15 +31,15 @@ def test_the_first_is_a_flag_and_the_second_an_exception(number):
     assert signal.getsignal(number) is before
 
 
-def test_the_former_handler_is_back_after_an_error():
+def test_the_handler_is_restored_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(ZeroDivisionError), interruptible():
         _ = 1 / 0
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_signal_that_is_ignored_stays_so():
-    """As SIGHUP under nohup."""
+def test_an_ignored_signal_stays_ignored():
+    """As SIGHUP is under nohup."""
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
         with ended_by_signals(), interruptible() as stop:
@@ -49,7 +49,7 @@ def test_a_signal_that_is_ignored_stays_so():
         signal.signal(signal.SIGHUP, before)
 
 
-def test_a_thread_that_gets_no_signals_is_never_told_to_stop():
+def test_a_thread_other_than_the_main_one_is_never_told_to_stop():
     answers = []
 
     def work():
@@ -62,7 +62,7 @@ def test_a_thread_that_gets_no_signals_is_never_told_to_stop():
     assert answers == [0]
 
 
-def test_a_signal_whose_exception_was_lost_is_not():
+def test_a_signal_counts_although_its_exception_was_swallowed():
     def lose_it(_):
         with suppress(KeyboardInterrupt):
             signal.raise_signal(signal.SIGTERM)
@@ -81,8 +81,8 @@ def test_a_command_ends_with_128_and_the_number(number, code, capsys):
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_program_that_is_cut_short_doesn_t_wait_for_its_libraries(number, code):
-    """Nor for what they leave for the end, where they may crash."""
+def test_an_interrupted_program_exits_without_the_libraries_exit_handlers(number, code):
+    """Some of them crash."""
     code_of_it = (
         "import atexit, os, signal; from jaxcnn.train.commands.output import guarded\n"
         f"atexit.register(os.abort); guarded('nothing was done')(lambda _: signal.raise_signal({int(number)}))()"
@@ -91,7 +91,7 @@ def test_a_program_that_is_cut_short_doesn_t_wait_for_its_libraries(number, code
     assert (done.returncode, done.stderr) == (code, "interrupted: nothing was done\n")
 
 
-def test_a_second_one_names_the_way_to_go_on(capsys):
+def test_the_second_signal_names_the_way_to_resume(capsys):
     def cut_short(_):
         error = Ended(signal.SIGINT)
         error.run_dir = Path("runs/a")
@@ -101,7 +101,7 @@ def test_a_second_one_names_the_way_to_go_on(capsys):
     assert capsys.readouterr().err == "stopped at once, without a last checkpoint: go on by train --resume runs/a\n"
 
 
-def test_what_libraries_say_is_not_heard(capsys):
+def test_messages_of_libraries_are_silenced(capsys):
     @guarded("nothing was done")
     def noisy(_):
         logging.getLogger("absl").error("a library's")

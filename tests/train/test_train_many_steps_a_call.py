@@ -1,17 +1,15 @@
-"""A run that takes many steps a call, as on an accelerator, has the losses, records and checkpoints of single steps."""
+"""A run of many steps a call, as on an accelerator, has the losses, records and checkpoints of single steps."""
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from idx_files import contents, write
+from runs import StopAfter, StoppedError, records
 
 from jaxcnn.train import Config, run
 from jaxcnn.train.calls import calls, max_steps_per_call
 from jaxcnn.train.loop import make_plan
-
-TIMES = {"seconds", "images_per_second"}
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +19,7 @@ def config(tmp_path_factory):
     return Config(data="mnist", data_dir=folder, epochs=3, batch_size=20, validation=9, shift=1, devices=1)
 
 
-def records(run_dir):
-    lines = [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
-    return [{name: record[name] for name in record.keys() - TIMES} for record in lines]
-
-
-def take(monkeypatch, most):
+def take_at_most(monkeypatch, most):
     monkeypatch.setattr("jaxcnn.train.loop.max_steps_per_call", lambda platform: most)
 
 
@@ -37,7 +30,7 @@ def one_by_one(config, tmp_path_factory):
 
 @pytest.mark.parametrize(("most", "save_steps"), [(256, None), (2, 3)])
 def test_the_record_is_that_of_single_steps(config, one_by_one, most, save_steps, tmp_path, monkeypatch):
-    take(monkeypatch, most)
+    take_at_most(monkeypatch, most)
     found = records(run(replace(config, save_steps=save_steps, run_dir=tmp_path / "run")).directory)
     assert [record.keys() for record in found] == [record.keys() for record in one_by_one]
     for record, single in zip(found, one_by_one, strict=True):
@@ -45,27 +38,8 @@ def test_the_record_is_that_of_single_steps(config, one_by_one, most, save_steps
             np.testing.assert_allclose(record[name], single[name], rtol=1e-5, err_msg=name)
 
 
-class StoppedError(Exception):
-    pass
-
-
-class StopAfter:
-    """A display that ends a run as an error would, once this many steps are reported."""
-
-    def __init__(self, steps):
-        self.steps = steps
-
-    def start(self, start): ...
-
-    def step(self, report):
-        if report.step + 1 == self.steps:
-            raise StoppedError
-
-    def epoch(self, report): ...
-
-
 def test_a_resumed_run_makes_the_same_calls_to_the_last_bit(config, tmp_path, monkeypatch):
-    take(monkeypatch, 2)
+    take_at_most(monkeypatch, 2)
     config = replace(config, save_steps=3)
     whole, cut = (replace(config, run_dir=tmp_path / name) for name in ("whole", "cut"))
     run(whole)
@@ -98,7 +72,7 @@ def test_a_cpu_takes_one_step_a_call():
 
 
 def test_few_checkpoints_are_the_best_and_the_last(config, tmp_path, monkeypatch):
-    """Where epochs are shorter than the writing of a checkpoint, those are written that a run may need."""
+    """If an epoch is shorter than the writing of a checkpoint, only the ones that a run may need are written."""
     monkeypatch.setattr("jaxcnn.train.loop.seconds_between_checkpoints", lambda platform: 3600.0)
     path = run(replace(config, epochs=4, learning_rate=0.05, run_dir=tmp_path / "run")).directory
     judged = [record["validation_loss"] for record in records(path) if "validation_loss" in record]

@@ -1,4 +1,4 @@
-"""Each file of a run directory is whole at every moment, and what was there stays where writing fails."""
+"""Each file of a run directory is complete at every moment; where writing fails the old file stays."""
 
 import errno
 import itertools
@@ -25,7 +25,7 @@ EPOCH = EpochReport(
 
 
 def opened(config):
-    """A record whose folder is free for others again."""
+    """A run directory whose lock is released again."""
     with closing(RunDirectory(config)) as record:
         return record
 
@@ -90,7 +90,7 @@ def test_a_record_of_a_run(tmp_path):
 
 
 def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path, monkeypatch):
-    """A step a second, and each line there after three."""
+    """At a step a second, each line is there after three."""
     monkeypatch.setattr("time.monotonic", itertools.count().__next__)
     record = opened(Config(run_dir=tmp_path))
     for step in range(250):

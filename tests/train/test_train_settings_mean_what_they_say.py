@@ -1,4 +1,4 @@
-"""A setting of the training program does what its text says: optimizers, schedules, augmentation, dtypes, records."""
+"""Each setting of the training program does what its help says: optimizers, schedules, augmentation, dtypes."""
 
 import itertools
 from dataclasses import replace
@@ -42,13 +42,13 @@ def test_weight_decay_is_of_kernels_only():
     assert update(weight_decay=0.1)["bias"] == 0
 
 
-def test_adamw_decays_apart_from_the_gradient():
+def test_adamw_decays_independently_of_the_gradient():
     plain, decayed = update(optimizer="adam"), update(optimizer="adamw", weight_decay=0.1)
     np.testing.assert_allclose(decayed["kernel"], plain["kernel"] - 0.5 * 0.1 * PARAMS["dense1"]["kernel"], rtol=1e-5)
     assert decayed["bias"] == plain["bias"]
 
 
-def test_a_gradient_is_shortened_to_its_greatest_norm():
+def test_a_gradient_is_clipped_to_its_largest_norm():
     np.testing.assert_allclose(update(clip=5.0)["kernel"], -0.5 * np.array([[3.0, 4.0]]), rtol=1e-6)
     np.testing.assert_allclose(update(clip=500.0)["kernel"], -0.5 * np.array([[30.0, 40.0]]), rtol=1e-6)
 
@@ -83,19 +83,19 @@ def test_shifts_are_whole_cells_with_zeros_behind_them(spatial):
 
 @pytest.mark.parametrize("planes", [(), (3,)])
 def test_rotations_are_of_the_plane_and_within_their_bound(planes):
-    """Each result is the image turned by some angle within the bound, as SciPy turns it, in each plane of a volume."""
+    """Each plane is the image rotated by some angle within the bound, as SciPy rotates it."""
     image = ndimage.gaussian_filter(np.random.default_rng(0).random((15, 15)), 1).astype(np.float32)
     turned = jax.jit(make_augment(0, 20.0))(jax.random.key(0), jnp.broadcast_to(image, (12, 1, *planes, 15, 15)))
     turned = np.asarray(turned).reshape(-1, 15, 15)
     angles = np.linspace(-20, 20, 401)
     candidates = np.stack([ndimage.rotate(image, a, reshape=False, order=1, mode="constant") for a in angles])
-    inside = slice(3, -3)  # at the border SciPy doesn't interpolate with the zeros beyond
+    inside = slice(3, -3)  # at the border SciPy does not interpolate with the zeros outside
     errors = np.abs(turned[:, None, inside, inside] - candidates[None, :, inside, inside]).max((2, 3))
     assert errors.min(1).max() < 0.01
     assert np.ptp(angles[errors.argmin(1)]) > 10
 
 
-def test_bfloat16_computes_narrowly_and_keeps_float32_parameters():
+def test_bfloat16_computes_in_bfloat16_and_keeps_float32_parameters():
     config, image = Config(dtype="bfloat16"), (1, 16, 16)
     params, images = random_params(config, image), jnp.ones((3, *image)) / 3
     float32 = {jnp.dtype("float32")}

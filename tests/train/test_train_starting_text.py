@@ -1,14 +1,13 @@
-"""The run of the text that this project starts from shows what it showed there: learning, hops, a loss thrown up.
+"""The starting text's run behaves as it does there: it learns, it oscillates, its loss is thrown up.
 
-Of its 1000 steps the first ones are enough.
+The first of its 1000 steps are enough to see it.
 """
 
-import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from runs import fast_steps
+from runs import fast_steps, records
 
 from jaxcnn.train import preset, run
 
@@ -21,9 +20,9 @@ def losses(tmp_path):
         config = replace(preset("synthetic"), samples=samples, learning_rate=learning_rate, steps=steps)
         with fast_steps():
             run(replace(config, run_dir=tmp_path))
-        records = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
-        assert [record["step"] for record in records] == list(range(steps))
-        return np.array([record["loss"] for record in records]), records[0]["entropy"]
+        lines = records(tmp_path)
+        assert [line["step"] for line in lines] == list(range(steps))
+        return np.array([line["loss"] for line in lines]), lines[0]["entropy"]
 
     return of
 

@@ -1,4 +1,4 @@
-"""A step equals optax by hand, whatever the optimizer; the state that goes in is given away, and only that."""
+"""A step equals optax by hand for any optimizer; it donates the old state, and nothing else."""
 
 from types import SimpleNamespace
 
@@ -68,7 +68,7 @@ def test_three_steps_equal_optax_by_hand(name, reduction):
 
 
 @pytest.mark.parametrize("name", ["adam", "holds the parameters itself"])
-def test_the_state_is_given_away_and_nothing_else(name):
+def test_the_state_is_donated_and_nothing_else(name):
     params, batch = start()
     first = new_state(params, OPTIMIZERS[name])
     second, _ = make_step(apply, OPTIMIZERS[name])(first, batch)
@@ -112,7 +112,7 @@ def test_measures_join_the_loss():
 
 @pytest.mark.parametrize("samples", [8, 10])
 def test_blocks_of_samples_and_a_rest_change_nothing(samples, monkeypatch):
-    """On a CPU a large batch is taken in blocks of 128 samples; here in blocks of 4."""
+    """On a CPU a large batch is cut into blocks of 128 samples; here into blocks of 4."""
     rng = np.random.default_rng(0)
     params, _ = start()
     batch = Split(rng.normal(size=(samples, 4)).astype("float32"), rng.integers(0, 3, samples).astype("int32"))

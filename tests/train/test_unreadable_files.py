@@ -1,4 +1,4 @@
-"""Files of a run directory that may not be read or written: each command says so in one line."""
+"""Where permission is missing to read or write files of a run directory, each command says so in one line."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from idx_files import contents, write
 from jaxcnn.train import Config, run
 
 ROOT = Path(__file__).parents[2]
-# Root reads what it may not; without these two capabilities it is a user like any other, and still owns its files.
+# Root may read everything; without these two capabilities it is a user like any other who owns these files.
 WITHOUT = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
 COMMANDS = """
 import contextlib, io, json, sys
@@ -54,10 +54,7 @@ UNWRITABLE = "nothing may be written"
 
 @pytest.fixture(scope="module")
 def said(tmp_path_factory):
-    """Of each file that may not be read: exit code and stderr of evaluate, report and train --resume.
-
-    They're all asked in one process.
-    """
+    """For each unreadable file, exit code and stderr of evaluate, report and train --resume, all from one process."""
     folder = write(tmp_path_factory.mktemp("idx"), contents(counts=(12, 4)))
     whole = run(Config(data="mnist", data_dir=folder, epochs=1, run_dir=folder / "run")).directory
     copies = {name: tmp_path_factory.mktemp("copy") / "run" for name in (*UNREADABLE, UNWRITABLE)}
@@ -74,7 +71,7 @@ def said(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_may_not_be_read(name, said):
+def test_unreadable_files(name, said):
     for (code, err), expected in zip(said[name], UNREADABLE[name], strict=True):
         if expected is None:
             assert (code, err) == (0, "")
@@ -83,7 +80,7 @@ def test_what_may_not_be_read(name, said):
             assert re.fullmatch(rf"error: .*{expected}.*\n", err)
 
 
-def test_where_nothing_may_be_written(said):
+def test_an_unwritable_directory(said):
     evaluate, report, train = said[UNWRITABLE]
     assert evaluate == [0, ""]
     assert (report[0], train[0]) == (2, 2)

@@ -1,4 +1,4 @@
-"""LeNet follows the data into three dimensions: drawn volumes are what they are called, and are learnt."""
+"""LeNet trains on volumes: the drawn bodies are what their classes say, and LeNet learns them."""
 
 import numpy as np
 
@@ -21,7 +21,7 @@ def test_volumes_are_drawn_from_the_seed_as_many_of_each_class():
 
 
 def test_bodies_are_what_their_classes_say():
-    """By other marks than those they are drawn by: the middle, and how much of its own box a body fills."""
+    """Checked by other features than they are drawn by: the middle cell, and how much of its box a body fills."""
     images, targets = load(Config(data="volumes")).test
     for volume, label in zip(images[:, 0] > 0.5, targets, strict=True):
         places = np.argwhere(volume)
