@@ -115,15 +115,18 @@ def lax_is_right(trial):
 
 def exported(rng, trial, operation):
     """As a program for sizes that are not known yet, called with these."""
-    sides = [side for shape in operation.shapes.values() for side in shape]
-    if trial.transform not in ("value", "gradient") or trial.maps or trial.method == "definition" or 0 in sides:
+    if trial.transform not in ("value", "gradient") or trial.maps or 0 in _sides(operation):
         return None
     return replace(trial, run="export", law="loops", cells=None)
 
 
+def _sides(operation):
+    return [side for shape in operation.shapes.values() for side in shape]
+
+
 def divided(kind, rng, trial, operation):
     """Among devices: some axes of its arrays, each along an axis of a mesh of this kind."""
-    if trial.transform == "second" or trial.maps:
+    if trial.transform == "second" or trial.maps or 0 in _sides(operation):
         return None
     mesh, devices = [], 1
     places = [(name, axis, side) for name, shape in operation.shapes.items() for axis, side in enumerate(shape)]
