@@ -4,8 +4,9 @@
     scripts/fuzz_ops.py --seed 7 --only 4321
     scripts/fuzz_ops.py --kinds "Auto mesh" exported
 
-A trial is its seed, its index and the kinds that are drawn from (tests/fuzz/kinds.py: all, unless named). Trials run in processes of their own, so
-that one that aborts in XLA, or hangs, is reported and the campaign goes on. Exit code 1 if there is a fault.
+A trial is its seed, its index and the kinds that are drawn from (all, unless named), and nothing else
+(tests/fuzz/trials.py, kinds.py). Trials run in processes of their own, so that one that aborts in XLA, or hangs, is
+reported and the campaign goes on. Exit code 1 if there is a fault.
 """
 
 import argparse

@@ -45,6 +45,7 @@ OPERATIONS = {
         jnp.moveaxis(x, 1, -1), k, padding=1, dimension_numbers=("NHWC", "OIHW", "NHWC")
     ),
     **{f"conv, {mode}": conv(padding=((2, 1), (1, 3)), padding_mode=mode) for mode in MODES},
+    "conv, SAME by the map's cells": conv(padding="SAME", stride=2, padding_mode=("circular", "symmetric")),
     "conv, wider than the map": conv(padding=((9, 0), (0, 17)), padding_mode=("reflect", "circular")),
     **{f"conv by {method}": conv(padding=1, stride=2, method=method)
        for method in ("definition", "windows", "rows", "shifts", "xla", "fft")},
@@ -79,6 +80,7 @@ OPERATIONS = {
     "lp": pool("lp", (2, 3), ceil_mode=True, p=3),
     "median": pool(jnp.median, (3, 3), padding=1, fill=0.0),
     "definition": pool("max", (3, 3), stride=2, method="definition"),
+    "definition, stride 3": pool("mean", (3, 2), stride=(3, 1), method="definition"),
     "channels last": lambda x, k: jc.pool(jnp.moveaxis(x, 1, -1), (2, 2), "max", axes=(1, 2)),
     "max_pool_with_indices": lambda x, k: jc.max_pool_with_indices(x, (3, 2), stride=2, padding=1),
     "max_pool_with_indices of a pooled map": lambda x, k: jc.max_pool_with_indices(
@@ -153,6 +155,10 @@ REFUSED = {
     "a transposed crop": (
         lambda x: jc.conv_transpose(x, K.swapaxes(0, 1), padding=3),
         "conv_transpose: padding .* on axis 0 leaves h - 4 .*constraint 'h - 4 >= 1'",
+    ),
+    "unpooling": (
+        lambda x: jc.max_unpool(*jc.max_pool_with_indices(x, (2, 1), dilation=3, stride=3), x.shape[2:]),
+        r"max_unpool: x has w\*floordiv\(h, 3\) - w values on a map, .*constraint 'w\*floordiv\(h, 3\) - w >= 0'",
     ),
     "indices": (
         lambda x: jc.max_pool_with_indices(x, (2, 1), dilation=3, padding=((2, 2), (0, 0))),

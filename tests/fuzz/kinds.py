@@ -37,7 +37,8 @@ def strides_above_the_window(rng, name, row):
     window = getattr(row, "size", ()) or getattr(row, "window", ()) or getattr(row, "kernel", ())[2:]
     if not window:
         return None
-    strided = replace(row, stride=tuple(k + rng.randint(1, 3) for k in window))
+    drawn = oracles.per_axis(row.stride or window, len(window))  # less of it may leave a transposed layer no output
+    strided = replace(row, stride=tuple(max(s, k + rng.randint(1, 3)) for s, k in zip(drawn, window, strict=True)))
     return strided if name != "indices" or strided.every_window_meets_the_map else None
 
 
@@ -90,12 +91,16 @@ def accelerated(rng, trial, operation):
     if not (operation.lax and lax_is_right(trial)):
         return None
     through = rng.choice(("accelerate", "accelerate the whole"))
-    return replace(trial, through=through, method=None, layout=(), law="loops", platform=rng.choice(("cpu", "cpu", "gpu")))
+    return replace(
+        trial, through=through, method=None, layout=(), law="loops", platform=rng.choice(("cpu", "cpu", "gpu"))
+    )
 
 
 def lax_is_right(trial):
     """Whether lax computes this, and its gradients, in the dtype of the operands and without aborting the process."""
     row, n = trial.row, window_of(trial.row)
+    if trial.operation == "reduce_window" and any("fill" in dict(level) for level in trial.maps):
+        return False  # lax maps no start
     if trial.dtype not in ("float32", "float64", *INTEGERS) or trial.data == "nan" or 0 in row.x:
         return False
     if trial.dtype in INTEGERS and trial.operation == "pool":
@@ -104,13 +109,19 @@ def lax_is_right(trial):
         return True
     window = row.kernel[2:] if hasattr(row, "kernel") else getattr(row, "size", ()) or row.window
     dilation = oracles.per_axis(row.dilation, n)
-    pads = oracles.pads_of(row.padding, row.x[len(row.x) - n :], window, oracles.per_axis(row.stride or window, n), dilation)
+    pads = oracles.pads_of(
+        row.padding, row.x[len(row.x) - n :], window, oracles.per_axis(row.stride or window, n), dilation
+    )
     if hasattr(row, "mode"):  # lax differentiates neither a dilated maximum in reverse, nor a start that is no identity
         spread = getattr(row, "spread", ())
         start = trial.operation == "reduce_window" and (row.fill is not None or row.mode in ("product", "logaddexp"))
         return not start and (row.mode in ("sum", "mean") or {*dilation, *spread} <= {1})
     grouped = n > 3 and getattr(row, "groups", 1) > 1  # where lax's gradient in the kernel is wrong
-    return not grouped and min(map(min, pads)) >= 0 and not any(k == s == 2 for k, s in zip(window, oracles.per_axis(row.stride, n), strict=True))
+    return (
+        not grouped
+        and min(map(min, pads)) >= 0
+        and not any(k == s == 2 for k, s in zip(window, oracles.per_axis(row.stride, n), strict=True))
+    )
 
 
 def exported(rng, trial, operation):
@@ -128,8 +139,12 @@ def divided(kind, rng, trial, operation):
     """Among devices: some axes of its arrays, each along an axis of a mesh of this kind."""
     if trial.transform == "second" or trial.maps or 0 in _sides(operation):
         return None
+    as_jax_may = trial.method == "definition" or getattr(trial.row, "mode", "") in ("product", "logaddexp")
+    if kind == "Explicit" and as_jax_may:  # written in jnp, which names no place for what it can't divide
+        return None
     mesh, devices = [], 1
-    places = [(name, axis, side) for name, shape in operation.shapes.items() for axis, side in enumerate(shape)]
+    shapes = {name: shape for name, shape in operation.shapes.items() if name != "bias"}  # which lies as it is added
+    places = [(name, axis, side) for name, shape in shapes.items() for axis, side in enumerate(shape)]
     for name, axis, side in rng.sample(places, len(places)):
         counts = [count for count in (2, 3, 4, 8) if side and side % count == 0 and devices * count <= MOST_DEVICES]
         if counts and len(mesh) < 2:

@@ -312,8 +312,10 @@ def pool(row, dtype):
 OF_PAIRS = {
     "max": lax.max, "min": lax.min, "sum": lax.add, "product": lax.mul, "logaddexp": jnp.logaddexp
 }  # fmt: skip
+
+
 def reduce_window(row, dtype):
-    lead, n = len(row.x) - len(row.window), len(row.window)
+    lead = len(row.x) - len(row.window)
     pads = row.padding if isinstance(row.padding, str) else ((0, 0),) * lead + row.padding
     words = {"window_dimensions": row.window, "window_strides": row.stride, "base_dilation": row.spread,
              "window_dilation": row.dilation}  # fmt: skip

@@ -1,8 +1,7 @@
-"""How a trial's function is called: as it is, compiled, exported for sizes that are not known, or on several devices."""
+"""How a trial's function is called: as it is, compiled, exported for sizes that are not known, or by devices."""
 
 import math
 import re
-from functools import partial
 
 import jax
 import numpy as np
@@ -14,7 +13,7 @@ from kinds import window_of
 MESHES = ("Auto", "Explicit")
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """In the library's own words, where the design allows it: sizes that are not known, or a type that can't be."""
 
 
@@ -35,9 +34,9 @@ def results_of(trial, operation, f, cotangents, inputs):
         return _on_devices(trial, compiled, inputs) if trial.run in MESHES else compiled(inputs)
     except Exception as error:
         if trial.run in ALLOWED and re.match(ALLOWED[trial.run], str(error)):
-            raise Refused from error
+            raise RefusedError from error
         if trial.run == "Explicit" and operation.lax and _lax_refuses(trial, operation, inputs):
-            raise Refused from error
+            raise RefusedError from error
         raise
 
 

@@ -15,7 +15,7 @@ from cases import TRANSFORMS as SPREADING
 from checks import AS_USERS
 from judging import INTEGERS, SPREAD, assert_within, judge, largest, part
 from operations import OPERATIONS
-from running import Refused, results_of
+from running import RefusedError, results_of
 from spoilt import check_refused
 from trials import inputs_of, laid_by_numbers
 
@@ -38,7 +38,7 @@ def check(trial):
         jax.enable_x64(trial.x64),
         mock.patch.object(sample_blocks, "CELLS", cells),
         mock.patch.object(primitive, "plan", plan if trial.platform == "cpu" else planned),
-        mock.patch.object(_reduce, "platform_of", lambda _: platform_of(trial.platform)),
+        mock.patch.object(_reduce, "platform_of", return_value=platform_of(trial.platform)),
     ):
         warnings.simplefilter("error")
         operation = None if trial.law == "refused" else OPERATIONS[trial.operation][0](trial.row, trial.dtype)
@@ -74,7 +74,7 @@ def _check(trial, operation):
     together = lambda inputs: {method: f(inputs) for method, f in mapped.items()}
     try:
         results = results_of(trial, operation, together, partial(_laid_out, trial, operation, trial.method), inputs)
-    except Refused:
+    except RefusedError:
         return
     for method, result in results.items():
         assert_within(result, oracle, bounds, trial.dtype, f"method {method}" if method else "")
