@@ -155,7 +155,7 @@ def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.
     _check_inside(function, indices, cells)
     lead, taken = x.shape[: x.ndim - n], math.prod(x.shape[x.ndim - n :])
     if is_symbolic(taken):
-        require(function, "x", f"has {taken} values on a map", taken, 0)
+        require(function, "x", f"has {taken} values on a map", taken, 1)
     put = partial(_set, cells=cells)
     for _ in lead:  # one by one: as one axis devices could not divide each of them
         put = jax.vmap(put)
