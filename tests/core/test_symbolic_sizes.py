@@ -45,8 +45,8 @@ OPERATIONS = {
         jnp.moveaxis(x, 1, -1), k, padding=1, dimension_numbers=("NHWC", "OIHW", "NHWC")
     ),
     **{f"conv, {mode}": conv(padding=((2, 1), (1, 3)), padding_mode=mode) for mode in MODES},
-    "conv, SAME by the map's cells": conv(padding="SAME", stride=2, padding_mode=("circular", "symmetric")),
     "conv, wider than the map": conv(padding=((9, 0), (0, 17)), padding_mode=("reflect", "circular")),
+    "conv, SAME by the map's cells": conv(padding="SAME", stride=2, padding_mode=("circular", "symmetric")),
     **{f"conv by {method}": conv(padding=1, stride=2, method=method)
        for method in ("definition", "windows", "rows", "shifts", "xla", "fft")},
     "conv of one sample": lambda x, k: jc.conv(x[0], k, padding=1),
@@ -83,8 +83,8 @@ OPERATIONS = {
     "lp": pool("lp", (2, 3), ceil_mode=True, p=3),
     "median": pool(jnp.median, (3, 3), padding=1, fill=0.0),
     "definition": pool("max", (3, 3), stride=2, method="definition"),
-    "definition, stride 3": pool("mean", (3, 2), stride=(3, 1), method="definition"),
     "channels last": lambda x, k: jc.pool(jnp.moveaxis(x, 1, -1), (2, 2), "max", axes=(1, 2)),
+    "definition, stride 3": pool("mean", (3, 2), stride=(3, 1), method="definition"),
     "max_pool_with_indices": lambda x, k: jc.max_pool_with_indices(x, (3, 2), stride=2, padding=1),
     "max_pool_with_indices of a pooled map": lambda x, k: jc.max_pool_with_indices(
         jc.pool(x, (3, 3), "mean", stride=1), (2, 2)
