@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from jaxcnn._padding import accumulator
+from jaxcnn._padding import accumulator, devices_along
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._symbolic import at_least, is_symbolic
 
@@ -40,10 +40,11 @@ def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | No
     An axis is counted from the end, so that arrays may have any leading axes.
     """
     size, at = x.shape[axis], x.ndim + axis
-    if size % out == 0:
+    even, devices = size % out == 0, devices_along(x, at)[0]
+    if even and (out == 1 or out % devices == 0):  # else a device has parts of windows
         return x.reshape(*x.shape[:at], out, size // out, *x.shape[at + 1 :]), None
-    sees = _cells(size, out)[1]
-    return spread_cells.bind(x, axis=axis, size=size, out=out), _against(sees, x.ndim + 1, axis)
+    sees = None if even else _against(_cells(size, out)[1], x.ndim + 1, axis)
+    return spread_cells.bind(x, axis=axis, size=size, out=out), sees
 
 
 def _against(sees: jax.Array, rank: int, axis: int) -> jax.Array:

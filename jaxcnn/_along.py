@@ -8,17 +8,18 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
+from jaxcnn._padding import devices_along
 from jaxcnn._primitives import differentiated_as, primitive
 from jaxcnn._symbolic import is_symbolic
 
 
 def sum_along(x: jax.Array, axis: int) -> jax.Array:
-    """Neighbours first, which rounds less than a running sum; the last 64 sums or fewer may lie on as many devices."""
+    """Neighbours first, which rounds less than a running sum; the last 64 sums or so may lie on as many devices."""
     at = axis % x.ndim
     size = x.shape[at]
     if is_symbolic(size):
         return jnp.sum(x, at, dtype=x.dtype)
-    blocks = math.gcd(size, 64)
+    blocks = math.gcd(size, math.lcm(64, devices_along(x, at)[0]))
     x = x.reshape(*x.shape[:at], blocks, size // blocks, *x.shape[at + 1 :])
     while x.shape[at + 1] > 1:
         size = x.shape[at + 1]

@@ -21,7 +21,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import Border, map_pad
-from jaxcnn._primitives import axes_left_to_xla, names_of, spec_of
+from jaxcnn._primitives import as_wide_as, axes_left_to_xla, names_of, spec_of
 
 # What one device computes of its own arrays: `local(geometry, origin, *arrays)`. The geometry is that of its share,
 # and `origin` says for each axis on which cell of the whole map the first cell of its padded share lies.
@@ -177,7 +177,7 @@ def _partition(
         return NamedSharding(mesh, PartitionSpec(*(along.get(name) for name in arrays.names(role))))
 
     def on_a_device(*given: jax.Array) -> Any:
-        with axes_left_to_xla():
+        with axes_left_to_xla(), as_wide_as(given):
             return share(*given)
 
     def share(*arrays: jax.Array) -> Any:

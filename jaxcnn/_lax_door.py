@@ -12,6 +12,7 @@ from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding
 from jaxcnn._layout import layout
 from jaxcnn._padding import as_array
 from jaxcnn._remember import remembered
+from jaxcnn._symbolic import known
 
 _NAME = "conv_general_dilated"
 
@@ -111,7 +112,8 @@ def _over_spread(
 def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
     """More taps than outputs: so lax writes the gradient of a layer in its kernel, a map over a map."""
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
-    return spelled and math.prod(g.window) > math.prod(g.out) and jnp.issubdtype(kernel.dtype, jnp.inexact)
+    more = known(lambda: math.prod(g.window) > math.prod(g.out))
+    return spelled and more and jnp.issubdtype(kernel.dtype, jnp.inexact)
 
 
 def _gradient_in_kernel(

@@ -233,8 +233,9 @@ def _check_cells_are_left(function: str, size: Any, low: Any, high: Any, mode: s
 
 def map_pad(x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:
     """Pad one axis, counted from the last, with cells of the map."""
-    first, last = larger(-low, 0), x.shape[axis] - larger(-high, 0)
-    x, low, high = lax.slice_in_dim(x, first, last, axis=axis), larger(low, 0), larger(high, 0)
+    on_low, on_high = larger(low, 0), larger(high, 0)  # what is put on, less what is cut off: symbols have to cancel
+    x = lax.slice_in_dim(x, on_low - low, x.shape[axis] - (on_high - high), axis=axis)
+    low, high = on_low, on_high
     size, own = x.shape[axis], 1 if mode == "reflect" else 0  # the border's own cell is not repeated
     if mode == "replicate":
         ends = (lax.slice_in_dim(x, at, at + 1, axis=axis) for at in (0, size - 1))

@@ -154,6 +154,8 @@ def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.
     cells = math.prod(spatial)
     _check_inside(function, indices, cells)
     lead, taken = x.shape[: x.ndim - n], math.prod(x.shape[x.ndim - n :])
+    if is_symbolic(taken):
+        require(function, "x", f"has {taken} values on a map", taken, 1)
     put = partial(_set, cells=cells)
     for _ in lead:  # one by one: as one axis devices could not divide each of them
         put = jax.vmap(put)

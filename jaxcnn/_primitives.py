@@ -72,7 +72,7 @@ def primitive(
             apart = divide and _several_devices(ctx.module_context)
             ranks = [len(aval.shape) for aval in ctx.avals_in]
             f = divide(on_a_device, ranks, **params) if divide and apart else partial(on_a_device, **params)
-            with axes_left_to_xla():
+            with axes_left_to_xla(), as_wide_as(ctx.avals_in):
                 alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
                 return mlir.lower_fun(f, multiple_results=several)(ctx.replace(avals_in=alone), *operands)
 
@@ -104,6 +104,12 @@ def axes_left_to_xla() -> AbstractContextManager[Any]:
     if not explicit:
         return nullcontext()
     return jax.sharding.use_abstract_mesh(mesh.update_axis_types(dict.fromkeys(explicit, AxisType.Auto)))
+
+
+def as_wide_as(arrays: Sequence[Any]) -> AbstractContextManager[Any]:
+    """64 bits where arrays have them: XLA asks for a device's share from a thread without the context of the caller."""
+    narrowed = any(jax.dtypes.canonicalize_dtype(array.dtype) != array.dtype for array in arrays)
+    return jax.enable_x64(True) if narrowed else nullcontext()
 
 
 def _as_the_first(a: Any, sides: Sequence[Any]) -> jax.sharding.PartitionSpec:

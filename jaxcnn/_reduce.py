@@ -1,7 +1,6 @@
 """How windows are reduced: which cell wins, and in which order the cells of a window are brought together."""
 
 import functools
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -248,7 +247,7 @@ def reduce_each_window(
     padded: jax.Array, g: Geometry, reduce: Callable[..., jax.Array], *others: jax.Array
 ) -> jax.Array:
     """The definition: `reduce` of one window at a time, for every window of every map, and of others for all maps."""
-    lead, spatial = padded.shape[: padded.ndim - g.n], padded.shape[padded.ndim - g.n :]
-    maps = padded.reshape(math.prod(lead), *spatial)
-    y = jax.vmap(lambda one_map: each_window(reduce, one_map, g, *others))(maps)
-    return y.reshape(*lead, *y.shape[1:])
+    of_maps: Callable[..., jax.Array] = lambda one_map: each_window(reduce, one_map, g, *others)
+    for _ in range(padded.ndim - g.n):
+        of_maps = jax.vmap(of_maps)
+    return of_maps(padded)

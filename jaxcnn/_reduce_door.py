@@ -95,7 +95,7 @@ def reduce_window(
     combine = partial(_of_real_cells, partial(_cell_by_cell, computation, tree))
     if 0 in laid.out:
         return jax.tree.unflatten(tree, [jnp.zeros(laid.out, array.dtype) for array in arrays])
-    real = _spread(jnp.ones(arrays[0].shape, bool), jnp.zeros((), bool), laid, apart)
+    real = _spread(jnp.ones_like(arrays[0], bool), jnp.zeros((), bool), laid, apart)
     padded = [_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True)]
     *out, _ = _after_start(
         [*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine

@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import math
 import operator
 from collections.abc import Callable, Sequence
 
@@ -23,13 +22,14 @@ def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Arra
 
 def each_window(f: Callable[..., jax.Array], x: jax.Array, g: Geometry, *others: jax.Array) -> jax.Array:
     """f of every window of one padded map, and of others like it: `vmap` runs it over the output positions."""
-    starts = [
-        lax.broadcasted_iota(jnp.int32, g.out, i).reshape(math.prod(g.out)) * a.stride for i, a in enumerate(g.axes)
-    ]
-    seen: jax.Array = jax.vmap(
-        lambda *start: f(*(window_at(each, start, g) for each in (x, *others))), axis_size=math.prod(g.out)
-    )(*starts)
-    return seen.reshape(g.out)
+
+    def at(*start: jax.Array) -> jax.Array:
+        return f(*(window_at(each, start, g) for each in (x, *others)))
+
+    for axis in reversed(range(g.n)):  # not of all positions in a row: JAX can't tell that their number is a size
+        at = jax.vmap(at, in_axes=[0 if each == axis else None for each in range(g.n)])
+    y: jax.Array = at(*(jnp.arange(a.out, dtype=jnp.int32) * a.stride for a in g.axes))
+    return y
 
 
 # The fast way: slices of the padded array, one axis at a time --------------------------------------------------------

@@ -2,9 +2,11 @@
 
     scripts/fuzz_ops.py --trials 10000 --seed 7 --processes 2
     scripts/fuzz_ops.py --seed 7 --only 4321
+    scripts/fuzz_ops.py --kinds "Auto mesh" exported
 
-A trial is its seed and its index, and nothing else (tests/fuzz/trials.py). Trials run in processes of their own, so
-that one that aborts in XLA, or hangs, is reported and the campaign goes on. Exit code 1 if there is a fault.
+A trial is its seed, its index and the kinds that are drawn from (all, unless named), and nothing else
+(tests/fuzz/trials.py, kinds.py). Trials run in processes of their own, so that one that aborts in XLA, or hangs, is
+reported and the campaign goes on. Exit code 1 if there is a fault.
 """
 
 import argparse
@@ -26,15 +28,15 @@ sys.path[:0] = [str(TESTS.parent), *(str(TESTS / folder) for folder in ("", "cor
 
 BLOCK = 200  # trials per process; what JAX caches is freed with it
 PATIENCE = 240  # a trial hangs if it prints nothing for this many seconds
-TABLES = ("operation", "transform", "dtype", "law", "platform")  # what trials are counted by
+TABLES = ("operation", "transform", "dtype", "law", "platform", "kind")  # what trials are counted by
 
 
 def main() -> int:
     args = arguments()
     if args.block:
-        return work(args.seed, *args.block)
+        return work(args.seed, args.kinds, *args.block)
     if args.only is not None:
-        return only(args.seed, args.only)
+        return only(args.seed, args.kinds, args.only)
     print(f"seed {args.seed}", flush=True)
     campaign = Campaign(args)
     try:
@@ -53,6 +55,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(2**31), help="fresh by default")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=float("inf"), help="start no more blocks after so long")
+    parser.add_argument("--kinds", nargs="+", metavar="KIND", help="draw these alone; all by default")
     parser.add_argument("--only", type=int, metavar="INDEX", help="this trial by itself, with its traceback")
     parser.add_argument("--block", type=int, nargs=2, metavar=("START", "STOP"), help=argparse.SUPPRESS)
     return parser.parse_args()
@@ -61,20 +64,27 @@ def arguments() -> argparse.Namespace:
 # In a process of its own ---------------------------------------------------------------------------------------------
 
 
-def only(seed: int, index: int) -> int:
+def prepare() -> None:
+    """Eight devices, which trials on a mesh need."""
+    os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=8"
+
+
+def only(seed: int, kinds: list[str] | None, index: int) -> int:
+    prepare()
     import conftest  # noqa: F401  (strictness, as in the tests)
     import trials
     import trying
 
-    trial = trials.draw(seed, index)
+    trial = trials.draw(seed, index, kinds)
     print(trial, flush=True)
     trying.check(trial)
     print("no fault")
     return 0
 
 
-def work(seed: int, start: int, stop: int) -> int:
+def work(seed: int, kinds: list[str] | None, start: int, stop: int) -> int:
     """Run the trials from start to stop; each prints two lines of JSON: what is tried, and the result."""
+    prepare()
     import conftest  # noqa: F401
     import jax
     import trials
@@ -86,9 +96,9 @@ def work(seed: int, start: int, stop: int) -> int:
     for index in range(start, stop):
         fault, trial = "", None
         try:
-            trial = trials.draw(seed, index)
+            trial = trials.draw(seed, index, kinds)
             say(index=index, told=str(trial), keys=[
-                trial.operation, trial.transformed, trial.dtype, trial.law, trial.platform
+                trial.operation, trial.transformed, trial.dtype, trial.law, trial.platform, trial.kind
             ])  # fmt: skip
             trying.check(trial)
         except Exception as error:  # noqa: BLE001  (any exception is a finding)
@@ -118,6 +128,8 @@ class Campaign:
             self.blocks.put(range(first, min(first + BLOCK, args.trials)))
         self.lock = threading.Lock()
         self.children: set[subprocess.Popen[str]] = set()
+        self.kinds = ["--kinds", *args.kinds] if args.kinds else []
+        self.again = f"--seed {args.seed}" + "".join(f" '{word}'" if " " in word else f" {word}" for word in self.kinds)
         self.stopping = False
         self.done = 0
         self.tables = [Counter[str]() for _ in TABLES]
@@ -144,7 +156,7 @@ class Campaign:
         for name, table in zip(TABLES, self.tables, strict=True):
             print(f"{name:>10}  " + "  ".join(f"{key} {count}" for key, count in sorted(table.items())))
         for index, told, fault in sorted(self.faults):
-            print(f"\n--seed {self.args.seed} --only {index}: {told}\n    {fault}")
+            print(f"\n{self.again} --only {index}: {told}\n    {fault}")
 
     def _minutes(self) -> float:
         return (time.monotonic() - self.start) / 60
@@ -160,7 +172,7 @@ class Campaign:
 
     def _run_block(self, block: range) -> range:
         """Run a block in a process, and return the trials that are left: none, unless it crashed."""
-        numbers = ["--seed", str(self.args.seed), "--block", str(block.start), str(block.stop)]
+        numbers = ["--seed", str(self.args.seed), "--block", str(block.start), str(block.stop), *self.kinds]
         child = subprocess.Popen(
             [sys.executable, __file__, *numbers], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
@@ -197,7 +209,7 @@ class Campaign:
 
     def _fault(self, index: int, told: str, fault: str) -> None:
         self.faults.append((index, told, fault))
-        print(f"FAULT --seed {self.args.seed} --only {index}: {told}\n    {fault}", flush=True)
+        print(f"FAULT {self.again} --only {index}: {told}\n    {fault}", flush=True)
 
 
 class Watch:

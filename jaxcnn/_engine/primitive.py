@@ -17,7 +17,7 @@ from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem, configured_precision
 from jaxcnn._geometry import Geometry, refuse
 from jaxcnn._padding import Border, bordered, common_dtype, devices_along, none_if_zero, with_border, zeros
-from jaxcnn._primitives import alike, bilinear, lying_as, primitive
+from jaxcnn._primitives import alike, bilinear, linear_pair_of_one, lying_as, primitive
 
 
 def contract(
@@ -62,7 +62,7 @@ def _of_groups(
     dtype = common_dtype(function, **dict(zip(MADE_OF[face][::-1], (b, a), strict=True)))
     check_method(function, method, dtype)
     a, b = (
-        _with_groups(function, role, array.astype(dtype), g.n, groups)
+        _with_groups(function, role, _wide_kernel(role, array.astype(dtype)), g.n, groups)
         for role, array in zip(MADE_OF[face], (a, b), strict=True)
     )
     if precision is None:  # what is configured where a function is traced, not where its program is lowered
@@ -74,6 +74,12 @@ def _of_groups(
     )  # fmt: skip
     at = _groups_at(face, made.ndim - 1, g.n)
     return made.reshape(*made.shape[:at], made.shape[at] * made.shape[at + 1], *made.shape[at + 2 :])
+
+
+def _wide_kernel(role: str, array: jax.Array) -> jax.Array:
+    """A bfloat16 kernel as float32, whose gradient is rounded last of all, where XLA may drop that (`_narrow`)."""
+    wide: jax.Array = widened.bind(array) if role == "kernel" and array.dtype == jnp.bfloat16 else array
+    return wide
 
 
 def _groups_at(role: str, rank: int, n: int) -> int:
@@ -127,7 +133,15 @@ def problem_of(
     g = geometry if border.is_zero else geometry.unpadded()
     flat = _flat(face, geometry, a, b)[1]
     facts = {"precision": precision, "platform": platform, "channels_last": channels_last}
-    return Problem.of(face, g, flat[0], flat[1], dtype, **facts)
+    problem = Problem.of(face, g, flat[0], flat[1], dtype, **facts)
+    return problem if platform == "cpu" or problem.dtypes[0] != jnp.bfloat16 else _narrow_kernel(problem)
+
+
+def _narrow_kernel(problem: Problem) -> Problem:
+    """Only a CPU computes with wide kernels: other platforms have products of bfloat16."""
+    if problem.face != "kernel":
+        return problem.but(dtypes=(jnp.bfloat16, jnp.bfloat16))
+    return problem.but(dtype=problem.dtypes[1])
 
 
 def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:
@@ -154,6 +168,7 @@ def _lower(a: jax.Array, b: jax.Array, *, method: str, face: str, border: Border
     g, dtype = params["geometry"], params["dtype"]
     samples, (a, b) = _flat(face, g, a, b)
     problem = problem_of(a, b, face=face, border=border, **params)
+    a, b = (array.astype(own) for array, own in zip((a, b), problem.dtypes, strict=True))
     whole = _with_samples(face, problem.but(geometry=g).shape(face), samples)
     if 0 in (*a.shape, *b.shape, *whole):
         return jnp.zeros(whole, dtype)
@@ -163,9 +178,9 @@ def _lower(a: jax.Array, b: jax.Array, *, method: str, face: str, border: Border
         made = carry_out(plan(problem, method), bordered(a, g, border), b)
     else:
         padded = carry_out(plan(problem, method), a, b)
-        like = jax.ShapeDtypeStruct((*padded.shape[:3], *g.size), dtype)
+        like = jax.ShapeDtypeStruct((*padded.shape[:3], *g.size), padded.dtype)
         (made,) = jax.linear_transpose(partial(bordered, g=g, border=border.of_tangents()), like)(padded)
-    return made.reshape(whole)
+    return made.reshape(whole).astype(dtype)
 
 
 def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any, **params: Any) -> Any:
@@ -231,6 +246,25 @@ def _arrays(face: str, g: Geometry, rank: int) -> Arrays:
     axes = {role: (*samples, *names[1:]) if role != "kernel" else names for role, names in AXES.items()}
     return Arrays(axes, MADE_OF[face], face, g.n)
 
+
+def _narrow(x: jax.Array, *, platform: str) -> jax.Array:
+    """float32 as bfloat16.
+
+    XLA on a CPU rounds where a program converts, but adds bfloat16 in float32, and drops the rounding behind that where
+    a conversion to float32 comes next. So a layer in bfloat16 gives its float32 kernel the gradient 8.56922, as lax's
+    does, where a conversion gives 8.5625.
+    """
+    high = x.astype(jnp.bfloat16)
+    if platform != "cpu":
+        return high
+    return high + jnp.where(jnp.isfinite(high), x - high.astype(x.dtype), 0.0).astype(jnp.bfloat16)
+
+
+widened = primitive(
+    "jaxcnn_widened", lambda x: (x.shape, jnp.dtype("float32")), lambda x, platform: x.astype(jnp.float32)
+)
+narrowed = primitive("jaxcnn_narrowed", lambda x: (x.shape, jnp.dtype(jnp.bfloat16)), _narrow, platforms=names())
+linear_pair_of_one(widened, narrowed)
 
 contraction = primitive(
     "jaxcnn_contraction", _shape, _lower, _batch, platforms=names(), lies=_lies, divide=_divide

@@ -86,8 +86,20 @@ x = jax.device_put(jnp.ones((8, 1, 4, 4)), jax.NamedSharding(mesh, jax.P("a")))
 f = jax.jit(lambda x: jc.conv(x, jnp.ones((1, 1, 3, 3))))
 made = jax.export.export(f)(x).call(x)
 print((made == f(x)).all(), made.sharding.spec)
+with jax.enable_x64(True):  # of this thread, which XLA does not ask
+    x = jax.device_put(jnp.arange(128.0).reshape(8, 16) % 7, jax.NamedSharding(mesh, jax.P(None, "a")))
+    for f in (lambda x: jc.correlate(x, jnp.ones((3, 3)), padding=1), lambda x: jc.pool(x, (2, 2), "max")):
+        g = jax.jit(jax.grad(lambda x: (f(x) ** 2).sum()))
+        print(g(x).dtype, jnp.allclose(g(x), g(jax.device_get(x))))
+mesh = jax.make_mesh((3,), ("a",), devices=jax.devices()[:3])
+with jax.set_mesh(mesh):
+    x = jax.device_put(jnp.arange(6.0), jax.P("a"))
+    generic = jc.reduce_window(x, 0.0, jnp.logaddexp, (1,))
+    print(jc.adaptive_pool(x, (2,), "sum"), jc.pool(x, (6,), "sum"), generic.shape)
 """
-    padding, unpooled, groups, exported = on_eight_devices("-c", program)
+    padding, unpooled, groups, exported, *wide, three = on_eight_devices("-c", program)
+    assert wide == ["float64 True"] * 2
+    assert three == "[ 3. 12.] [15.] (6,)"
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")

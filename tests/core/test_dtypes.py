@@ -3,6 +3,7 @@
 from functools import partial
 
 import cases
+import gathered
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -117,6 +118,41 @@ def test_narrow_numbers_are_computed_as_wide_ones_and_rounded_once(dtype):
     for (path, ours), exact in zip(jax.tree.leaves_with_path(narrow), jax.tree.leaves(wide), strict=True):
         rounded = np.asarray(exact).astype(ours.dtype)
         np.testing.assert_array_equal(np.float32(ours), np.float32(rounded), err_msg=str(path))
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_a_bfloat16_layer_gives_its_float32_kernel_a_float32_gradient(groups):
+    """As Flax's layers with dtype=jnp.bfloat16: on a CPU XLA drops the rounding between lax's and the conversion."""
+    rng = np.random.default_rng(0)
+    x, ct = (np.asarray(rng.normal(size=(4, 4, 9, 9)), jnp.bfloat16) for _ in range(2))
+    kernel = rng.normal(size=(4, 4 // groups, 3, 3)).astype("float32")
+
+    def layer(kernel, method):
+        y = jc.conv(x, kernel.astype(jnp.bfloat16), padding=1, groups=groups, method=method)
+        return y.astype(jnp.float32)
+
+    def gradients(kernel):
+        pulled = {
+            m: jax.vjp(partial(layer, method=m), kernel)[1](ct.astype(jnp.float32))[0] for m in cases.CONTRACTIONS
+        }
+        in_bfloat16 = jax.vjp(lambda k: jc.conv(x, k, padding=1, groups=groups), kernel.astype(jnp.bfloat16))[1](ct)[0]
+        return pulled, in_bfloat16
+
+    pulled, in_bfloat16 = run(gradients, kernel)
+    exact = gathered.conv(x.astype(float), kernel.astype(float), padding=1, groups=groups)[1](ct.astype(float))[
+        "kernel"
+    ]
+    largest = np.abs(exact).max()
+    for method, gradient in pulled.items():
+        np.testing.assert_allclose(gradient, exact, rtol=0, atol=1e-5 * largest, err_msg=method)
+    assert in_bfloat16.dtype == jnp.bfloat16
+    np.testing.assert_allclose(in_bfloat16.astype(float), exact, rtol=2**-8, atol=1e-5 * largest)
+
+
+def test_an_infinite_gradient_of_a_bfloat16_kernel_stays_so():
+    x, y = jnp.full((1, 1, 4), 3e38, jnp.bfloat16), jnp.full((1, 1, 4), 2.0, jnp.bfloat16)
+    pull = jax.vjp(lambda k: jc.conv(x, k), jnp.ones((1, 1, 1), jnp.bfloat16))[1]
+    assert pull(y)[0].astype(float).item() == np.inf
 
 
 @pytest.mark.parametrize(("dtype", "lack"), [("float8_e8m0fnu", "which has no zero"), ("int2", "of fewer than 4 bits")])

@@ -46,6 +46,7 @@ OPERATIONS = {
     ),
     **{f"conv, {mode}": conv(padding=((2, 1), (1, 3)), padding_mode=mode) for mode in MODES},
     "conv, wider than the map": conv(padding=((9, 0), (0, 17)), padding_mode=("reflect", "circular")),
+    "conv, SAME by the map's cells": conv(padding="SAME", stride=2, padding_mode=("circular", "symmetric")),
     **{f"conv by {method}": conv(padding=1, stride=2, method=method)
        for method in ("definition", "windows", "rows", "shifts", "xla", "fft")},
     "conv of one sample": lambda x, k: jc.conv(x[0], k, padding=1),
@@ -57,6 +58,9 @@ OPERATIONS = {
     "conv_general_dilated": lambda x, k: jc.conv_general_dilated(x, k, (2, 2), "SAME"),
     "conv_general_dilated, transposed": lambda x, k: jc.conv_general_dilated(
         x, k, (1, 1), [(1, 2), (2, 1)], lhs_dilation=(2, 3), rhs_dilation=(1, 2)
+    ),
+    "conv_general_dilated of any size": lambda x, k: jc.conv_general_dilated(
+        x, k, (2, 1), [(1, -1), (-1, -1)], lhs_dilation=(2, 1)
     ),
     "reduce_window": lambda x, k: jc.reduce_window(x, -jnp.inf, lax.max, (1, 1, 3, 3), (1, 1, 2, 2), "SAME"),
     "reduce_window by a product": lambda x, k: jc.reduce_window(x, 1.0, lax.mul, (1, 1, 3, 3), (1, 1, 2, 1), "VALID"),
@@ -80,6 +84,7 @@ OPERATIONS = {
     "median": pool(jnp.median, (3, 3), padding=1, fill=0.0),
     "definition": pool("max", (3, 3), stride=2, method="definition"),
     "channels last": lambda x, k: jc.pool(jnp.moveaxis(x, 1, -1), (2, 2), "max", axes=(1, 2)),
+    "definition, stride 3": pool("mean", (3, 2), stride=(3, 1), method="definition"),
     "max_pool_with_indices": lambda x, k: jc.max_pool_with_indices(x, (3, 2), stride=2, padding=1),
     "max_pool_with_indices of a pooled map": lambda x, k: jc.max_pool_with_indices(
         jc.pool(x, (3, 3), "mean", stride=1), (2, 2)
@@ -172,6 +177,18 @@ def test_an_error_names_the_missing_constraint(name):
 def test_with_the_constraint_it_is_exported(name):
     f, message = REFUSED[name]
     export.export(jax.jit(f))(*symbolic("w >= 6", re.search("constraint '(.*)'", message)[1].replace("\\", ""))[:1])
+
+
+def test_as_many_values_as_jax_cannot_tell_are_refused_or_known():
+    """The number of windows is a product, which JAX does not see to be a size."""
+
+    def unpooled(x):
+        return jc.max_unpool(*jc.max_pool_with_indices(x, (2, 3), stride=(1, 2), dilation=2), x.shape[2:])
+
+    sizes = ("h >= 8", "w >= 6")
+    with pytest.raises(ValueError, match=r"max_unpool: x has h\*floordiv\(w - 5, 2\) .*add the constraint") as refused:
+        export.export(jax.jit(unpooled))(*symbolic(*sizes)[:1])
+    export.export(jax.jit(unpooled))(*symbolic(*sizes, re.search("constraint '(.*)'", str(refused.value))[1])[:1])
 
 
 def test_a_symbolic_window_is_refused():

@@ -212,7 +212,7 @@ def reduce(seen, x, mode, fill, count_include_pad, divisor, p, lowest, highest):
     return y.reshape(*x.shape[: x.ndim - len(seen.spatial)], *seen.out), pull
 
 
-def _reduced(w, mode, real, divisor, p):
+def _reduced(w, mode, real=None, divisor=None, p=2):
     """The last axis reduced, and the derivative of that in each cell."""
     if mode in ("max", "min"):
         first = (np.argmax if mode == "max" else np.argmin)(w, -1)[..., None]  # the first winner, NaN before all
@@ -232,7 +232,10 @@ def _reduced(w, mode, real, divisor, p):
         y = ((np.abs(w) ** p).sum(-1) * scale) ** (1 / p)
         slope = np.sign(w) * np.where(w == 0, 1, np.abs(w)) ** (p - 1) * scale[..., None] * y[..., None] ** (1 - p)
         return y, np.where(y[..., None] == 0, 0, slope)
-    if mode == "logsumexp":
+    if mode == "product":
+        others = [np.delete(w, i, -1).prod(-1) for i in range(w.shape[-1])]
+        return w.prod(-1), np.stack(others, -1)
+    if mode in ("logsumexp", "logaddexp"):
         y = np.logaddexp.reduce(w, -1)
         return y, np.exp(w - y[..., None])
     if mode == "squares":
@@ -241,6 +244,30 @@ def _reduced(w, mode, real, divisor, p):
     middle = [order[..., [i]] for i in ((count - 1) // 2, count // 2)]
     slope = sum((np.arange(count) == place) * 0.5 for place in middle)
     return (w * slope).sum(-1), slope
+
+
+def reduce_window(x, window, mode, *, fill=None, spread, lowest=-np.inf, highest=np.inf, **laid):
+    """lax's: the cells of x lie `spread` apart, and each window takes `fill` once, before its cells."""
+    n = len(window)
+    sides = [(m - 1) * s + 1 for m, s in zip(x.shape[x.ndim - n :], spread, strict=True)]
+    apart = np.full(sides, FILL)
+    places = apart[tuple(slice(None, None, s) for s in spread)]
+    places[...] = np.arange(places.size).reshape(places.shape)
+    seen = seen_of(sides, window, **laid)
+    cell = np.where(seen.cell < 0, FILL, apart.ravel()[seen.cell])
+    seen = Seen(cell, cell >= 0, x.shape[x.ndim - n :], seen.out)
+    identity = {"max": lowest, "min": highest, "sum": 0, "product": 1, "logaddexp": -np.inf}[mode]
+    w = seen.look(x, identity)
+    if fill is not None:
+        w = np.concatenate([np.full((*w.shape[:-1], 1), fill, w.dtype), w], -1)
+    y, slope = _reduced(w, mode)
+
+    def pull(ct):
+        in_w = slope * ct.reshape(*y.shape, 1)
+        own = w.shape[-1] - cell.shape[-1]
+        return {"x": seen.back(in_w[..., own:])[0], "fill": in_w[..., :own].sum()}
+
+    return y.reshape(*x.shape[: x.ndim - n], *seen.out), pull
 
 
 def winners(x, window, *, lowest=-np.inf, stride=None, **laid):

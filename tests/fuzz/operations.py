@@ -40,6 +40,15 @@ class Door(Row):
 
 
 @dataclass(frozen=True)
+class Reduction(Row):
+    """Of `reduce_window`: each window takes `fill` once, unless it is None, the identity."""
+
+    window: Shape = ()
+    mode: str = "max"
+    spread: Shape = ()
+
+
+@dataclass(frozen=True)
 class Adaptive(Row):
     output_size: Shape = ()
     mode: str = "max"
@@ -81,7 +90,27 @@ def a_transposed(rng, n):
 
 def a_door(rng, n):
     row = cases.a_conv(rng, n)
-    window, dilation = row.kernel[2:], oracles.per_axis(row.dilation, n)
+    spatial, laid = _as_lax_lays(rng, row.kernel[2:], row)
+    batches = rng.choice([1, 1, 2, 3]) if row.groups == 1 else 1
+    outs, ins = row.kernel[:2]
+    return Door(
+        x=(row.x[0] * batches, row.x[1], *spatial), kernel=(outs * batches, ins, *row.kernel[2:]), groups=row.groups,
+        batches=batches, **laid,
+    )  # fmt: skip
+
+
+def a_reduction(rng, n):
+    row = cases.a_windows(rng, n)
+    spatial, laid = _as_lax_lays(rng, row.size, row)
+    mode = rng.choice(["max", "min", "sum", "sum", "product", "logaddexp"])
+    fill = rng.choice([None, None, -0.5, 1.5]) if mode != "logaddexp" else 0.25  # -inf has a derivative of 0 * inf
+    lead = row.x[: len(row.x) - n]
+    return Reduction(x=(*lead, *spatial), window=row.size, mode=mode, fill=fill, **laid)
+
+
+def _as_lax_lays(rng, window, row):
+    """Sides of a map on which windows fit, and how they lie, in lax's words."""
+    n, dilation = len(window), oracles.per_axis(row.dilation, len(window))
     spread = rng.choice([(1,) * n, tuple(rng.randint(1, 3) for _ in window)])
     named = all(s == 1 for s in spread)
     padding = rng.choice(["VALID", "SAME", "SAME_LOWER"] if named and rng.random() < 0.5 else [
@@ -91,12 +120,8 @@ def a_door(rng, n):
     for k, d, s, (low, high) in zip(window, dilation, spread, pads, strict=True):
         least = (k - 1) * d + 1 - (0 if named and isinstance(padding, str) else low + high)
         spatial.append(max(-(-(least - 1) // s) + 1, 1, 1 - (-2 // s)) + rng.randint(0, 3))
-    batches = rng.choice([1, 1, 2, 3]) if row.groups == 1 else 1
-    outs, ins = row.kernel[:2]
-    return Door(
-        x=(row.x[0] * batches, row.x[1], *spatial), kernel=(outs * batches, ins, *window), groups=row.groups,
-        batches=batches, spread=spread, stride=oracles.per_axis(row.stride, n), dilation=dilation, padding=padding,
-    )  # fmt: skip
+    stride = oracles.per_axis(row.stride, n)
+    return spatial, {"spread": spread, "stride": stride, "dilation": dilation, "padding": padding}
 
 
 def an_adaptive(rng, n):
@@ -284,6 +309,49 @@ def pool(row, dtype):
     )  # fmt: skip
 
 
+OF_PAIRS = {
+    "max": lax.max, "min": lax.min, "sum": lax.add, "product": lax.mul, "logaddexp": jnp.logaddexp
+}  # fmt: skip
+
+
+def reduce_window(row, dtype):
+    lead = len(row.x) - len(row.window)
+    pads = row.padding if isinstance(row.padding, str) else ((0, 0),) * lead + row.padding
+    words = {"window_dimensions": row.window, "window_strides": row.stride, "base_dilation": row.spread,
+             "window_dilation": row.dilation}  # fmt: skip
+    keywords = {name: (1,) * lead + tuple(values) for name, values in words.items()} | {"padding": pads}
+    keywords["computation"] = OF_PAIRS[row.mode]
+    if row.fill is None:
+        keywords["init_value"] = _identity(row.mode, jnp.dtype(dtype))
+    oracle = partial(
+        gathered.reduce_window, window=row.window, mode=row.mode, spread=row.spread, stride=row.stride,
+        dilation=row.dilation, padding=row.padding, **_limits(dtype),
+    )  # fmt: skip
+    ordered = row.mode in ("max", "min")
+    return Operation(
+        "reduce_window", {"x": row.x} | _of_fill(row), keywords, _one(oracle), multilinear=row.mode == "sum",
+        moves=ordered, smooth=not ordered, in_its_dtype=row.mode in ("product", "logaddexp"),
+        terms=int(np.prod(row.x)) + 20,
+        lax=lambda args: {"y": _lax_reduced(row.mode, keywords, **args)},
+        names={"x": "operand", "fill": "init_value"},
+    )  # fmt: skip
+
+
+def _lax_reduced(mode, keywords, x, fill=None):
+    start = _identity(mode, x.dtype) if fill is None else fill
+    return lax.reduce_window(x, **keywords | {"init_value": start})
+
+
+def _identity(mode, dtype):
+    """A NumPy scalar; some floats have no infinity."""
+    if mode in ("max", "min"):
+        info = (jnp.iinfo if jnp.issubdtype(dtype, jnp.integer) else jnp.finfo)(dtype)
+        infinite = jnp.issubdtype(dtype, jnp.inexact) and np.isinf(dtype.type(np.inf))
+        number = np.inf if infinite else info.max
+        return dtype.type(number if mode == "min" else -np.inf if infinite else info.min)
+    return dtype.type(mode == "product")
+
+
 def indices(row, dtype):
     options = {name: value for name, value in row.options.items() if name != "mode"}
     lowest = {"lowest": _limits(dtype).get("lowest", -np.inf)}
@@ -313,6 +381,7 @@ OPERATIONS = {
     "conv_transpose": (conv_transpose, a_transposed),
     "conv_general_dilated": (conv_general_dilated, a_door),
     "pool": (pool, a_reduced),
+    "reduce_window": (reduce_window, a_reduction),
     "indices": (indices, an_indexed),
     "adaptive_pool": (adaptive_pool, an_adaptive),
 }

@@ -40,7 +40,17 @@ OF_THE_DOOR = {
     "dimension_numbers": lambda n: ["NCHW", ("NC", "OI"), ("N" * (n + 2),) * 3, (1, 2, 3)],
     "preferred_element_type": lambda n: ["foo", "bool"],
 }
-TAKEN = {
+OF_REDUCTIONS = {
+    "window_dimensions": lambda n: [0, (0,) * n, (1,) * 9, (1.5,) * n, None, "1"],
+    "window_strides": lambda n: [0, (0,) * n, (1,) * 9, (1.5,) * n, "1"],
+    "padding": lambda n: ["FULL", "foo", 1, None, ((1, 1),) * 9, ((1.5, 1),) * n],
+    "base_dilation": lambda n: [0, (0,) * n, (1,) * 9, 2],
+    "window_dilation": lambda n: [0, (0,) * n, (1,) * 9, 2],
+    "computation": lambda n: [None, 3, "max", lambda a, b: (a, b)],
+    "init_value": lambda n: [None, "0", (0, 0), np.zeros(3, "float32")],
+}
+OF_DOORS = {"conv_general_dilated": OF_THE_DOOR, "reduce_window": OF_REDUCTIONS}
+TAKEN = {name: tuple(options) for name, options in OF_DOORS.items()} | {
     "windows": ("stride", "dilation", "padding", "padding_mode", "size", "fill"),
     "fold": ("stride", "dilation", "padding", "spatial"),
     "correlate": ("stride", "dilation", "padding", "padding_mode", "method", "fill"),
@@ -58,10 +68,10 @@ TAKEN = {
 
 def spoil(rng, operation, n):
     """(function, keywords) of a call that must be refused, and in words what is wrong with it."""
-    kinds = OF_THE_DOOR if operation.function == "conv_general_dilated" else NUMBERS
+    kinds = OF_DOORS.get(operation.function, NUMBERS)
     arrays = {operation.names.get(name, name): jnp.ones(shape) for name, shape in operation.shapes.items()}
     call = arrays | operation.keywords
-    name = rng.choice([*TAKEN.get(operation.function, OF_THE_DOOR), "array", "rank", "channels", "traced"])
+    name = rng.choice([*TAKEN[operation.function], "array", "rank", "channels", "traced"])
     if name == "array":
         (first, *_) = arrays
         wrong = rng.choice([None, "x", {}, object()])
@@ -69,12 +79,12 @@ def spoil(rng, operation, n):
     if name == "rank":
         (first, *_) = arrays
         return operation.function, call | {first: jnp.ones(())}, f"{first} is a scalar"
-    if name == "channels" and "groups" in TAKEN.get(operation.function, ()):
+    if name == "channels" and "groups" in TAKEN[operation.function]:
         kernel = operation.shapes["kernel"]
         other = (kernel[0] + (operation.function == "conv_transpose"), kernel[1] + 1, *kernel[2:])
         return operation.function, call | {"kernel": jnp.ones(other)}, f"kernel={other}"
     if name in ("traced", "channels"):
-        option = next(iter(TAKEN.get(operation.function, OF_THE_DOOR)))
+        option = TAKEN[operation.function][0]
         return operation.function, call | {option: "a tracer"}, f"a traced {option}"
     wrong = rng.choice(kinds[name](n))
     if operation.function == "conv_transpose" and name == "padding" and "-1000" in str(wrong):
@@ -93,7 +103,7 @@ def spoil(rng, operation, n):
 def check_refused(function, call):
     """The call raises a ValueError or a TypeError, the door lax's other types too, and the words are the library's."""
     errors = (ValueError, TypeError)
-    if function == "conv_general_dilated":
+    if function in OF_DOORS:
         errors = (*errors, RuntimeError, IndexError)
     traced = [name for name, value in call.items() if isinstance(value, str) and value == "a tracer"]
 

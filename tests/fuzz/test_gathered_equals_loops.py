@@ -1,8 +1,12 @@
 """The oracle by index equals the loops of `oracles`, whose windows are taken a cell at a time."""
 
+import random
+
 import cases
 import gathered
+import jax
 import numpy as np
+import operations
 import oracles
 import pytest
 
@@ -46,3 +50,13 @@ def test_first_winner(row):
     np.testing.assert_allclose(pull(ct)["x"], in_x, atol=1e-13)
     if row.fill is not None:
         np.testing.assert_allclose(pull(ct)["fill"], in_fill, atol=1e-13)
+
+
+def test_reduce_window():
+    """Which has no loops but lax's own."""
+    rng = random.Random(0)
+    rows = [operations.a_reduction(rng, n) for n in (1, 2, 3) * 4]
+    drawn = {str(row): (operations.reduce_window(row, "float32"), row.arguments("float32")) for row in rows}
+    theirs = jax.jit(lambda: {name: operation.lax(args)["y"] for name, (operation, args) in drawn.items()})()
+    for name, (operation, args) in drawn.items():
+        np.testing.assert_allclose(operation.oracle(args)[0]["y"], theirs[name], rtol=1e-5, atol=1e-5, err_msg=name)

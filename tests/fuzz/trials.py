@@ -9,7 +9,8 @@ import oracles
 from cases import TRANSFORMS as SPREADING
 from gathered import CALLABLES
 from judging import FLOATS, HALVES, INTEGERS
-from operations import OPERATIONS, Door, Transposed
+from kinds import KINDS, lax_is_right, window_of
+from operations import OPERATIONS, Door, Reduction, Transposed
 from spoilt import spoil
 
 # In x, where there is neither bias nor fill.
@@ -29,8 +30,11 @@ class Trial:
     data: str = "normal"
     x64: bool = False
     cells: int | None = None  # how much may be laid out at a time
-    run: str = "quick"  # "quick" compiled in haste, "jit" as users have it, "eager"
+    run: str = "quick"  # "quick" compiled in haste, "jit" as users have it, "eager", "export", a kind of mesh
     platform: str = "cpu"  # whose plan is carried out, here
+    kind: str = "plain"
+    through: str = ""  # "lax", or what stands in its place: "accelerate", which may be "accelerate the whole"
+    mesh: tuple = ()  # what is divided, on which axis, by how many devices
     spoilt: int | None = None  # what is spoilt in it: it must be refused
 
     @property
@@ -38,7 +42,7 @@ class Trial:
         """The name that the table of a campaign has for it."""
         if self.law == "refused":
             return "none"
-        named = {"value": self.run if self.run == "eager" else "jit"}.get(self.transform, self.transform)
+        named = {"value": self.run if self.run in ("eager", "export") else "jit"}.get(self.transform, self.transform)
         if not self.maps:
             return named
         return "vmap" if self.transform == "value" else f"vmap of {self.transform}"
@@ -54,22 +58,32 @@ class Trial:
         told += [f"layout={self.layout}" if self.layout else "", self.transform]
         told += ["vmap(" + ",".join(f"{name}@{axis}" for name, axis in level) + ")" for level in self.maps]
         told += [f"law={self.law}", "" if self.data == "normal" else f"data={self.data}", "x64" if self.x64 else ""]
-        told += [f"cells={self.cells}" if self.cells else "", self.run]
+        told += [f"cells={self.cells}" if self.cells else "", self.run, self.through]
+        told += [f"{name}@{axis}/{count}" for name, axis, count in self.mesh]
         told += [f"platform={self.platform}" if self.platform != "cpu" else ""]
         return " ".join(filter(None, told))
 
 
 @np.errstate(all="ignore")
-def draw(seed, index):
-    """Trial `index` of a campaign: it depends on nothing else.
+def draw(seed, index, kinds=None):
+    """Trial `index` of a campaign among these kinds, all by default: it depends on nothing else.
 
     hypothesis could draw and shrink them too, but of 300 trials it draws 148 different ones, and this 300.
     """
     rng = random.Random(f"{seed}:{index}")
+    kinds = kinds or list(KINDS)
+    (kind,) = rng.choices(kinds, [KINDS[kind].often for kind in kinds])
+    while not (trial := _drawn(rng, kind)):
+        pass
+    return replace(trial, kind=kind)
+
+
+def _drawn(rng, kind):
+    """A trial, or None where the kind does not fit what was drawn."""
     name = rng.choice(("conv", "conv", "pool", "pool", "conv_transpose", *OPERATIONS))
     make, a_row = OPERATIONS[name]
     row = a_row(rng, n=rng.randint(1, 4))
-    if rng.random() < 0.08:
+    if kind == "plain" and rng.random() < 0.12:
         return Trial(name, row, spoilt=rng.randrange(2**32), law="refused")
     row = _stretched(rng, name, row)
     if len(row.x) > 0 and window_of(row) == 1 and rng.random() < 0.06:
@@ -77,7 +91,10 @@ def draw(seed, index):
     if name in SHRINKING and rng.random() < 0.08:
         row = _shrunk(rng, row)
         if not _fits(row):
-            return Trial(name, row, law="refused")
+            return Trial(name, row, law="refused") if kind == "plain" else None
+    row = KINDS[kind].row(rng, name, row)
+    if row is None:
+        return None
     transform = rng.choice(("value", "value", "gradient", "gradient", "jvp", "second"))
     dtype = rng.choice({
         "value": ("float32", "float32", "float64", *HALVES, *INTEGERS, "complex64"),
@@ -104,7 +121,7 @@ def draw(seed, index):
         names = inputs_of(trial, operation)
         trial = replace(trial, maps=tuple(_a_map(rng, operation, names) for _ in range(rng.choice((1, 1, 1, 2)))))
     trial = replace(trial, law=rng.choice(["loops", *_laws(trial, operation)]))
-    if trial.method and name != "pool":
+    if name in PLANNED:
         trial = replace(trial, platform=rng.choice(("cpu", "cpu", "gpu", "other")))
     if (
         trial.law == "loops"
@@ -113,8 +130,8 @@ def draw(seed, index):
         and not trial.cells
         and transform in ("value", "gradient")
     ):
-        return replace(trial, run=rng.choice((trial.run,) * 7 + ("eager",)))  # which compiles each step by itself
-    return trial
+        trial = replace(trial, run=rng.choice((trial.run,) * 7 + ("eager",)))  # which compiles each step by itself
+    return KINDS[kind].trial(rng, trial, operation)
 
 
 def _stretched(rng, name, row):
@@ -134,6 +151,7 @@ def _stretched(rng, name, row):
     return stretched if name != "indices" or stretched.every_window_meets_the_map else row
 
 
+PLANNED = ("correlate", "convolve", "conv", "conv_transpose", "conv_general_dilated", "pool", "reduce_window")
 SHRINKING = ("windows", "correlate", "convolve", "conv")
 
 
@@ -142,18 +160,11 @@ def _is_finite(operation):
     return all(np.isfinite(y).all() for y in results.values())
 
 
-def window_of(row):
-    """How many axes are windowed."""
-    if hasattr(row, "kernel"):
-        return len(row.kernel) - 2
-    return len(getattr(row, "size", ()) or getattr(row, "window", ()) or row.output_size)
-
-
 def _lengthened(row, window):
     """A long window, taken as a window of windows or by a transform, and as many of them as before."""
     for name in ("kernel", "size", "window"):
         shape = getattr(row, name, ())
-        if shape and not isinstance(row, Transposed | Door):
+        if shape and not isinstance(row, Transposed | Door | Reduction):
             (dilation,) = oracles.per_axis(row.dilation, 1)
             side = row.x[-1] + (window - shape[-1]) * dilation
             return replace(row, **{name: (*shape[:-1], window)}, x=(*row.x[:-1], side))
@@ -196,7 +207,7 @@ def _fitting(rng, row, dtype):
     mode = getattr(row, "mode", None)
     if dtype == "complex64" and mode not in (None, "sum", "mean"):
         dtype = "float32"
-    if dtype in INTEGERS and mode in ("lp", "logsumexp", "squares", "median"):
+    if dtype in INTEGERS and mode in ("lp", "logsumexp", "squares", "median", "product", "logaddexp"):
         dtype = "float32"
     if dtype in INTEGERS and row.fill is not None:
         row = replace(row, fill=float(rng.randint(0, 9)))
@@ -220,8 +231,8 @@ def _a_map(rng, operation, names):
 
 def _laws(trial, operation):
     laws = ["loops"]
-    if operation.lax and trial.dtype in ("float32", "float64") and trial.transform == "value" and trial.data != "nan":
-        laws.append("lax")
+    if operation.lax and trial.transform in ("value", "gradient") and lax_is_right(trial):
+        laws += ["lax"] * (trial.dtype not in INTEGERS)
     if trial.maps and trial.dtype in FLOATS:
         laws.append("stack")
     if operation.methods and trial.dtype in FLOATS and trial.data != "nan":

@@ -15,13 +15,17 @@ from cases import TRANSFORMS as SPREADING
 from checks import AS_USERS
 from judging import INTEGERS, SPREAD, assert_within, judge, largest, part
 from operations import OPERATIONS
+from running import RefusedError, results_of
 from spoilt import check_refused
 from trials import inputs_of, laid_by_numbers
 
 import jaxcnn as jc
+from jaxcnn import _reduce
 from jaxcnn._engine import primitive
 from jaxcnn._engine.plan import plan
+from jaxcnn._engine.platforms import platform_of
 from jaxcnn._engine.rewrites import sample_blocks
+from jaxcnn._primitives import lying_as
 
 
 @np.errstate(all="ignore")
@@ -34,6 +38,7 @@ def check(trial):
         jax.enable_x64(trial.x64),
         mock.patch.object(sample_blocks, "CELLS", cells),
         mock.patch.object(primitive, "plan", plan if trial.platform == "cpu" else planned),
+        mock.patch.object(_reduce, "platform_of", return_value=platform_of(trial.platform)),
     ):
         warnings.simplefilter("error")
         operation = None if trial.law == "refused" else OPERATIONS[trial.operation][0](trial.row, trial.dtype)
@@ -66,7 +71,11 @@ def _check(trial, operation):
         _check_law(trial, operation, inputs, oracle, bounds)
         return
     mapped = {method: _mapped(f, trial.maps) for method, f in programs.items()}
-    results = _compiled(trial, lambda inputs: {method: f(inputs) for method, f in mapped.items()})(inputs)
+    together = lambda inputs: {method: f(inputs) for method, f in mapped.items()}
+    try:
+        results = results_of(trial, operation, together, partial(_laid_out, trial, operation, trial.method), inputs)
+    except RefusedError:
+        return
     for method, result in results.items():
         assert_within(result, oracle, bounds, trial.dtype, f"method {method}" if method else "")
     if trial.law == "stack":
@@ -76,7 +85,7 @@ def _check(trial, operation):
             results[trial.method], stacked, {k: 2 * v for k, v in bounds.items()}, trial.dtype, "the stack of calls"
         )
     if trial.law == "lax":
-        theirs = _mapped(lambda args: operation.lax(args), trial.maps)
+        theirs = _mapped(_program(replace(trial, through="lax", layout=()), operation, None), trial.maps)
         with jax.enable_x64(True):
             values = jax.jit(theirs)({name: np.float64(a) for name, a in inputs.items()})
         values = {name: np.asarray(value) for name, value in values.items()}
@@ -156,6 +165,8 @@ def _numbers(rng, trial, name, shape):
 def _program(trial, operation, method):
     """From all inputs, by name, to all results."""
     f = partial(_laid_out, trial, operation, method)
+    if trial.through:
+        f = jc.accelerate(operation.lax, platform=trial.platform) if trial.through == "accelerate" else operation.lax
 
     def floats(args):
         results = f(args)
@@ -171,6 +182,7 @@ def _program(trial, operation, method):
     def gradient(inputs):
         args, ct, _ = parts(inputs)
         results, pull = jax.vjp(floats, args)
+        ct = {name: lying_as(ct[name], jax.typeof(y)) for name, y in results.items()}
         return results | {f"in {name}": g for name, g in pull(ct)[0].items()}
 
     def jvp(inputs):
@@ -187,7 +199,8 @@ def _program(trial, operation, method):
             made = jax.grad(lambda args: jax.jvp(loss, (args,), (v,))[1])(args)
         return {f"in {name}": g for name, g in made.items()}
 
-    return {"value": value, "gradient": gradient, "jvp": jvp, "second": second}[trial.transform]
+    made = {"value": value, "gradient": gradient, "jvp": jvp, "second": second}[trial.transform]
+    return jc.accelerate(made, platform=trial.platform) if trial.through == "accelerate the whole" else made
 
 
 def _laid_out(trial, operation, method, args):
