@@ -76,10 +76,15 @@ def divided(
         """With some more windows behind the last one on some axes, or without them again."""
         if role not in ("y", "windows"):
             return array
-        first, around = arrays.first_cell(role), [(0, 0, 0)] * array.ndim
+        first, sides, around = arrays.first_cell(role), list(array.shape), [(0, 0, 0)] * array.ndim
         for axis in axes:
-            around[first + axis] = (0, sign * (even.axes[axis].out - g.axes[axis].out), 0)
-        return lax.pad(array, jnp.zeros((), array.dtype), around) if any(map(any, around)) else array
+            more = even.axes[axis].out - g.axes[axis].out
+            around[first + axis], sides[first + axis] = (0, more, 0), sides[first + axis] - more
+        if not any(map(any, around)):
+            return array
+        if sign < 0:  # a negative padding leaves these cells on a divided axis (XLA of jaxlib 0.10.2)
+            return lax.slice(array, [0] * array.ndim, sides)
+        return lax.pad(array, jnp.zeros((), array.dtype), around)
 
     def evened(f: Callable[..., Any], axes: Sequence[int], sign: int, *given: jax.Array) -> Any:
         """f of arrays without these windows, and its results with them, or the other way."""

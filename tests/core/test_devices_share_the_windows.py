@@ -96,10 +96,15 @@ with jax.set_mesh(mesh):
     x = jax.device_put(jnp.arange(6.0), jax.P("a"))
     generic = jc.reduce_window(x, 0.0, jnp.logaddexp, (1,))
     print(jc.adaptive_pool(x, (2,), "sum"), jc.pool(x, (6,), "sum"), generic.shape)
+mesh = jax.make_mesh((4,), ("a",), axis_types=(jax.sharding.AxisType.Auto,), devices=jax.devices()[:4])
+x = jax.device_put(jnp.arange(12.0), jax.NamedSharding(mesh, jax.P("a")))
+least = lambda x: jc.pool(x, (3,), "min", dilation=3)  # two windows, four devices
+print(*(jax.device_get(y) for y in jax.jit(lambda x: jax.jvp(least, (x,), (2 * x,)))(x)))
 """
-    padding, unpooled, groups, exported, *wide, three = on_eight_devices("-c", program)
+    padding, unpooled, groups, exported, *wide, three, two_windows = on_eight_devices("-c", program)
     assert wide == ["float64 True"] * 2
     assert three == "[ 3. 12.] [15.] (6,)"
+    assert two_windows == "[0. 3.] [0. 6.]"
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")
