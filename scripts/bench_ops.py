@@ -65,57 +65,105 @@ class Row:
     scipy: tuple[str, Callable[..., np.ndarray]] | None = None
     once: bool = False
     """lax and torch take a minute or more for a call: their forward pass runs once, their gradients not at all"""
+    last: Callable[[], "Row"] | None = None
+    """the same with channels last"""
+    first: "Row | None" = None
+    """the same with channels first, where these are last"""
 
 
-def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1, **rest):
+def in_both_layouts(make):
+    """A maker of rows, each of which knows the same row with channels last."""
+
+    @functools.wraps(make)
+    def made(*args, **options):
+        row = make(*args, **options)
+
+        def last():
+            return dataclasses.replace(make(*args, last=True, **options), name=f"{row.name}, channels last", first=row)
+
+        return dataclasses.replace(row, last=last)
+
+    return made
+
+
+def laid(n, last):
+    """lax's names of the axes of maps and kernels."""
+    axes = "DHW"[3 - n :]
+    return (f"N{axes}C", f"{axes}IO", f"N{axes}C") if last else (f"NC{axes}", f"OI{axes}", f"NC{axes}")
+
+
+def moved(x, *, kernel=False):
+    """A shape with channels last."""
+    lead, channels, *spatial = x
+    return (*spatial, channels, lead) if kernel else (lead, *spatial, channels)
+
+
+@in_both_layouts
+def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1, last=False, **rest):
     n = len(kernel) - 2
     each = lambda value: (value,) * n
     theirs = functools.partial(
         lax.conv_general_dilated, window_strides=each(stride), padding=[(pad, pad)] * n,
-        rhs_dilation=each(dilation), feature_group_count=groups,
+        rhs_dilation=each(dilation), feature_group_count=groups, dimension_numbers=laid(n, last),
     )  # fmt: skip
-    ours = functools.partial(jc.conv, stride=stride, padding=pad, dilation=dilation, groups=groups)
+    ours = functools.partial(
+        jc.conv, stride=stride, padding=pad, dilation=dilation, groups=groups, dimension_numbers=laid(n, last)
+    )
 
     def torch(functional, x, kernel):
         layer = getattr(functional, f"conv{n}d")
         return layer(x, kernel, stride=stride, padding=pad, dilation=dilation, groups=groups)
 
     bar = None if name.startswith("dense") else 1.5
+    x, kernel = (moved(x), moved(kernel, kernel=True)) if last else (x, kernel)
     return Row(name, (x, kernel), ours, theirs, torch, torch_bar=bar, **rest)
 
 
-def transposed(name, x, kernel, *, stride, pad=0, **rest):
+@in_both_layouts
+def transposed(name, x, kernel, *, stride, pad=0, last=False, **rest):
     n = len(kernel) - 2
     edge = [(k - 1 - pad, k - 1 - pad) for k in kernel[2:]]
+    maps, of_kernel, _ = laid(n, last)
+    numbers = (maps, of_kernel.replace("OI", "IO"), maps)  # of channels in and out of this layer
 
     def theirs(x, kernel):
-        flipped = jnp.flip(kernel, range(2, 2 + n)).swapaxes(0, 1)
-        return lax.conv_general_dilated(x, flipped, (1,) * n, edge, lhs_dilation=(stride,) * n)
+        flipped = jnp.flip(kernel, range(n) if last else range(2, 2 + n))
+        return lax.conv_general_dilated(
+            x, flipped, (1,) * n, edge, lhs_dilation=(stride,) * n, dimension_numbers=numbers
+        )  # fmt: skip
 
     def torch(functional, x, kernel):
         return getattr(functional, f"conv_transpose{n}d")(x, kernel, stride=stride, padding=pad)
 
-    ours = functools.partial(jc.conv_transpose, stride=stride, padding=pad)
+    ours = functools.partial(jc.conv_transpose, stride=stride, padding=pad, dimension_numbers=numbers)
+    x, kernel = (moved(x), (*kernel[2:], *kernel[:2])) if last else (x, kernel)
     return Row(name, (x, kernel), ours, theirs, torch, **rest)
 
 
-def pool(name, x, window, mode, *, stride=None, pad=0, **rest):
+@in_both_layouts
+def pool(name, x, window, mode, *, stride=None, pad=0, last=False, **rest):
     n = len(window)
-    lead = (1,) * (len(x) - n)
-    steps = lead + (window if stride is None else (stride,) * n)
-    pads = [(0, 0)] * len(lead) + [(pad, pad)] * n
+    ones, still = (1,) * (len(x) - n), [(0, 0)] * (len(x) - n)
+    steps = window if stride is None else (stride,) * n
+
+    def around(middle, lead):
+        """With what belongs to samples and channels."""
+        return type(middle)([*lead[:1], *middle, *lead[1:]]) if last else type(middle)([*lead, *middle])
+
+    windows, strides, pads = around(window, ones), around(steps, ones), around([(pad, pad)] * n, still)
 
     def theirs(x):
         if mode == "max":
-            return lax.reduce_window(x, -jnp.inf, lax.max, lead + window, steps, pads)
-        return lax.reduce_window(x, 0.0, lax.add, lead + window, steps, pads) / math.prod(window)
+            return lax.reduce_window(x, -jnp.inf, lax.max, windows, strides, pads)
+        return lax.reduce_window(x, 0.0, lax.add, windows, strides, pads) / math.prod(window)
 
     def torch(functional, x):
         layer = getattr(functional, f"{'max' if mode == 'max' else 'avg'}_pool{n}d")
         return layer(x, window, stride=stride, padding=pad)
 
-    ours = functools.partial(jc.pool, window=window, mode=mode, stride=stride, padding=pad)
-    return Row(name, (x,), ours, theirs, torch, torch_bar=1.0, **rest)
+    axes = tuple(range(1, 1 + n)) if last else None
+    ours = functools.partial(jc.pool, window=window, mode=mode, stride=stride, padding=pad, axes=axes)
+    return Row(name, (moved(x) if last else x,), ours, theirs, torch, torch_bar=1.0, **rest)
 
 
 by_fft = functools.partial(scipy.signal.fftconvolve, axes=(-2, -1))
@@ -342,6 +390,8 @@ def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
         for whose in rivals:
             compared[whose] = Comparison.of([(result["jaxcnn_ms"], first[whose])])
     else:
+        if row.first:
+            compared["channels first"] = in_turn(ours, Program(row.first.ours, draw(row.first), way), seconds)
         compared["lax"] = in_turn(ours, theirs, seconds)
         result["jaxcnn_ms"] = compared["lax"].ours
         if torch:
@@ -356,7 +406,8 @@ def line(row: dict[str, Any]) -> str:
     behind = ", ".join(way for way in WAYS if row[way]["behind_lax"])
     return table_row(
         row["case"], pick("lax", "theirs"), pick("torch", "theirs"), figures(*(way["jaxcnn_ms"] for way in ways)),
-        pick("lax", "ratio"), pick("torch", "ratio"), behind and f"behind lax: {behind}",
+        pick("lax", "ratio"), pick("channels first" if "channels last" in row["case"] else "torch", "ratio"),
+        behind and f"behind lax: {behind}",
     )  # fmt: skip
 
 
@@ -428,7 +479,7 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 def print_summary(rows: list[dict[str, Any]], found: dict[str, Any]) -> None:
     for row in rows:
         for whose, one in row["forward"]["compared"].items():
-            if whose not in ("lax", "torch"):
+            if whose not in ("lax", "torch", "channels first"):
                 print(f"{row['case']}: {whose} {figure(one['theirs'])} ms, jaxcnn {figure(one['ours'])} ms, "
                       f"{whose} / jaxcnn {figure(one['ratio'])}")  # fmt: skip
         if row["once"]:
@@ -464,15 +515,19 @@ def main() -> None:
     parser.add_argument("--large", action="store_true", help="cuDNN-sized rows as well")
     parser.add_argument("--json", metavar="FILE", help="write all figures there")
     parser.add_argument("--no-torch", action="store_true")
+    parser.add_argument("--channels-last", action="store_true", help="arrays whose channels lie last, without torch")
     arguments = parser.parse_args()
     chosen = [row for row in ROWS + LARGE * arguments.large if arguments.only in row.name]
     if not chosen:
         parser.error(f"no row's name holds {arguments.only!r}")
+    if arguments.channels_last:
+        chosen = [row.last() for row in chosen if row.last and not row.exact]
     configure(arguments.platform)
-    torch = torch_if_there(not arguments.no_torch)
+    torch = torch_if_there(not arguments.no_torch and not arguments.channels_last)
     facts = machine(torch)
     print(headline(facts), "; float32, milliseconds, forward / both", sep="")
-    print(table_head("case", "lax", "torch", "jaxcnn", "lax / jaxcnn", "torch / jaxcnn", ""), flush=True)
+    last = "channels first / last" if arguments.channels_last else "torch / jaxcnn"
+    print(table_head("case", "lax", "torch", "jaxcnn", "lax / jaxcnn", last, ""), flush=True)
     warm_up()
     rows = []
     for row in chosen:
