@@ -9,8 +9,8 @@ from jax import lax
 
 from jaxcnn._adaptive_windows import bounds, spread
 from jaxcnn._along import best_along, cell_at, first_place, sum_along
-from jaxcnn._geometry import axes_of, refuse, side
-from jaxcnn._padding import accumulator, as_array, spatial_shape
+from jaxcnn._arrays import accumulator, as_array, spatial_shape
+from jaxcnn._errors import integer_or_symbol, message, rank_of
 from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
@@ -45,7 +45,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     outs = _outs("adaptive_pool", x, output_size)
     if mode not in MODES:
         problem = f"{mode!r} is unknown"
-        raise ValueError(refuse("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
+        raise ValueError(message("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
     if mode in ("max", "min"):
         refuse_complex("adaptive_pool", x, mode)
         winners: jax.Array = _winners(x, outs, mode == "min")
@@ -91,12 +91,12 @@ def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | Non
 
 
 def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
-    n = axes_of(function, "output_size", output_size)
+    n = rank_of(function, "output_size", output_size)
     spatial = spatial_shape(function, x, n)
     if 0 in spatial:
-        raise ValueError(refuse(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
+        raise ValueError(message(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
     return tuple(
-        size if out is None else side(function, f"output_size on axis {i}", out, least=1)
+        size if out is None else integer_or_symbol(function, f"output_size on axis {i}", out, least=1)
         for i, (size, out) in enumerate(zip(spatial, output_size, strict=True))
     )
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from jaxcnn._padding import accumulator, devices_along
+from jaxcnn._arrays import accumulator, devices_along
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._symbolic import at_least, is_symbolic
 
@@ -98,17 +98,17 @@ def _gathered_shape(y: Any, *, axis: int, size: Any, out: Any) -> Any:
     return (*y.shape[:at], size, *y.shape[at + 2 :]), y.dtype
 
 
-def _spread_lies(x: Any, *, axis: int, **_: Any) -> PartitionSpec:
-    """As x does, but on the axis that is windowed nothing is divided."""
+def _spread_spec(x: Any, *, axis: int, **_: Any) -> PartitionSpec:
+    """Divided as x is, except on the windowed axis."""
     at, spec = x.ndim + axis, x.sharding.spec
     return PartitionSpec(*spec[:at], None, None, *spec[at + 1 :])
 
 
-def _gathered_lies(y: Any, *, axis: int, **_: Any) -> PartitionSpec:
+def _gathered_spec(y: Any, *, axis: int, **_: Any) -> PartitionSpec:
     at, spec = y.ndim - 1 + axis, y.sharding.spec
     return PartitionSpec(*spec[:at], None, *spec[at + 2 :])
 
 
-spread_cells = primitive("jaxcnn_spread_cells", _spread_shape, _spread, lies=_spread_lies)
-gather_cells = primitive("jaxcnn_gather_cells", _gathered_shape, _gather, lies=_gathered_lies)
+spread_cells = primitive("jaxcnn_spread_cells", _spread_shape, _spread, result_spec=_spread_spec)
+gather_cells = primitive("jaxcnn_gather_cells", _gathered_shape, _gather, result_spec=_gathered_spec)
 linear_pair(spread_cells, gather_cells)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxcnn._padding import devices_along
+from jaxcnn._arrays import devices_along
 from jaxcnn._primitives import differentiated_as, primitive
 from jaxcnn._symbolic import is_symbolic
 
@@ -59,6 +59,6 @@ def _without(entries: Any, axis: int) -> tuple[Any, ...]:
 
 best_along = primitive(
     "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
-    lies=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
+    result_spec=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
 )  # fmt: skip
 differentiated_as(best_along, _with_gradient, _with_gradient)

@@ -5,8 +5,9 @@ from typing import Any
 import jax
 
 from jaxcnn._engine.primitive import contract
-from jaxcnn._geometry import geometry, integer, refuse
-from jaxcnn._layout import add_bias, layer
+from jaxcnn._errors import integer, message
+from jaxcnn._geometry import geometry
+from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
 
@@ -60,16 +61,16 @@ def conv(
 
     Source: the convolutional layer of LeCun et al., 1998, and `jax.lax.conv_general_dilated`.
     """
-    lay = layer("conv", x, kernel, dimension_numbers)
+    layer = read_layer("conv", x, kernel, dimension_numbers)
     groups = integer("conv", "groups", groups, least=1)
-    _check_channels(lay.x.shape[1], lay.kernel.shape, groups)
-    g = geometry("conv", lay.x.shape[2:], lay.kernel.shape[2:], stride=stride, padding=padding, dilation=dilation)
+    _check_channels(layer.x.shape[1], layer.kernel.shape, groups)
+    g = geometry("conv", layer.x.shape[2:], layer.kernel.shape[2:], stride=stride, padding=padding, dilation=dilation)
     y = contract(
-        "conv", lay.x, lay.kernel, g, padding_mode=padding_mode, fill=fill, groups=groups,
+        "conv", layer.x, layer.kernel, g, padding_mode=padding_mode, fill=fill, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
-        channels_last=lay.channels_last,
+        channels_last=layer.channels_last,
     )  # fmt: skip
-    return lay.restore(add_bias("conv", y, bias))
+    return layer.restore(add_bias("conv", y, bias))
 
 
 def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:
@@ -77,7 +78,9 @@ def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None
     if channels % groups or outs % groups:
         name, number = ("in_channels", channels) if channels % groups else ("out_channels", outs)
         problem = f"is {groups}, which does not divide the {number} {name}"
-        raise ValueError(refuse("conv", "groups", problem, "both in_channels and out_channels must be multiples of it"))
+        raise ValueError(
+            message("conv", "groups", problem, "both in_channels and out_channels must be multiples of it")
+        )
     if ins * groups != channels:
         problem = (
             f"has {ins} input channels, but x has {channels} channels in {groups} group(s), so {channels // groups}"
@@ -87,7 +90,7 @@ def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None
             if ins and channels % ins == 0
             else f"pass a kernel ({outs}, {channels // groups}, *window)"
         )
-        raise ValueError(refuse("conv", "kernel", problem, fits))
+        raise ValueError(message("conv", "kernel", problem, fits))
 
 
 _EXAMPLE = """\

@@ -5,9 +5,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._arrays import as_array, spatial_shape
 from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry
-from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
 

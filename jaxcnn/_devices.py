@@ -57,7 +57,7 @@ class Arrays(NamedTuple):
 
 
 def origin_of(g: Geometry) -> tuple[int, ...]:
-    """On which cell of the map the first cell of the padded map lies, for each axis."""
+    """For each axis, the place of the padded map's first cell on the map."""
     return tuple(-a.low for a in g.axes)
 
 
@@ -88,8 +88,8 @@ def divided(
 
     def local_evened(axes: Sequence[int], own: Geometry, origin: Any, *given: jax.Array) -> Any:
         """On one device the axes that are not cut need no more windows."""
-        laid = Geometry(tuple(g.axes[axis] if axis in axes else a for axis, a in enumerate(own.axes)))
-        return evened(partial(local, laid, origin), axes, 1, *given)
+        on_device = Geometry(tuple(g.axes[axis] if axis in axes else a for axis, a in enumerate(own.axes)))
+        return evened(partial(local, on_device, origin), axes, 1, *given)
 
     every = range(g.n)
     whole = custom_partitioning(_of(len(arrays.operands), partial(local_evened, every, even, origin_of(g))))
@@ -219,10 +219,10 @@ def _with_halos(cuts: Mapping[int, "_Cut"], border: Border, n: int, x: jax.Array
     return x
 
 
-def lies(
+def result_spec(
     arrays: Arrays, g: Geometry, operands: tuple[Any, ...], borders: Sequence[Border | None] = ()
 ) -> PartitionSpec:
-    """Where the result lies, if the operands say by their types where they lie."""
+    """The `PartitionSpec` of the result, from the shardings in the operands' types."""
     mesh = next((each.sharding.mesh for each in operands if not each.sharding.mesh.empty), None)
     told = ((role, each.shape, each.sharding.spec) for role, each in zip(arrays.operands, operands, strict=True))
     along = _divisions(arrays, g, mesh, told, borders) if mesh else {}

@@ -11,7 +11,7 @@ from jaxcnn._engine.plan import Plan, plan
 from jaxcnn._engine.platforms import platform_of, platforms
 from jaxcnn._engine.primitive import problem_of
 from jaxcnn._engine.problem import Problem
-from jaxcnn._geometry import refuse
+from jaxcnn._errors import message
 from jaxcnn._remember import Call, calls_made_by
 
 
@@ -48,7 +48,7 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
     Source: `EXPLAIN` of SQL, and `opt_einsum.contract_path`.
     """
     if not callable(f):
-        raise TypeError(refuse("explain", "f", f"must be a function, not {type(f).__name__}", "pass e.g. jaxcnn.conv"))
+        raise TypeError(message("explain", "f", f"must be a function, not {type(f).__name__}", "pass e.g. jaxcnn.conv"))
     platform = check_platform("explain", platform)
 
     def explained(*args: Any, **kwargs: Any) -> str:
@@ -57,7 +57,7 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
         if not calls:
             name = getattr(f, "__name__", repr(f))
             problem = f"{name!r} calls no correlation, convolution or pooling of jaxcnn"
-            raise ValueError(refuse("explain", "f", problem, "pass e.g. jaxcnn.conv, or a function that calls it"))
+            raise ValueError(message("explain", "f", problem, "pass e.g. jaxcnn.conv, or a function that calls it"))
         return "\n".join(line for call in calls for line in _paragraph(call, platform))
 
     return explained
@@ -70,7 +70,7 @@ def check_platform(function: str, platform: str | None) -> str:
     known = tuple(dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"]))
     if platform not in known:
         names = ", ".join(map(repr, known))
-        raise ValueError(refuse(function, "platform", f"{platform!r} is unknown", f"use one of {names}"))
+        raise ValueError(message(function, "platform", f"{platform!r} is unknown", f"use one of {names}"))
     return platform
 
 

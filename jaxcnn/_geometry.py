@@ -1,85 +1,16 @@
-"""Integers only: where windows lie on a map, how many there are, and the one voice in which bad input is refused."""
+"""Where windows lie on a map and how many there are, in integers only."""
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
-from jaxcnn._symbolic import at_least, is_symbol, is_symbolic, larger, smaller
+from jaxcnn._errors import integer_or_symbol, is_sequence, message, per_axis, require_at_least
+from jaxcnn._symbolic import at_least, is_symbolic, larger, smaller
 
 Pair = tuple[int, int]
 
 PADDINGS = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
-
-
-def refuse(function: str, argument: str, problem: str, remedy: str = "") -> str:
-    """The one form of an error: function, argument, what is wrong in numbers, and the way out."""
-    return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
-
-
-def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
-    """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
-    if is_symbol(value):
-        problem = f"is the symbolic size {value}, but must be known when the program is exported"
-        raise TypeError(refuse(function, argument, problem, "pass an int; adaptive_pool pools a map of any size"))
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None:
-        shown = (
-            f"{type(value).__name__} {value!r}"
-            if isinstance(value, float | bool | str)
-            else f"a {type(value).__name__}"
-        )
-        remedy = "pass a Python int, known when the function is traced (under jit: static_argnames)"
-        raise TypeError(refuse(function, argument, f"must be an int, not {shown}", remedy))
-    if least is not None and number < least:
-        raise ValueError(refuse(function, argument, f"is {number}, but must be at least {least}"))
-    return number
-
-
-def side(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
-    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
-    if not is_symbol(value):
-        return integer(function, argument, value, least=least)
-    if least is not None:
-        require(function, argument, f"is {value}", value, least)
-    return value
-
-
-def require(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
-    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
-    if not at_least(size, least):
-        remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
-        raise ValueError(refuse(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
-
-
-def is_sequence(value: Any) -> bool:
-    """Whether `value` lists one entry per axis (an array scalar does not)."""
-    return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
-
-
-def per_axis(
-    function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
-) -> tuple[int, ...]:
-    """An int for all n axes, or one int per axis, as a tuple of n ints."""
-    if not is_sequence(value):
-        return (read(function, argument, value, least=least),) * n
-    values = tuple(value)
-    if len(values) != n:
-        raise ValueError(refuse(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
-                                f"pass one int, or a tuple of {n}"))  # fmt: skip
-    return tuple(read(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
-
-
-def axes_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
-    """How many spatial axes `value` names; a lone int does not say."""
-    if not is_sequence(value):
-        problem = f"is {value!r}, which does not say how many axes are windowed"
-        raise TypeError(refuse(function, argument, problem, remedy or "pass a tuple, one int per axis"))
-    return len(tuple(value))
 
 
 class Axis(NamedTuple):
@@ -150,6 +81,16 @@ class Geometry:
     """Windows laid over a map: one `Axis` for each spatial axis, checked and hashable."""
 
     axes: tuple[Axis, ...]
+
+    @classmethod
+    def of(
+        cls, size: Sequence[int], window: Sequence[int], stride: Sequence[int], padding: Sequence[Pair],
+        dilation: Sequence[int], ceil_mode: bool = False,
+    ) -> Self:  # fmt: skip
+        """From arguments that are read and checked."""
+        columns = zip(size, window, stride, padding, dilation, strict=True)
+        axes = (Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
+        return cls(tuple(a.without_idle_stride() for a in axes))
 
     @cached_property
     def n(self) -> int:
@@ -235,17 +176,16 @@ def geometry(
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
     pairs = padding_pairs(function, padding, size, window, stride, dilation)
-    columns = zip(size, window, stride, pairs, dilation, strict=True)
-    axes = tuple(Axis(m, k, s, low, high, d, ceil_mode).without_idle_stride() for m, k, s, (low, high), d in columns)
-    for i, a in enumerate(axes):
+    g = Geometry.of(size, window, stride, pairs, dilation, ceil_mode)
+    for i, a in enumerate(g.axes):
         if is_symbolic(a.padded):
             problem = f"on axis {i} spans {a.span} cells, but the padded map has {a.padded}"
-            require(function, named, problem, a.size, a.span - a.low - a.high)
+            require_at_least(function, named, problem, a.size, a.span - a.low - a.high)
         elif a.span > a.padded and not (ceil_mode and a.padded > 0):
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
-            raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
-    return Geometry(axes)
+            raise ValueError(message(function, named, problem, "pad more, or take a smaller window or dilation"))
+    return g
 
 
 def padding_pairs(
@@ -261,17 +201,17 @@ def padding_pairs(
     if isinstance(padding, str):
         if padding not in PADDINGS:
             names = ", ".join(map(repr, PADDINGS))
-            raise ValueError(refuse(function, "padding", f"{padding!r} is unknown", f"use {names}, ints or pairs"))
+            raise ValueError(message(function, "padding", f"{padding!r} is unknown", f"use {names}, ints or pairs"))
         columns = zip(size, window, stride, dilation, strict=True)
         return tuple(_named_padding(padding, m, (k - 1) * d + 1, s) for m, k, s, d in columns)
     if not is_sequence(padding) or not any(is_sequence(entry) for entry in padding):
         if n == 1 and is_sequence(padding) and len(tuple(padding)) == 2:
             problem = f"{tuple(padding)} is one int per axis, but there is 1 spatial axis"
-            raise ValueError(refuse(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
-        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=side))
+            raise ValueError(message(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
+        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=integer_or_symbol))
     entries = tuple(padding)
     if len(entries) != n:
-        raise ValueError(refuse(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
+        raise ValueError(message(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
                                 "pass one (low, high) per axis"))  # fmt: skip
     return tuple(_pair(function, i, entry) for i, entry in enumerate(entries))
 
@@ -279,8 +219,8 @@ def padding_pairs(
 def _pair(function: str, axis: int, entry: Any) -> Pair:
     if not is_sequence(entry) or len(tuple(entry)) != 2:
         problem = f"on axis {axis} is {entry!r}, but the other axes have pairs"
-        raise ValueError(refuse(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
-    low, high = (side(function, f"padding on axis {axis}", value) for value in entry)
+        raise ValueError(message(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
+    low, high = (integer_or_symbol(function, f"padding on axis {axis}", value) for value in entry)
     return low, high
 
 
@@ -330,6 +270,6 @@ def output_size(
     function = "output_size"
     single = not is_sequence(size)
     sizes = per_axis(function, "size", size, 1 if single else len(tuple(size)), least=0)  # type: ignore[arg-type]
-    laid = geometry(function, sizes, per_axis(function, "window", window, len(sizes), least=1),
+    g = geometry(function, sizes, per_axis(function, "window", window, len(sizes), least=1),
                     stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)  # fmt: skip
-    return laid.out[0] if single else laid.out
+    return g.out[0] if single else g.out

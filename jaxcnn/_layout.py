@@ -6,24 +6,24 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._geometry import axes_of, integer, is_sequence, refuse
-from jaxcnn._padding import accumulator, as_array, common_dtype
+from jaxcnn._arrays import accumulator, as_array, common_dtype
+from jaxcnn._errors import integer, is_sequence, message, rank_of
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
     """The n axes of x that are windowed, counted from 0; None is the last n."""
     if axes is None:
         return tuple(range(x.ndim - n, x.ndim))
-    if axes_of(function, "axes", axes) != n:
+    if rank_of(function, "axes", axes) != n:
         problem = f"names {len(tuple(axes))} axes, but the window has {n}"
-        raise ValueError(refuse(function, "axes", problem, "name one axis of x per axis of the window"))
+        raise ValueError(message(function, "axes", problem, "name one axis of x per axis of the window"))
     named = tuple(integer(function, f"axes[{i}]", axis) for i, axis in enumerate(axes))
     for axis in named:
         if not -x.ndim <= axis < x.ndim:
-            raise ValueError(refuse(function, "axes", f"names axis {axis}, but x has {x.ndim} axes"))
+            raise ValueError(message(function, "axes", f"names axis {axis}, but x has {x.ndim} axes"))
     counted = tuple(axis % x.ndim for axis in named)
     if len(set(counted)) < n:
-        raise ValueError(refuse(function, "axes", f"{named} names an axis twice", "name each axis once"))
+        raise ValueError(message(function, "axes", f"{named} names an axis twice", "name each axis once"))
     return counted
 
 
@@ -52,7 +52,7 @@ class Layout(NamedTuple):
 _LETTERS = (("lhs", "N", "C"), ("rhs", "O", "I"), ("out", "N", "C"))
 
 
-def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
+def read_layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
     """Read `dimension_numbers` in any of lax's forms: None, three strings, or a `ConvDimensionNumbers`."""
     ours = tuple(range(rank))
     if dimension_numbers is None:
@@ -62,7 +62,7 @@ def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
         given = Layout(tuple(d.lhs_spec), tuple(d.rhs_spec), tuple(d.out_spec))
         if any(sorted(spec) != list(ours) for spec in given):
             problem = f"{tuple(given)} does not order {rank} axes"
-            raise ValueError(refuse(function, "dimension_numbers", problem, f"each entry permutes 0 to {rank - 1}"))
+            raise ValueError(message(function, "dimension_numbers", problem, f"each entry permutes 0 to {rank - 1}"))
         return given
     _check_strings(function, dimension_numbers, rank)
     spatial = [letter for letter in dimension_numbers[1] if letter not in "OI"]
@@ -78,7 +78,7 @@ def _check_strings(function: str, given: Any, rank: int) -> None:
     """Refuse, with a TypeError as lax has it, what does not spell three layouts of one set of axes."""
 
     def refused(problem: str) -> TypeError:
-        return TypeError(refuse(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
+        return TypeError(message(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
 
     if not is_sequence(given) or len(given) != 3 or not all(isinstance(spec, str) for spec in given):
         raise refused(f"is {given!r}, but must be None, three strings or a ConvDimensionNumbers")
@@ -107,7 +107,7 @@ class Layer(NamedTuple):
         return jnp.squeeze(y, self.out[0]) if self.unbatched else y
 
 
-def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
+def read_layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
     """Read a layer's data, batched or not, and kernel as `dimension_numbers` lays them.
 
     The default is (out, in, *window) for the kernel, or (in, out, *window) with `in_first`.
@@ -117,16 +117,20 @@ def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_firs
     if n < 0:
         channels = "in_channels, out_channels // groups" if in_first else "out_channels, in_channels // groups"
         problem = f"has shape {kernel.shape}, but must be ({channels}, *window)"
-        raise ValueError(refuse(function, "kernel", problem, "for one kernel without channels use correlate"))
+        raise ValueError(message(function, "kernel", problem, "for one kernel without channels use correlate"))
     if x.ndim not in (n + 1, n + 2):
         problem = f"has shape {x.shape}, but this kernel takes (samples, in_channels, *spatial): {n + 2} axes"
-        raise ValueError(refuse(function, "x", problem, "for maps without channels use x[:, None] and kernel[:, None]"))
-    lay = layout(function, dimension_numbers, n + 2)
+        raise ValueError(
+            message(function, "x", problem, "for maps without channels use x[:, None] and kernel[:, None]")
+        )
+    layout = read_layout(function, dimension_numbers, n + 2)
     if in_first and dimension_numbers is None:
-        lay = lay._replace(rhs=(1, 0, *lay.rhs[2:]))
+        layout = layout._replace(rhs=(1, 0, *layout.rhs[2:]))
     unbatched = x.ndim == n + 1
-    x = jnp.expand_dims(x, lay.lhs[0]) if unbatched else x
-    return Layer(jnp.transpose(x, lay.lhs), jnp.transpose(kernel, lay.rhs), lay.out, unbatched, lay.channels_last)
+    x = jnp.expand_dims(x, layout.lhs[0]) if unbatched else x
+    return Layer(
+        jnp.transpose(x, layout.lhs), jnp.transpose(kernel, layout.rhs), layout.out, unbatched, layout.channels_last
+    )
 
 
 def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
@@ -136,7 +140,7 @@ def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
     bias = as_array(function, "bias", bias)
     if bias.shape != y.shape[1:2]:
         problem = f"has shape {bias.shape}, but there is one bias per output channel: {y.shape[1:2]}"
-        raise ValueError(refuse(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
+        raise ValueError(message(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
     dtype = common_dtype(function, bias=bias, y=y)
     wide = accumulator(dtype)  # in which the bias' gradient is summed
     total = y.astype(wide) + jnp.expand_dims(bias.astype(wide), (0, *range(2, y.ndim)))

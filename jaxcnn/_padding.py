@@ -1,7 +1,5 @@
 """Arrays on their way in: checked, and surrounded by padding."""
 
-import functools
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,73 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Geometry, Pair, is_sequence, refuse, require
+from jaxcnn._arrays import as_array, devices_along
+from jaxcnn._errors import is_sequence, message, require_at_least
+from jaxcnn._geometry import Geometry, Pair
 from jaxcnn._symbolic import at_least, is_symbolic, larger
 
 MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 
 # Kinds of number, each of which holds those before it.
 _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
-
-
-def as_array(function: str, argument: str, value: Any) -> jax.Array:
-    """`value` as a JAX array, or a TypeError in our voice for what is none."""
-    if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
-        raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
-    if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
-        raise TypeError(refuse(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))
-    return value if isinstance(value, jax.Array) else jnp.asarray(value)
-
-
-@functools.cache
-def _lack_of(dtype: Any) -> str:
-    """What keeps one from computing with a dtype, in words."""
-    if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
-        return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]
-    if not jnp.issubdtype(dtype, jnp.floating) or (info := float_info(dtype)).bits > 8:
-        return ""
-    if float(info.min) > 0:
-        return "which has no zero"
-    try:
-        with jax.ensure_compile_time_eval():
-            jnp.zeros((), dtype)
-    except jax.errors.JaxRuntimeError:
-        return f"of which XLA has no arrays on {jax.default_backend()}"
-    return ""
-
-
-def common_dtype(function: str, **arrays: jax.Array) -> Any:
-    """The dtype of arrays of several dtypes, as JAX promotes them, or a TypeError in our voice where it does not."""
-    try:
-        return jnp.result_type(*arrays.values())
-    except jax.dtypes.TypePromotionError:
-        (first, *_), dtypes = arrays, [str(array.dtype) for array in arrays.values()]
-        problem = f"is {dtypes[0]}, and the other operand is {dtypes[1]}, which JAX does not promote to one dtype"
-        raise TypeError(refuse(function, first, problem, "convert one of them")) from None
-
-
-def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
-    """The last n sides of x."""
-    if x.ndim < n:
-        problem = f"has shape {x.shape}, but the window has {n} axes"
-        raise ValueError(refuse(function, "x", problem, f"pass an array of at least {n} axes"))
-    return tuple(x.shape[x.ndim - n :])
-
-
-def accumulator(dtype: Any) -> Any:
-    """The dtype in which sums are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
-    if jnp.issubdtype(dtype, jnp.floating) and float_info(dtype).bits < 32:
-        return jnp.dtype(jnp.float32)
-    return jnp.dtype(jnp.int32 if is_below_a_byte(dtype) else dtype)
-
-
-def float_info(dtype: Any) -> Any:
-    return jnp.finfo(dtype)  # type: ignore[no-untyped-call]
-
-
-def is_below_a_byte(dtype: Any) -> bool:
-    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere."""
-    return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).bits < 8  # type: ignore[no-untyped-call]
 
 
 def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
@@ -124,7 +64,7 @@ def with_border(
     modes = padding_modes(function, mode, g.n)
     if modes and "constant" not in modes and fill is not None:
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
-        raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
+        raise ValueError(message(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
     for axis, (name, (low, high)) in enumerate(zip(modes, g.padding, strict=True)):
         if name != "constant" and (low or high):
             _check_cells_are_left(function, g.size[axis], low, high, name)
@@ -153,14 +93,6 @@ def _pad_by_modes(x: jax.Array, padding: Sequence[Pair], modes: Sequence[str]) -
     return x
 
 
-def devices_along(x: jax.Array, axis: int) -> tuple[int, Any]:
-    """Among how many devices the type of x says that an axis is divided, and along which axes of the mesh."""
-    sharding = jax.typeof(x).sharding
-    division = sharding.spec[axis]
-    names = division if isinstance(division, tuple) else () if division is None else (division,)
-    return math.prod(sharding.mesh.shape[name] for name in names), division
-
-
 def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]) -> None:
     """An axis whose type says that devices divide it has to be divided by them with its padding too."""
     for axis, pair in enumerate(padding):
@@ -169,7 +101,7 @@ def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]
         if pair != (0, 0) and devices > 1 and padded % devices:
             problem = f"makes {padded} cells of spatial axis {axis}, which {devices} devices along {division!r} divide"
             remedy = "reshard x so that this axis is whole, or give the mesh AxisType.Auto, where XLA divides it"
-            raise ValueError(refuse(function, "padding", problem, remedy))
+            raise ValueError(message(function, "padding", problem, remedy))
 
 
 def none_if_zero(fill: Any) -> Any:
@@ -182,11 +114,11 @@ def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
     modes = tuple(mode) if is_sequence(mode) else (mode,) * n
     if len(modes) != n:
         problem = f"has {len(modes)} entries, but there are {n} spatial axes"
-        raise ValueError(refuse(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
+        raise ValueError(message(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
     for name in modes:
         if name not in MODES:
             raise ValueError(
-                refuse(function, "padding_mode", f"{name!r} is unknown", f"use {', '.join(map(repr, MODES))}")
+                message(function, "padding_mode", f"{name!r} is unknown", f"use {', '.join(map(repr, MODES))}")
             )
     return modes
 
@@ -195,14 +127,14 @@ def _checked_fill(function: str, x: jax.Array, fill: Any) -> Any:
     """A fill that the dtype of x can hold: a number, or an array without axes if it is one."""
     cell = as_array(function, "fill", fill)
     if cell.ndim:
-        raise ValueError(refuse(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
+        raise ValueError(message(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
     kind_of_fill, kind_of_x = ([jnp.issubdtype(a.dtype, kind) for kind in _KINDS].index(True) for a in (cell, x))
     limits = jnp.iinfo(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else None  # type: ignore[no-untyped-call]
     known = isinstance(fill, int | np.integer)
     if kind_of_fill > kind_of_x or (limits and known and not limits.min <= fill <= limits.max):
         shown = fill if known else cell.dtype
         problem = f"is {shown}, which x ({x.dtype}) cannot hold"
-        raise TypeError(refuse(function, "fill", problem, "convert x first"))
+        raise TypeError(message(function, "fill", problem, "convert x first"))
     return cell.astype(x.dtype) if isinstance(fill, jax.Array) else np.asarray(fill).item()
 
 
@@ -225,10 +157,10 @@ def _check_cells_are_left(function: str, size: Any, low: Any, high: Any, mode: s
     left = size - larger(-high, 0) - larger(-low, 0)
     problem = f"({low}, {high}) leaves {left} cells for {mode!r} to repeat"
     if is_symbolic(left):
-        require(function, "padding", problem, left, 1)
+        require_at_least(function, "padding", problem, left, 1)
     elif left <= 0:
         problem = f"({low}, {high}) leaves none of the {size} cells that {mode!r} could repeat"
-        raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
+        raise ValueError(message(function, "padding", problem, "crop less, or use padding_mode='constant'"))
 
 
 def map_pad(x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:

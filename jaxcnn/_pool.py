@@ -5,9 +5,10 @@ from typing import Any
 
 import jax
 
-from jaxcnn._geometry import axes_of, geometry, integer, per_axis, refuse
+from jaxcnn._arrays import as_array, spatial_shape
+from jaxcnn._errors import integer, message, per_axis, rank_of
+from jaxcnn._geometry import geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._pool_modes import pool_ordered, pool_powers, pool_sums, pool_with
 from jaxcnn._ranked import ranked
 from jaxcnn._reduce import refuse_bool_sum, refuse_complex
@@ -78,7 +79,7 @@ def pool(
     Source: `pool2d` and `pool3d` of the text that this library starts from, in any rank.
     """
     x = as_array("pool", "x", x)
-    n = axes_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
+    n = rank_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
     spatial_shape("pool", x, n)
     axes = spatial_axes("pool", x, axes, n)
     x = spatial_last(x, axes)
@@ -100,24 +101,24 @@ def pool(
 def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: bool, divisor: Any, p: Any) -> None:
     if method not in METHODS:
         raise ValueError(
-            refuse("pool", "method", f"{method!r} is unknown", f"use one of {', '.join(map(repr, METHODS))}")
+            message("pool", "method", f"{method!r} is unknown", f"use one of {', '.join(map(repr, METHODS))}")
         )
     if not callable(mode) and not isinstance(mode, str):
         problem = f"must be a string or a callable f(w, axis=-1), not {type(mode).__name__}"
-        raise TypeError(refuse("pool", "mode", problem))
+        raise TypeError(message("pool", "mode", problem))
     if isinstance(mode, str) and mode not in MODES:
         raise ValueError(
-            refuse("pool", "mode", f"{mode!r} is unknown", f"use {', '.join(map(repr, MODES))} or a callable")
+            message("pool", "mode", f"{mode!r} is unknown", f"use {', '.join(map(repr, MODES))} or a callable")
         )
     options = (("divisor", divisor is not None, "mean"), ("count_include_pad", not count_include_pad, "mean"))
     for argument, given, for_mode in (*options, ("p", p is not None, "lp")):
         if given and mode != for_mode:
-            raise ValueError(refuse("pool", argument, f"means nothing for {mode!r}", f"drop it, or use {for_mode!r}"))
+            raise ValueError(message("pool", argument, f"means nothing for {mode!r}", f"drop it, or use {for_mode!r}"))
     if divisor is not None:
         if integer("pool", "divisor", divisor) == 0:
-            raise ValueError(refuse("pool", "divisor", "is 0", "pass the number to divide by"))
+            raise ValueError(message("pool", "divisor", "is 0", "pass the number to divide by"))
         if not count_include_pad:
-            raise ValueError(refuse("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
+            raise ValueError(message("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
     if p is not None:
         _check_p(p)
     if mode in ("max", "min"):
@@ -128,9 +129,9 @@ def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: b
 
 def _check_p(p: Any) -> None:
     if isinstance(p, bool) or not isinstance(p, int | float):
-        raise TypeError(refuse("pool", "p", f"must be a Python number, not {type(p).__name__}"))
+        raise TypeError(message("pool", "p", f"must be a Python number, not {type(p).__name__}"))
     if not p > 0:
-        raise ValueError(refuse("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
+        raise ValueError(message("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
 
 
 def _read_window(function: str, window: Any, n: int) -> tuple[int, ...]:

@@ -10,17 +10,19 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxcnn._along import best_along, sum_along
-from jaxcnn._geometry import Geometry, refuse
+from jaxcnn._arrays import accumulator, float_info
+from jaxcnn._errors import message
+from jaxcnn._geometry import Geometry
 from jaxcnn._norm import magnitudes, norm, norm_windows
-from jaxcnn._padding import accumulator, bordered, float_info, padding_modes, with_border, zeros
-from jaxcnn._reduce import best_of_windows, first_max, first_min, limits, reduce_each_window, sum_windows
+from jaxcnn._padding import bordered, padding_modes, with_border, zeros
+from jaxcnn._reduce import best_of_windows, first_max, first_min, lowest_and_highest, reduce_each_window, sum_windows
 from jaxcnn._symbolic import at_least, larger
 from jaxcnn._windows import windows_of
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
     """The largest or smallest cell of each window."""
-    lowest, highest = limits(x.dtype)
+    lowest, highest = lowest_and_highest(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     x, g, border = with_border("pool", x, g.trimmed(), padding_mode, fill, identity=identity)
     if is_global(g) and method != "definition":
@@ -56,23 +58,23 @@ def pool_sums(
     """Sums and means, by their divisors."""
     g = g.trimmed()
     out_dtype = x.dtype if mode == "sum" else jax.eval_shape(jnp.mean, x).dtype
-    cells, laid = x.astype(accumulator(out_dtype)), g
+    cells, on_cells = x.astype(accumulator(out_dtype)), g
     padding_modes("pool", padding_mode, g.n)
     if not count_include_pad:  # the cells of the padding, whatever their mode, are to leave no trace
         padding_mode = "constant"
         if fill is not None:
             problem = "means nothing beside count_include_pad=False, which leaves the padding out"
-            raise ValueError(refuse("pool", "fill", problem, "pass one of them"))
-    cells, laid, border = with_border("pool", cells, g, padding_mode, fill)
+            raise ValueError(message("pool", "fill", problem, "pass one of them"))
+    cells, on_cells, border = with_border("pool", cells, g, padding_mode, fill)
     if method == "definition":
-        padded = bordered(cells, laid, border)
-        total = reduce_each_window(padded, laid.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
-    elif is_global(laid):
+        padded = bordered(cells, on_cells, border)
+        total = reduce_each_window(padded, on_cells.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
+    elif is_global(on_cells):
         for _ in range(g.n):
             cells = sum_along(cells, -1)
         total = jnp.expand_dims(cells, range(cells.ndim, cells.ndim + g.n))
     else:
-        total = sum_windows(cells, laid, border)
+        total = sum_windows(cells, on_cells, border)
     if mode == "mean":
         total = total / (divisor if divisor is not None else _counts(g, count_include_pad, total))
     return total.astype(out_dtype)
@@ -81,12 +83,12 @@ def pool_sums(
 def pool_powers(x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str, p: float) -> jax.Array:
     """The p-norm of each window; one that ceil mode cuts short is scaled up to its full count."""
     mean, taps, g = jax.eval_shape(jnp.mean, x).dtype, math.prod(g.window), g.trimmed()
-    cells, laid, border = with_border("pool", x.astype(accumulator(x.dtype)), g, padding_mode, fill)
+    cells, on_cells, border = with_border("pool", x.astype(accumulator(x.dtype)), g, padding_mode, fill)
     cells, border = magnitudes(cells.astype(accumulator(mean))), border._replace(fill=abs(border.fill))
     if method == "definition":
-        y = reduce_each_window(bordered(cells, laid, border), laid.unpadded(), partial(norm, p=p))
+        y = reduce_each_window(bordered(cells, on_cells, border), on_cells.unpadded(), partial(norm, p=p))
     else:
-        y = norm_windows(cells, laid, border, p)
+        y = norm_windows(cells, on_cells, border, p)
     full = (taps / _counts(g, True, y)) ** (1 / p)
     return (y * full).astype(float_info(mean).dtype)
 
@@ -102,19 +104,19 @@ def pool_with(
     )
     if fill is None and (overhang or constant):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
-        raise ValueError(refuse("pool", "fill", problem, "pass fill=..."))
+        raise ValueError(message("pool", "fill", problem, "pass fill=..."))
     on_padding = None if overhang and "constant" not in modes else fill  # there fill is for the overhang alone
-    cells, laid, border = with_border("pool", x, g, padding_mode, on_padding, beyond=fill)
+    cells, on_cells, border = with_border("pool", x, g, padding_mode, on_padding, beyond=fill)
     if method == "definition":
-        y = reduce_each_window(bordered(cells, laid, border), laid.unpadded(), lambda w: f(w.ravel(), axis=-1))
+        y = reduce_each_window(bordered(cells, on_cells, border), on_cells.unpadded(), lambda w: f(w.ravel(), axis=-1))
     else:
-        seen = windows_of(cells, laid, border)
+        seen = windows_of(cells, on_cells, border)
         y = f(seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window)), axis=-1)
     wanted = (*x.shape[: x.ndim - g.n], *g.out)
     if jnp.shape(y) != wanted:
         name, given = getattr(f, "__name__", f), (*wanted, math.prod(g.window))
         problem = f"{name!r} gave shape {jnp.shape(y)} for windows {given}"
-        raise ValueError(refuse("pool", "mode", problem, f"it must reduce the axis it is given, to {wanted}"))
+        raise ValueError(message("pool", "mode", problem, f"it must reduce the axis it is given, to {wanted}"))
     return y
 
 

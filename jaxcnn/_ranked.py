@@ -5,8 +5,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from jaxcnn._geometry import refuse
-from jaxcnn._padding import as_array
+from jaxcnn._arrays import as_array
+from jaxcnn._errors import message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,7 +51,7 @@ def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
             channels = f"{lead} of channels and " if lead else ""
             problem = f"has {rank} axes, but {function} takes {lead + n}: {channels}{n} of the window"
             other = f"use {function[:-2]}{rank - lead}d for this kernel" if 1 <= rank - lead <= 3 else ""
-            raise ValueError(refuse(function, "kernel", problem, other))
+            raise ValueError(message(function, "kernel", problem, other))
         return kernel
 
     return read

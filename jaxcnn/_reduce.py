@@ -11,9 +11,11 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn._arrays import float_info
 from jaxcnn._engine.platforms import platform_of
-from jaxcnn._geometry import Axis, Geometry, refuse
-from jaxcnn._padding import Border, float_info
+from jaxcnn._errors import message
+from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._padding import Border
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._slices import LONG, each_window, levels, tap_slices
 from jaxcnn._windowed import Share, linear, windowed
@@ -54,7 +56,7 @@ def _best(best: Callable[[jax.Array, jax.Array], jax.Array]) -> Combine:
 BEST: dict[Combine, Combine] = {first_max: _best(lax.max), first_min: _best(lax.min)}
 
 
-def limits(dtype: Any) -> tuple[Any, Any]:
+def lowest_and_highest(dtype: Any) -> tuple[Any, Any]:
     """The lowest and the highest number of a dtype, infinite where it has infinities: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
         has_infinities = np.isinf(np.array(np.inf).astype(dtype))
@@ -74,20 +76,20 @@ def places(spatial: Sequence[int]) -> jax.Array:
     return index
 
 
-def beside(x: jax.Array, index: jax.Array) -> Cells:
+def with_indices(x: jax.Array, index: jax.Array) -> Cells:
     """The cells of x and, for each of them, its index in its own map."""
     return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
 
 
 def refuse_bool_sum(function: str, x: jax.Array) -> None:
     if jnp.issubdtype(x.dtype, jnp.bool_):
-        raise TypeError(refuse(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
+        raise TypeError(message(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
 
 
 def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         problem = f"is {x.dtype}, and complex numbers have no {mode}"
-        raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
+        raise TypeError(message(function, "x", problem, "pool their jnp.abs"))
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
@@ -118,7 +120,7 @@ class Best:
         """
         if platform_of(share.platform).reduces_by_xla(share.g) and jnp.issubdtype(x.dtype, jnp.inexact):
             lowest = self.combine is first_min
-            return reduce_by_xla(x, share.g, limits(x.dtype)[lowest], lowest=lowest)
+            return reduce_by_xla(x, share.g, lowest_and_highest(x.dtype)[lowest], lowest=lowest)
         cells: Cells = (x,)
         for axis in range(share.g.n):
             cells = _reduce_along(cells, axis, share.g.axes[axis], share.g, BEST[self.combine])
@@ -206,9 +208,8 @@ def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, co
     """The same for a gradient, which goes back through one level after the other, so that fewer of them are faster."""
     if _is_plain(a):
         return x
-    laid = g.but(axis, a)
     if a.window <= LONG:
-        return first_winner(x, (axis,), laid, {axis: origin}, combine)
+        return first_winner(x, (axis,), g.but(axis, a), {axis: origin}, combine)
     run, long, last = _split(a, levels(a.window)[1])
     (runs,) = _cells_of((_winner_along(x, axis, run, g, origin, combine),), axis, g, 0, long.size)
     # Of the cells of a run it is the last that shows whether one of them lies on the map.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 
-from jaxcnn._padding import as_array
+from jaxcnn._arrays import as_array
 
 P = ParamSpec("P")
 R = TypeVar("R")

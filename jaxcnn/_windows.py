@@ -7,8 +7,10 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, side
-from jaxcnn._padding import Border, accumulator, as_array, none_if_zero, spatial_shape, with_border, zeros
+from jaxcnn._arrays import accumulator, as_array, spatial_shape
+from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of
+from jaxcnn._geometry import Geometry, geometry
+from jaxcnn._padding import Border, none_if_zero, with_border, zeros
 from jaxcnn._remember import remembered
 from jaxcnn._slices import fold_taps, taps
 from jaxcnn._windowed import Share, linear
@@ -64,7 +66,7 @@ def windows(
     Source: `im2col` of Chellapilla, Puri and Simard, 2006, and `torch.nn.functional.unfold`, in any rank.
     """
     x = as_array("windows", "x", x)
-    spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
+    spatial = spatial_shape("windows", x, rank_of("windows", "size", size))
     g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation, named="size")
     return windows_of(*with_border("windows", x, g, padding_mode, none_if_zero(fill)))
 
@@ -108,17 +110,17 @@ def fold(
 
     Source: `torch.nn.functional.fold` and ONNX's Col2Im, in any rank.
     """
-    w, n = as_array("fold", "w", w), axes_of("fold", "spatial", spatial)
+    w, n = as_array("fold", "w", w), rank_of("fold", "spatial", spatial)
     if w.ndim < 2 * n:
         problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
-        raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
+        raise ValueError(message("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
     size = w.shape[w.ndim - n :]
-    spatial = per_axis("fold", "spatial", spatial, n, least=0, read=side)
+    spatial = per_axis("fold", "spatial", spatial, n, least=0, read=integer_or_symbol)
     g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
     given = w.shape[w.ndim - 2 * n : w.ndim - n]
     if given != g.out:
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
-        raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
+        raise ValueError(message("fold", "w", problem, "pass the stride, padding and dilation that made w"))
     return linear(Fold(), w, g, zeros(n), "windows", "x")
 
 

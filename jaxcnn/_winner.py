@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._arrays import accumulator
 from jaxcnn._geometry import Axis, Geometry
-from jaxcnn._padding import accumulator
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._slices import overlap, overlap_padding, tap_slice
 
@@ -55,7 +55,7 @@ def _(slab: int | None, axes: Axes, g: Geometry, combine: Callable[..., Any], pr
     value, tap = functools.reduce(combine, zip(seen, taps, strict=True))
     if first is not None:
         tap = _at_least(tap, jnp.expand_dims(first, range(tap.ndim - g.n)), slab, tap.ndim - g.n + axes[0])
-    return value, pick.bind(tangents[0], tap, axes=axes, laid=g)
+    return value, pick.bind(tangents[0], tap, axes=axes, geometry=g)
 
 
 def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> jax.Array:
@@ -103,20 +103,20 @@ def _seen_by(x: jax.Array, tap: Sequence[int], axes: Axes, g: Geometry) -> jax.A
 # padding for each tap, which XLA computes cell by cell: for windows of 5x5 the gradient takes 25 ms so, 5 by shifts.
 
 
-def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
-    seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(_seen_by_taps(x, axes, laid)))
+def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
+    seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(_seen_by_taps(x, axes, geometry)))
     return functools.reduce(operator.add, seen)
 
 
-def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
-    return _added_up(y.astype(accumulator(y.dtype)), tap, axes, laid).astype(y.dtype)
+def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
+    return _added_up(y.astype(accumulator(y.dtype)), tap, axes, geometry).astype(y.dtype)
 
 
-def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, laid: Geometry) -> jax.Array:
+def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, geometry: Geometry) -> jax.Array:
     if len(axes) > 1:
-        return _drop_on_blocks(y, tap, laid)
+        return _drop_on_blocks(y, tap, geometry)
     (axis,) = axes
-    a, at = laid.axes[axis], y.ndim - laid.n + axis
+    a, at = geometry.axes[axis], y.ndim - geometry.n + axis
     around = overlap_padding(a, at, y.ndim)
     y, tap = lax.pad(y, jnp.zeros((), y.dtype), around), lax.pad(tap, jnp.int8(-1), around)
     return overlap(lambda i: jnp.where(tap == i, y, 0), a, at)
@@ -160,9 +160,9 @@ def _picked(x: Any, tap: Any, **_: Any) -> Any:
     return tap.shape, x.dtype
 
 
-def _dropped(y: Any, tap: Any, *, axes: Axes, laid: Geometry) -> Any:
-    first = y.ndim - laid.n
-    sides = (laid.axes[axis].padded if axis in axes else y.shape[first + axis] for axis in range(laid.n))
+def _dropped(y: Any, tap: Any, *, axes: Axes, geometry: Geometry) -> Any:
+    first = y.ndim - geometry.n
+    sides = (geometry.axes[axis].padded if axis in axes else y.shape[first + axis] for axis in range(geometry.n))
     return (*y.shape[:first], *sides), y.dtype
 
 

@@ -9,7 +9,8 @@ import jax
 import jax.numpy as jnp
 
 from jaxcnn._conv import conv
-from jaxcnn._geometry import axes_of, output_size, refuse
+from jaxcnn._errors import message, rank_of
+from jaxcnn._geometry import output_size
 from jaxcnn._pool import pool
 
 Params = dict[str, dict[str, jax.Array]]
@@ -66,7 +67,7 @@ def init(
     Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
-    n = axes_of("lenet.init", "spatial", spatial)
+    n = rank_of("lenet.init", "spatial", spatial)
     features = maps[-1] * math.prod(map(_feature_map, spatial))
     ins_and_outs = zip(CONVS, itertools.pairwise((channels, *maps)), strict=True)
     shapes = {name: (WINDOWED[name][0],) * n + pair for name, pair in ins_and_outs}
@@ -176,6 +177,6 @@ def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     if x.shape[-1] != layer["kernel"].shape[0]:
         problem = f"give {x.shape[-1]} features, but the dense kernel takes {layer['kernel'].shape[0]}"
         remedy = "draw the parameters with lenet.init(key, spatial=...) for these images"
-        raise ValueError(refuse("lenet.apply", "images", problem, remedy))
+        raise ValueError(message("lenet.apply", "images", problem, remedy))
     y = x @ layer["kernel"]
     return y + layer["bias"][None] if "bias" in layer else y

@@ -1,0 +1,76 @@
+"""The one voice of errors, and how arguments are read: an int, one int per axis, one of some names."""
+
+import operator
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from jaxcnn._symbolic import at_least, is_symbol
+
+
+def message(function: str, argument: str, problem: str, remedy: str = "") -> str:
+    """The one form of an error: function, argument, what is wrong in numbers, and the way out."""
+    return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
+
+
+def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
+    """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
+    if is_symbol(value):
+        problem = f"is the symbolic size {value}, but must be known when the program is exported"
+        raise TypeError(message(function, argument, problem, "pass an int; adaptive_pool pools a map of any size"))
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None:
+        shown = (
+            f"{type(value).__name__} {value!r}"
+            if isinstance(value, float | bool | str)
+            else f"a {type(value).__name__}"
+        )
+        remedy = "pass a Python int, known when the function is traced (under jit: static_argnames)"
+        raise TypeError(message(function, argument, f"must be an int, not {shown}", remedy))
+    if least is not None and number < least:
+        raise ValueError(message(function, argument, f"is {number}, but must be at least {least}"))
+    return number
+
+
+def integer_or_symbol(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
+    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
+    if not is_symbol(value):
+        return integer(function, argument, value, least=least)
+    if least is not None:
+        require_at_least(function, argument, f"is {value}", value, least)
+    return value
+
+
+def require_at_least(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
+    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
+    if not at_least(size, least):
+        remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
+        raise ValueError(message(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
+
+
+def is_sequence(value: Any) -> bool:
+    """Whether `value` lists one entry per axis (an array scalar does not)."""
+    return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
+
+
+def per_axis(
+    function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
+) -> tuple[int, ...]:
+    """An int for all n axes, or one int per axis, as a tuple of n ints."""
+    if not is_sequence(value):
+        return (read(function, argument, value, least=least),) * n
+    values = tuple(value)
+    if len(values) != n:
+        raise ValueError(message(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
+                                f"pass one int, or a tuple of {n}"))  # fmt: skip
+    return tuple(read(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
+
+
+def rank_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
+    """How many spatial axes `value` names; a lone int does not say."""
+    if not is_sequence(value):
+        problem = f"is {value!r}, which does not say how many axes are windowed"
+        raise TypeError(message(function, argument, problem, remedy or "pass a tuple, one int per axis"))
+    return len(tuple(value))
