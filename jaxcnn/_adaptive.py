@@ -11,11 +11,12 @@ from jaxcnn._adaptive_windows import bounds, spread
 from jaxcnn._along import best_along, cell_at, first_place, sum_along
 from jaxcnn._arrays import accumulator, as_array, spatial_shape
 from jaxcnn._errors import integer_or_symbol, message, rank_of
-from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
+from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, refuse_complex
+from jaxcnn._reduce import places
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 
-MODES = ("max", "min", "mean", "sum")
+MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
 
 
 @remembered("x")
@@ -43,15 +44,10 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     """
     x = as_array("adaptive_pool", "x", x)
     outs = _outs("adaptive_pool", x, output_size)
-    if mode not in MODES:
-        problem = f"{mode!r} is unknown"
-        raise ValueError(message("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
-    if mode in ("max", "min"):
-        refuse_complex("adaptive_pool", x, mode)
+    check_mode("adaptive_pool", mode, x, MODES)
+    if mode in ORDERED:
         winners: jax.Array = _winners(x, outs, mode == "min")
         return winners
-    if mode == "sum":
-        refuse_bool_sum("adaptive_pool", x)
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
     total = x.astype(accumulator(out_dtype))
     for axis, out in zip(range(-len(outs), 0), outs, strict=True):

@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jaxcnn._engine.primitive import contract
-from jaxcnn._errors import integer, message
+from jaxcnn._errors import check_groups, integer, message
 from jaxcnn._geometry import geometry
 from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
@@ -75,12 +75,7 @@ def conv(
 
 def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:
     outs, ins = kernel[:2]
-    if channels % groups or outs % groups:
-        name, number = ("in_channels", channels) if channels % groups else ("out_channels", outs)
-        problem = f"is {groups}, which does not divide the {number} {name}"
-        raise ValueError(
-            message("conv", "groups", problem, "both in_channels and out_channels must be multiples of it")
-        )
+    check_groups("conv", "groups", groups, in_channels=channels, out_channels=outs)
     if ins * groups != channels:
         problem = (
             f"has {ins} input channels, but x has {channels} channels in {groups} group(s), so {channels // groups}"

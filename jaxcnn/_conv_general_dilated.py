@@ -10,7 +10,7 @@ import jax.numpy as jnp
 
 from jaxcnn._arrays import as_array
 from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_transposed, result_dtype
-from jaxcnn._errors import integer, is_sequence, message
+from jaxcnn._errors import check_groups, integer, is_sequence, message
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._lax_arguments import ints, pairs
 from jaxcnn._layout import read_layout
@@ -151,13 +151,8 @@ def _check_groups(x: tuple[int, ...], kernel: tuple[int, ...], features: Any, ba
     if x[1] % features or x[1] // features != kernel[1]:
         problem = f"is {features}, but lhs has {x[1]} channels and each kernel {kernel[1]}"
         raise ValueError(message(_NAME, "feature_group_count", problem, "channels = groups * channels of a kernel"))
-    if x[0] % batches:
-        problem = f"is {batches}, which does not divide the {x[0]} samples of lhs"
-        raise ValueError(message(_NAME, "batch_group_count", problem))
-    for argument, count in (("feature_group_count", features), ("batch_group_count", batches)):
-        if kernel[0] % count:
-            problem = f"is {count}, which does not divide the {kernel[0]} output channels of rhs"
-            raise ValueError(message(_NAME, argument, problem))
+    check_groups(_NAME, "batch_group_count", batches, samples=x[0], out_channels=kernel[0])
+    check_groups(_NAME, "feature_group_count", features, out_channels=kernel[0])
     if features > 1 and batches > 1:
         problem = f"is {batches} and feature_group_count is {features}"
         raise ValueError(message(_NAME, "batch_group_count", problem, "only one of them may be above 1"))

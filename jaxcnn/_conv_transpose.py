@@ -5,7 +5,7 @@ from typing import Any
 import jax
 
 from jaxcnn._engine.primitive import contract_transposed
-from jaxcnn._errors import integer, message, per_axis, require_at_least
+from jaxcnn._errors import check_groups, integer, message, per_axis, require_at_least
 from jaxcnn._geometry import Geometry, padding_pairs
 from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
@@ -116,9 +116,7 @@ def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None
         problem = f"has {kernel[0]} input channels, but x has {channels}"
         remedy = "pass a kernel (in_channels, out_channels // groups, *window)"
         raise ValueError(message("conv_transpose", "kernel", problem, remedy))
-    if channels % groups:
-        problem = f"is {groups}, which does not divide the {channels} in_channels"
-        raise ValueError(message("conv_transpose", "groups", problem, "in_channels must be a multiple of it"))
+    check_groups("conv_transpose", "groups", groups, in_channels=channels)
 
 
 _EXAMPLE = """\

@@ -12,6 +12,22 @@ def message(function: str, argument: str, problem: str, remedy: str = "") -> str
     return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
 
 
+def check_name(function: str, argument: str, value: Any, names: Iterable[str], more: str = "") -> None:
+    """Refuse a value that is none of these names; `more` says what else the argument may be."""
+    known = tuple(names)
+    if value not in known:
+        remedy = f"use one of {', '.join(map(repr, known))}{more}"
+        raise ValueError(message(function, argument, f"{value!r} is unknown", remedy))
+
+
+def check_groups(function: str, argument: str, groups: int, **counts: int) -> None:
+    """Refuse a number of groups that does not divide each of these counts, named as the user knows them."""
+    for name, count in counts.items():
+        if count % groups:
+            problem = f"is {groups}, which does not divide the {count} {name}"
+            raise ValueError(message(function, argument, problem, f"{' and '.join(counts)} must be multiples of it"))
+
+
 def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
     """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
     if is_symbol(value):

@@ -11,7 +11,7 @@ from jaxcnn._engine.plan import Plan, plan
 from jaxcnn._engine.platforms import platform_of, platforms
 from jaxcnn._engine.primitive import problem_of
 from jaxcnn._engine.problem import Problem
-from jaxcnn._errors import message
+from jaxcnn._errors import check_name, message
 from jaxcnn._remember import Call, calls_made_by
 
 
@@ -67,10 +67,8 @@ def check_platform(function: str, platform: str | None) -> str:
     """The platform, or the one that JAX uses by default, if there are rules for it."""
     platform = jax.default_backend() if platform is None else platform
     files = (file.__name__.rpartition(".")[2] for file in platforms())
-    known = tuple(dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"]))
-    if platform not in known:
-        names = ", ".join(map(repr, known))
-        raise ValueError(message(function, "platform", f"{platform!r} is unknown", f"use one of {names}"))
+    names = dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"])
+    check_name(function, "platform", platform, names)
     return platform
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self
 
-from jaxcnn._errors import integer_or_symbol, is_sequence, message, per_axis, require_at_least
+from jaxcnn._errors import check_name, integer_or_symbol, is_sequence, message, per_axis, require_at_least
 from jaxcnn._symbolic import at_least, is_symbolic, larger, smaller
 
 Pair = tuple[int, int]
@@ -199,9 +199,7 @@ def padding_pairs(
     """Any way of saying padding, as one (low, high) per axis."""
     n = len(window)
     if isinstance(padding, str):
-        if padding not in PADDINGS:
-            names = ", ".join(map(repr, PADDINGS))
-            raise ValueError(message(function, "padding", f"{padding!r} is unknown", f"use {names}, ints or pairs"))
+        check_name(function, "padding", padding, PADDINGS, ", ints or pairs")
         columns = zip(size, window, stride, dilation, strict=True)
         return tuple(_named_padding(padding, m, (k - 1) * d + 1, s) for m, k, s, d in columns)
     if not is_sequence(padding) or not any(is_sequence(entry) for entry in padding):

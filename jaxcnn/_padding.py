@@ -9,11 +9,11 @@ import numpy as np
 from jax import lax
 
 from jaxcnn._arrays import as_array, devices_along
-from jaxcnn._errors import is_sequence, message, require_at_least
+from jaxcnn._errors import check_name, is_sequence, message, require_at_least
 from jaxcnn._geometry import Geometry, Pair
 from jaxcnn._symbolic import at_least, is_symbolic, larger
 
-MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
+PADDING_MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 
 # Kinds of number, each of which holds those before it.
 _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
@@ -116,10 +116,7 @@ def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
         problem = f"has {len(modes)} entries, but there are {n} spatial axes"
         raise ValueError(message(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
     for name in modes:
-        if name not in MODES:
-            raise ValueError(
-                message(function, "padding_mode", f"{name!r} is unknown", f"use {', '.join(map(repr, MODES))}")
-            )
+        check_name(function, "padding_mode", name, PADDING_MODES)
     return modes
 
 

@@ -6,17 +6,15 @@ from typing import Any
 import jax
 
 from jaxcnn._arrays import as_array, spatial_shape
-from jaxcnn._errors import integer, message, per_axis, rank_of
+from jaxcnn._errors import check_name, integer, message, per_axis, rank_of
 from jaxcnn._geometry import geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._pool_modes import pool_ordered, pool_powers, pool_sums, pool_with
+from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, pool_ordered, pool_powers, pool_sums, pool_with
 from jaxcnn._ranked import ranked
-from jaxcnn._reduce import refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
 
 Mode = str | Callable[..., jax.Array]
 
-MODES = ("max", "min", "mean", "sum", "lp")
 METHODS = ("auto", "windows", "definition")
 
 
@@ -91,7 +89,7 @@ def pool(
         y = pool_with(mode, x, g, padding_mode, fill, method)
     elif mode == "lp":
         y = pool_powers(x, g, padding_mode, fill, method, 2.0 if p is None else float(p))
-    elif mode in ("max", "min"):
+    elif mode in ORDERED:
         y = pool_ordered(mode, x, g, padding_mode, fill, method)
     else:
         y = pool_sums(mode, x, g, padding_mode, fill, method, count_include_pad, divisor)
@@ -99,17 +97,12 @@ def pool(
 
 
 def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: bool, divisor: Any, p: Any) -> None:
-    if method not in METHODS:
-        raise ValueError(
-            message("pool", "method", f"{method!r} is unknown", f"use one of {', '.join(map(repr, METHODS))}")
-        )
+    check_name("pool", "method", method, METHODS)
     if not callable(mode) and not isinstance(mode, str):
         problem = f"must be a string or a callable f(w, axis=-1), not {type(mode).__name__}"
         raise TypeError(message("pool", "mode", problem))
-    if isinstance(mode, str) and mode not in MODES:
-        raise ValueError(
-            message("pool", "mode", f"{mode!r} is unknown", f"use {', '.join(map(repr, MODES))} or a callable")
-        )
+    if isinstance(mode, str):
+        check_mode("pool", mode, x, POOL_MODES, " or a callable")
     options = (("divisor", divisor is not None, "mean"), ("count_include_pad", not count_include_pad, "mean"))
     for argument, given, for_mode in (*options, ("p", p is not None, "lp")):
         if given and mode != for_mode:
@@ -121,10 +114,6 @@ def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: b
             raise ValueError(message("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
     if p is not None:
         _check_p(p)
-    if mode in ("max", "min"):
-        refuse_complex("pool", x, mode)
-    if mode == "sum":
-        refuse_bool_sum("pool", x)
 
 
 def _check_p(p: Any) -> None:

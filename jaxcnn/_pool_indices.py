@@ -16,7 +16,8 @@ from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of, requir
 from jaxcnn._geometry import Geometry, geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import zeros
-from jaxcnn._reduce import Best, first_max, lowest_and_highest, reduce_windows, refuse_complex, with_indices
+from jaxcnn._pool_modes import refuse_complex
+from jaxcnn._reduce import Best, first_max, lowest_and_highest, reduce_windows, with_indices
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 from jaxcnn._windowed import Share, winners

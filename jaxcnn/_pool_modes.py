@@ -1,7 +1,7 @@
 """What each mode of pooling makes of its windows: a winner, a sum, or what a function says."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,13 +11,38 @@ import numpy as np
 
 from jaxcnn._along import best_along, sum_along
 from jaxcnn._arrays import accumulator, float_info
-from jaxcnn._errors import message
+from jaxcnn._errors import check_name, message
 from jaxcnn._geometry import Geometry
 from jaxcnn._norm import magnitudes, norm, norm_windows
 from jaxcnn._padding import bordered, padding_modes, with_border, zeros
-from jaxcnn._reduce import best_of_windows, first_max, first_min, lowest_and_highest, reduce_each_window, sum_windows
+from jaxcnn._reduce import (
+    best_of_windows,
+    first_max,
+    first_min,
+    lowest_and_highest,
+    reduce_each_window,
+    sum_windows,
+)
 from jaxcnn._symbolic import at_least, larger
 from jaxcnn._windows import windows_of
+
+ORDERED = ("max", "min")  # a winner, and so no complex numbers
+POOL_MODES = (*ORDERED, "mean", "sum", "lp")
+
+
+def check_mode(function: str, mode: str, x: jax.Array, modes: Sequence[str], more: str = "") -> None:
+    """Refuse an unknown mode, and an x of a dtype that the mode can't reduce."""
+    check_name(function, "mode", mode, modes, more)
+    if mode in ORDERED:
+        refuse_complex(function, x, mode)
+    if mode == "sum" and x.dtype == bool:
+        raise TypeError(message(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
+
+
+def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
+    if jnp.issubdtype(x.dtype, jnp.complexfloating):
+        problem = f"is {x.dtype}, and complex numbers have no {mode}"
+        raise TypeError(message(function, "x", problem, "pool their jnp.abs"))
 
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:

@@ -13,7 +13,6 @@ from jax import lax
 
 from jaxcnn._arrays import float_info
 from jaxcnn._engine.platforms import platform_of
-from jaxcnn._errors import message
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import Border
 from jaxcnn._reduce_xla import reduce_by_xla
@@ -79,17 +78,6 @@ def places(spatial: Sequence[int]) -> jax.Array:
 def with_indices(x: jax.Array, index: jax.Array) -> Cells:
     """The cells of x and, for each of them, its index in its own map."""
     return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
-
-
-def refuse_bool_sum(function: str, x: jax.Array) -> None:
-    if jnp.issubdtype(x.dtype, jnp.bool_):
-        raise TypeError(message(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
-
-
-def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        problem = f"is {x.dtype}, and complex numbers have no {mode}"
-        raise TypeError(message(function, "x", problem, "pool their jnp.abs"))
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
