@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxcnn._adaptive_windows import bounds, spread
 from jaxcnn._along import best_along, cell_at, first_place, sum_along
@@ -20,7 +21,7 @@ MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
 
 
 @remembered("x")
-def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) -> jax.Array:
+def adaptive_pool(x: ArrayLike, output_size: Sequence[int | None], mode: str) -> jax.Array:
     """Pool the last n axes of x to `output_size`, where n = len(output_size).
 
     window i of an axis covers the cells from floor(i * size / out) up to ceil((i + 1) * size / out)
@@ -58,7 +59,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
 
 
 @remembered("x")
-def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
+def adaptive_max_pool_with_indices(x: ArrayLike, output_size: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
     """`adaptive_pool` by max, and for each window the flat index of its winner in the map.
 
     values[..., i] = x[...].ravel()[indices[..., i]]

@@ -1,8 +1,8 @@
 """The layer of correlations: samples, channels, groups and a bias around `correlate`'s one kernel."""
 
-from typing import Any
-
 import jax
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxcnn._engine.primitive import contract
 from jaxcnn._errors import check_groups, integer, message
@@ -10,24 +10,25 @@ from jaxcnn._geometry import geometry
 from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
+from jaxcnn._types import Ints, Padding, PaddingMode
 
 
 @remembered("x", "kernel", "bias")
 def conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     groups: int = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
-    dimension_numbers: Any = None,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     method: str = "auto",
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     """A layer's correlation: each output channel sums the input channels, each correlated with its own kernel.
 

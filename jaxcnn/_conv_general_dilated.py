@@ -7,6 +7,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxcnn._arrays import as_array
 from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_transposed, result_dtype
@@ -22,18 +24,18 @@ _NAME = "conv_general_dilated"
 
 @remembered("lhs", "rhs")
 def conv_general_dilated(
-    lhs: jax.Array,
-    rhs: jax.Array,
+    lhs: ArrayLike,
+    rhs: ArrayLike,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     feature_group_count: int = 1,
     batch_group_count: int = 1,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-    out_sharding: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
+    out_sharding: jax.sharding.NamedSharding | jax.sharding.PartitionSpec | None = None,
 ) -> jax.Array:
     """`jax.lax.conv_general_dilated`, with its signature, results and refusals, computed on windows.
 
@@ -79,8 +81,10 @@ def conv_general_dilated(
         x = x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)
         x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
     groups = max(feature_group_count, batch_group_count)
-    options = {"groups": groups, "precision": precision, "preferred_element_type": preferred_element_type}
-    options["channels_last"] = layout.channels_last
+    options: dict[str, Any] = {
+        "groups": groups, "precision": precision, "preferred_element_type": preferred_element_type,
+        "channels_last": layout.channels_last,
+    }  # fmt: skip
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)

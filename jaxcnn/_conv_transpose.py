@@ -3,6 +3,8 @@
 from typing import Any
 
 import jax
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxcnn._engine.primitive import contract_transposed
 from jaxcnn._errors import check_groups, integer, message, per_axis, require_at_least
@@ -11,23 +13,24 @@ from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._types import Ints, Padding
 
 
 @remembered("x", "kernel", "bias")
 def conv_transpose(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    output_padding: Ints = 0,
+    dilation: Ints = 1,
     groups: int = 1,
-    dimension_numbers: Any = None,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     method: str = "auto",
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     """Each cell of x lays its kernel down on the output, stride apart, and what overlaps is summed.
 

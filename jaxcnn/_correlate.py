@@ -4,24 +4,26 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxcnn._arrays import as_array, spatial_shape
 from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
+from jaxcnn._types import Ints, Padding, PaddingMode
 
 
 @remembered("x", "kernel")
 def correlate(
-    x: jax.Array,
-    kernel: jax.Array,
+    x: ArrayLike,
+    kernel: ArrayLike,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
     method: str = "auto",
 ) -> jax.Array:
     """Slide one kernel over the last n axes of x, multiply and sum, where n is the kernel's rank.
@@ -59,14 +61,14 @@ def correlate(
 
 @remembered("x", "kernel")
 def convolve(
-    x: jax.Array,
-    kernel: jax.Array,
+    x: ArrayLike,
+    kernel: ArrayLike,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
     method: str = "auto",
 ) -> jax.Array:
     """`correlate` with the kernel flipped on every axis: convolution as mathematics has it.

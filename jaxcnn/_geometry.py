@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, overload
 
 from jaxcnn._errors import check_name, integer_or_symbol, is_sequence, message, per_axis, require_at_least
 from jaxcnn._symbolic import at_least, is_symbolic, larger, smaller
+from jaxcnn._types import Ints, Padding
 
 Pair = tuple[int, int]
 
@@ -234,15 +235,24 @@ def _named_padding(name: str, size: int, span: int, stride: int) -> Pair:
     return (less, more) if name == "SAME" else (more, less)
 
 
+@overload
 def output_size(
-    size: int | Sequence[int],
-    window: int | Sequence[int],
-    *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
+    size: int, window: Ints, *, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1, ceil_mode: bool = False
+) -> int: ...
+@overload
+def output_size(
+    size: Sequence[int], window: Ints, *, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1,
     ceil_mode: bool = False,
-) -> Any:
+) -> tuple[int, ...]: ...  # fmt: skip
+def output_size(
+    size: Ints,
+    window: Ints,
+    *,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> int | tuple[int, ...]:
     """How many windows fit on a map: the shape rule by itself, in plain integers.
 
     floor((size + low + high - ((window - 1) * dilation + 1)) / stride) + 1

@@ -1,9 +1,10 @@
 """Pooling: every window of a map reduced to one number, each map by itself."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 import jax
+from jax.typing import ArrayLike
 
 from jaxcnn._arrays import as_array, spatial_shape
 from jaxcnn._errors import check_name, integer, message, per_axis, rank_of
@@ -12,26 +13,25 @@ from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, pool_ordered, pool_powers, pool_sums, pool_with
 from jaxcnn._ranked import ranked
 from jaxcnn._remember import remembered
-
-Mode = str | Callable[..., jax.Array]
+from jaxcnn._types import Ints, Padding, PaddingMode, PoolMode
 
 METHODS = ("auto", "windows", "definition")
 
 
 @remembered("x")
 def pool(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
-    mode: Mode,
+    mode: PoolMode,
     *,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor: int | None = None,
-    padding_mode: Any = "constant",
-    fill: Any = None,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike | None = None,
     p: float | None = None,
     axes: Sequence[int] | None = None,
     method: str = "auto",
@@ -132,4 +132,16 @@ _EXAMPLE = """\
 >>> {name}(jnp.ones((3,) + (8,) * {n}), 2, "mean").shape == (3,) + (4,) * {n}
 True"""
 
-pool1d, pool2d, pool3d = (ranked(pool, f"pool{n}d", n, _read_window, _EXAMPLE) for n in (1, 2, 3))
+
+class _PoolOfRank(Protocol):
+    """The type of `pool2d`: that of `pool`, but an int is a window too."""
+
+    def __call__(
+        self, x: ArrayLike, window: Ints, mode: PoolMode, *, stride: Ints | None = None, padding: Padding = 0,
+        dilation: Ints = 1, ceil_mode: bool = False, count_include_pad: bool = True, divisor: int | None = None,
+        padding_mode: PaddingMode = "constant", fill: ArrayLike | None = None, p: float | None = None,
+        axes: Sequence[int] | None = None, method: str = "auto",
+    ) -> jax.Array: ...  # fmt: skip
+
+
+pool1d, pool2d, pool3d = (cast(_PoolOfRank, ranked(pool, f"pool{n}d", n, _read_window, _EXAMPLE)) for n in (1, 2, 3))

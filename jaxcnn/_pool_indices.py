@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxcnn._arrays import as_array, devices_along, spatial_shape
 from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of, require_at_least
@@ -20,17 +21,18 @@ from jaxcnn._pool_modes import refuse_complex
 from jaxcnn._reduce import Best, first_max, lowest_and_highest, reduce_windows, with_indices
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._types import Ints, Padding
 from jaxcnn._windowed import Share, winners
 
 
 @remembered("x")
 def max_pool_with_indices(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     ceil_mode: bool = False,
     axes: Sequence[int] | None = None,
 ) -> tuple[jax.Array, jax.Array]:
@@ -115,7 +117,7 @@ def _check_no_window_is_padding(function: str, g: Geometry) -> None:
             raise ValueError(message(function, "padding", problem, f"pad less than the window, which spans {a.span}"))
 
 
-def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.Array:
+def max_unpool(x: ArrayLike, indices: ArrayLike, spatial: Sequence[int]) -> jax.Array:
     """Put each value back where its index points on a map of zeros.
 
     max_unpool(x, indices, spatial)[...].ravel()[indices[..., i]] = x[..., i]

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 from jaxcnn._arrays import accumulator, as_array, spatial_shape
 from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of
@@ -13,19 +13,20 @@ from jaxcnn._geometry import Geometry, geometry
 from jaxcnn._padding import Border, none_if_zero, with_border, zeros
 from jaxcnn._remember import remembered
 from jaxcnn._slices import fold_taps, taps
+from jaxcnn._types import Ints, Padding, PaddingMode
 from jaxcnn._windowed import Share, linear
 
 
 @remembered("x")
 def windows(
-    x: jax.Array,
+    x: ArrayLike,
     size: Sequence[int],
     *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
-    padding_mode: str | Sequence[str] = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
 ) -> jax.Array:
     """Every window that slides over the last n axes of x, where n = len(size).
 
@@ -73,12 +74,12 @@ def windows(
 
 @remembered("w")
 def fold(
-    w: jax.Array,
+    w: ArrayLike,
     spatial: Sequence[int],
     *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
 ) -> jax.Array:
     """Overlapping windows summed back into the map they came from: the adjoint of `windows`.
 

@@ -3,10 +3,10 @@
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxcnn._conv import conv
 from jaxcnn._errors import message, rank_of
@@ -35,7 +35,7 @@ def init(
     kernel_init: Initializer | None = None,
     bias_init: Initializer = jax.nn.initializers.zeros,
     dense_bias: bool = True,
-    dtype: Any = jnp.float32,
+    dtype: DTypeLike = jnp.float32,
 ) -> Params:
     """Draw LeNet's parameters.
 

@@ -15,7 +15,7 @@ ROOT = Path(jaxcnn.__file__).parent
 FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names stand in its stub
 
 FLOORS = [
-    {"jaxcnn._lazy", "jaxcnn._symbolic"},
+    {"jaxcnn._lazy", "jaxcnn._symbolic", "jaxcnn._types"},
     {"jaxcnn._errors"},
     {"jaxcnn._geometry", "jaxcnn._arrays"},
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla", "jaxcnn._lax_arguments"},
