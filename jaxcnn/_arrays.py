@@ -1,4 +1,4 @@
-"""Arrays on their way in: checked, the dtypes in which they are summed, and the devices that divide them."""
+"""Reads array arguments, and answers questions about their dtype, spatial shape and sharding."""
 
 import functools
 import math
@@ -12,7 +12,7 @@ from jaxcnn._errors import message
 
 
 def as_array(function: str, argument: str, value: Any) -> jax.Array:
-    """`value` as a JAX array, or a TypeError in our voice for what is none."""
+    """`value` as a JAX array, or a TypeError for something else or a dtype that cannot be computed with."""
     if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
         raise TypeError(message(function, argument, f"must be an array, not {type(value).__name__}"))
     if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
@@ -22,7 +22,7 @@ def as_array(function: str, argument: str, value: Any) -> jax.Array:
 
 @functools.cache
 def _lack_of(dtype: Any) -> str:
-    """What keeps one from computing with a dtype, in words."""
+    """Why a dtype cannot be computed with, in words; empty if it can."""
     if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
         return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]
     if not jnp.issubdtype(dtype, jnp.floating) or (info := float_info(dtype)).bits > 8:
@@ -38,7 +38,7 @@ def _lack_of(dtype: Any) -> str:
 
 
 def common_dtype(function: str, **arrays: jax.Array) -> Any:
-    """The dtype of arrays of several dtypes, as JAX promotes them, or a TypeError in our voice where it does not."""
+    """The dtype to which JAX promotes these arrays, or a TypeError if it does not."""
     try:
         return jnp.result_type(*arrays.values())
     except jax.dtypes.TypePromotionError:
@@ -48,7 +48,7 @@ def common_dtype(function: str, **arrays: jax.Array) -> Any:
 
 
 def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
-    """The last n sides of x."""
+    """The last n sizes of x."""
     if x.ndim < n:
         problem = f"has shape {x.shape}, but the window has {n} axes"
         raise ValueError(message(function, "x", problem, f"pass an array of at least {n} axes"))
@@ -56,7 +56,7 @@ def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
 
 
 def accumulator(dtype: Any) -> Any:
-    """The dtype in which sums are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
+    """The dtype in which to sum: float32 for narrower floats, int32 for integers narrower than a byte."""
     if jnp.issubdtype(dtype, jnp.floating) and float_info(dtype).bits < 32:
         return jnp.dtype(jnp.float32)
     return jnp.dtype(jnp.int32 if is_below_a_byte(dtype) else dtype)
@@ -67,12 +67,12 @@ def float_info(dtype: Any) -> Any:
 
 
 def is_below_a_byte(dtype: Any) -> bool:
-    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere."""
+    """Whether a dtype holds integers narrower than a byte, with which not every XLA backend computes."""
     return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).bits < 8  # type: ignore[no-untyped-call]
 
 
 def devices_along(x: jax.Array, axis: int) -> tuple[int, Any]:
-    """Among how many devices the type of x says that an axis is divided, and along which axes of the mesh."""
+    """The number of devices that divide an axis according to the type of x, and the mesh axes."""
     sharding = jax.typeof(x).sharding
     division = sharding.spec[axis]
     names = division if isinstance(division, tuple) else () if division is None else (division,)

@@ -1,4 +1,4 @@
-"""The one voice of errors, and how arguments are read: an int, one int per axis, one of some names."""
+"""Reads arguments that are no arrays (ints, names, tuples), and words every error message the same way."""
 
 import operator
 from collections.abc import Callable, Iterable
@@ -8,12 +8,12 @@ from jaxcnn._symbolic import at_least, is_symbol
 
 
 def message(function: str, argument: str, problem: str, remedy: str = "") -> str:
-    """The one form of an error: function, argument, what is wrong in numbers, and the way out."""
+    """The text of an error: the function, its argument, what is wrong in numbers, and what to do about it."""
     return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
 
 
 def check_name(function: str, argument: str, value: Any, names: Iterable[str], more: str = "") -> None:
-    """Refuse a value that is none of these names; `more` says what else the argument may be."""
+    """Raise unless `value` is one of these names; `more` says what else the argument may be."""
     known = tuple(names)
     if value not in known:
         remedy = f"use one of {', '.join(map(repr, known))}{more}"
@@ -21,7 +21,7 @@ def check_name(function: str, argument: str, value: Any, names: Iterable[str], m
 
 
 def check_groups(function: str, argument: str, groups: int, **counts: int) -> None:
-    """Refuse a number of groups that does not divide each of these counts, named as the user knows them."""
+    """Raise unless the number of groups divides each of these counts; their keywords name them in the message."""
     for name, count in counts.items():
         if count % groups:
             problem = f"is {groups}, which does not divide the {count} {name}"
@@ -29,7 +29,7 @@ def check_groups(function: str, argument: str, groups: int, **counts: int) -> No
 
 
 def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
-    """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
+    """`value` as a Python int of at least `least`. A bool, a float or a traced array is a TypeError."""
     if is_symbol(value):
         problem = f"is the symbolic size {value}, but must be known when the program is exported"
         raise TypeError(message(function, argument, problem, "pass an int; adaptive_pool pools a map of any size"))
@@ -51,7 +51,7 @@ def integer(function: str, argument: str, value: Any, *, least: int | None = Non
 
 
 def integer_or_symbol(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
-    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
+    """`value` as an int, as `integer` reads it, or as a symbolic size."""
     if not is_symbol(value):
         return integer(function, argument, value, least=least)
     if least is not None:
@@ -60,21 +60,21 @@ def integer_or_symbol(function: str, argument: str, value: Any, *, least: int | 
 
 
 def require_at_least(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
-    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
+    """Raise unless a symbolic size is large enough for certain; the message says which constraint makes it so."""
     if not at_least(size, least):
         remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
         raise ValueError(message(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
 
 
 def is_sequence(value: Any) -> bool:
-    """Whether `value` lists one entry per axis (an array scalar does not)."""
+    """Whether `value` lists something per axis. A string or a 0-d array does not."""
     return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
 
 
 def per_axis(
     function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
 ) -> tuple[int, ...]:
-    """An int for all n axes, or one int per axis, as a tuple of n ints."""
+    """One int for all n axes or one int per axis, as a tuple of n ints."""
     if not is_sequence(value):
         return (read(function, argument, value, least=least),) * n
     values = tuple(value)
@@ -85,7 +85,7 @@ def per_axis(
 
 
 def rank_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
-    """How many spatial axes `value` names; a lone int does not say."""
+    """How many spatial axes `value` has entries for. A lone int is a TypeError, since it does not say."""
     if not is_sequence(value):
         problem = f"is {value!r}, which does not say how many axes are windowed"
         raise TypeError(message(function, argument, problem, remedy or "pass a tuple, one int per axis"))

@@ -15,7 +15,7 @@ PADDINGS = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
 
 
 class Axis(NamedTuple):
-    """Windows laid along one axis of a map."""
+    """The windows along one spatial axis."""
 
     size: int
     window: int
@@ -27,28 +27,29 @@ class Axis(NamedTuple):
 
     @property
     def span(self) -> int:
-        """Cells from the first tap of a window to its last."""
+        """Cells from the first tap of a window to the last, both included."""
         return (self.window - 1) * self.dilation + 1
 
     @property
     def padded(self) -> int:
+        """Cells of the padded map."""
         return self.size + self.low + self.high
 
     @property
     def out(self) -> int:
-        """How many windows: floor((padded - span) / stride) + 1, or in ceil mode the ceiling, and at least one."""
+        """The number of windows: floor((padded - span) / stride) + 1; in ceil mode the ceiling, and at least 1."""
         room = self.padded - self.span
         if at_least(-1, room):
             return int(self.ceil_mode)
         if not self.ceil_mode:
             return larger(room // self.stride + 1, 0)
         out = -(-room // self.stride) + 1
-        # The last window has to start inside the map or its low padding, in which so many windows start.
+        # The last window must start inside the map or its low padding: this many windows do.
         return larger(out - 1, smaller(out, -(-(self.size + self.low) // self.stride)))
 
     @property
     def overhang(self) -> int:
-        """Cells by which ceil mode's last window reaches past the padded map; below 0 that of a symbolic map is cut."""
+        """Cells by which the last window of ceil mode reaches past the padded map; a symbolic one may be negative."""
         if not self.ceil_mode:
             return 0
         beyond = (self.out - 1) * self.stride + self.span - self.padded
@@ -56,22 +57,22 @@ class Axis(NamedTuple):
 
     @property
     def on_map(self) -> Pair:
-        """Where on the padded map the cells of the map lie: [first, last)."""
+        """The range [first, end) of the padded map that are cells of the map itself."""
         return larger(self.low, 0), smaller(self.low + self.size, self.padded)
 
     def taps_before(self, start: Any, cell: int) -> Any:
-        """How many taps of windows that start at these cells come before a cell of the padded map."""
+        """For windows that start at these cells, the number of taps before `cell` of the padded map."""
         return (-((start - cell) // self.dilation)).clip(0, self.window)
 
     def trimmed(self) -> "Axis":
-        """Ceil mode's one window that is larger than the padded map, without the taps that lie behind that."""
+        """If ceil mode gives one window larger than the padded map, drop its taps past the end."""
         if not self.ceil_mode or is_symbolic(*self) or self.span <= self.padded:
             return self
         window = (self.padded - 1) // self.dilation + 1
         return self._replace(window=window, stride=self.padded, ceil_mode=False)
 
     def without_idle_stride(self) -> "Axis":
-        """A stride that steps off the map at once is shortened to that map: no cell is then laid out for it in vain."""
+        """Shorten a stride that is longer than the map, since memory is laid out for every cell that a stride skips."""
         if is_symbolic(*self):
             return self
         return self._replace(stride=min(self.stride, max(self.padded, self.size + self.low, 1)))
@@ -79,7 +80,7 @@ class Axis(NamedTuple):
 
 @dataclass(frozen=True)
 class Geometry:
-    """Windows laid over a map: one `Axis` for each spatial axis, checked and hashable."""
+    """The windows on a map: an `Axis` for each spatial axis. Hashable."""
 
     axes: tuple[Axis, ...]
 
@@ -88,7 +89,7 @@ class Geometry:
         cls, size: Sequence[int], window: Sequence[int], stride: Sequence[int], padding: Sequence[Pair],
         dilation: Sequence[int], ceil_mode: bool = False,
     ) -> Self:  # fmt: skip
-        """From arguments that are read and checked."""
+        """From arguments that have been read and checked."""
         columns = zip(size, window, stride, padding, dilation, strict=True)
         axes = (Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
         return cls(tuple(a.without_idle_stride() for a in axes))
@@ -111,12 +112,12 @@ class Geometry:
 
     @cached_property
     def padding(self) -> tuple[Pair, ...]:
-        """What to put around the map before windows are taken; a negative pad crops."""
+        """(low, high) to pad on each axis; a negative pad crops."""
         return tuple((a.low, a.high) for a in self.axes)
 
     @cached_property
     def overhang(self) -> tuple[Pair, ...]:
-        """What ceil mode needs around the padded map; a cell that was cropped does not come back."""
+        """(0, high) more that ceil mode pads on each axis, past the padding. Cropped cells do not come back."""
         return tuple((0, a.overhang) for a in self.axes)
 
     @cached_property
@@ -128,20 +129,20 @@ class Geometry:
         return tuple(a.size for a in self.axes)
 
     def but(self, axis: int, a: Axis) -> "Geometry":
-        """The same windows on all other axes."""
+        """The same windows with one axis replaced."""
         return Geometry((*self.axes[:axis], a, *self.axes[axis + 1 :]))
 
     def trimmed(self) -> "Geometry":
-        """The same windows without taps that see nothing in any of them."""
+        """The same windows without taps that lie past the end in every window."""
         return Geometry(tuple(a.trimmed() for a in self.axes))
 
     def unpadded(self) -> "Geometry":
-        """The same windows over a map that has its padding already."""
+        """The same windows on a map that already has its padding."""
         axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)
         return Geometry(axes)
 
     def mirrored(self) -> "Geometry":
-        """At stride 1, the windows on the output whose flipped kernel gives back to each cell of the map its share."""
+        """At stride 1: the windows on the output over which the flipped kernel gives the gradient of the map."""
         axes = []
         for a in self.axes:
             low = a.span - 1 - a.low
@@ -149,7 +150,7 @@ class Geometry:
         return Geometry(tuple(axes))
 
     def of_taps(self) -> "Geometry":
-        """A window for each tap, over the cells that it sees from one output to the next."""
+        """The windows that give the kernel's gradient: one for each tap, with the outputs as its taps."""
         axes = []
         for a in self.axes:
             high = (a.out - 1) * a.stride + a.span - a.size - a.low
@@ -168,10 +169,7 @@ def geometry(
     ceil_mode: bool = False,
     named: str = "window",
 ) -> Geometry:
-    """Sizes, strides, padding and dilation read, checked and brought together.
-
-    `named` is what the function calls its window.
-    """
+    """Read and check a function's window, stride, padding and dilation; `named` is its name for the window."""
     n = len(window)
     window = per_axis(function, named, window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
@@ -197,7 +195,7 @@ def padding_pairs(
     stride: Sequence[int],
     dilation: Sequence[int],
 ) -> tuple[Pair, ...]:
-    """Any way of saying padding, as one (low, high) per axis."""
+    """Padding in any form that a user may write, as one (low, high) per axis."""
     n = len(window)
     if isinstance(padding, str):
         check_name(function, "padding", padding, PADDINGS, ", ints or pairs")

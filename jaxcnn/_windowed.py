@@ -62,6 +62,21 @@ def winners(f: Function, x: jax.Array, g: Geometry, border: Border) -> tuple[jax
 
 
 @dataclass(frozen=True)
+class Linear:
+    """A linear function of windows and its adjoint, both as f(share, array)."""
+
+    forward: Callable[[Share, jax.Array], jax.Array]
+    back: Callable[[Share, jax.Array], jax.Array]
+
+    def __call__(self, share: Share, array: jax.Array) -> jax.Array:
+        return self.forward(share, array)
+
+    @property
+    def adjoint(self) -> "Linear":
+        return Linear(self.back, self.forward)
+
+
+@dataclass(frozen=True)
 class Tangent:
     """The tangent of f: its derivative in operand `at` along the last operand."""
 

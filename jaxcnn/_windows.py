@@ -1,7 +1,6 @@
-"""The windows that slide over a map, and their adjoint, which adds them up where they overlap."""
+"""`windows`: every window of a map as an array; and `fold`, its adjoint, which sums overlapping windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -14,7 +13,7 @@ from jaxcnn._padding import Border, none_if_zero, with_border, zeros
 from jaxcnn._remember import remembered
 from jaxcnn._slices import fold_taps, taps
 from jaxcnn._types import Ints, Padding, PaddingMode
-from jaxcnn._windowed import Share, linear
+from jaxcnn._windowed import Linear, Share, linear
 
 
 @remembered("x")
@@ -88,7 +87,7 @@ def fold(
     Args:
       w: (*lead, *out, *size), as `windows` gives it.
       spatial: sides of the map, one int per axis.
-      stride, padding, dilation: as they were for `windows`; what lies on the padding is dropped.
+      stride, padding, dilation: as they were for `windows`; what falls on the padding is dropped.
 
     Returns:
       (*lead, *spatial); sums of bfloat16 and float16 are kept in float32 until the end.
@@ -122,36 +121,23 @@ def fold(
     if given != g.out:
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
         raise ValueError(message("fold", "w", problem, "pass the stride, padding and dilation that made w"))
-    return linear(Fold(), w, g, zeros(n), "windows", "x")
+    return linear(WINDOWS.adjoint, w, g, zeros(n), "windows", "x")
 
 
 def windows_of(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
-    """(*lead, *spatial) to (*lead, *out, *window)."""
-    return linear(Windows(), x, g, border, "x", "windows")
+    """The windows of x: (*lead, *spatial) to (*lead, *out, *window)."""
+    return linear(WINDOWS, x, g, border, "x", "windows")
 
 
-@dataclass(frozen=True)
-class Windows:
-    """A function of windows: they themselves."""
-
-    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
-        n = share.g.n
-        return jnp.moveaxis(taps(x, share.g), range(n), range(-n, 0))
-
-    @property
-    def adjoint(self) -> "Fold":
-        return Fold()
+def _windows(share: Share, x: jax.Array) -> jax.Array:
+    n = share.g.n
+    return jnp.moveaxis(taps(x, share.g), range(n), range(-n, 0))
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Its adjoint."""
+def _fold(share: Share, w: jax.Array) -> jax.Array:
+    n = share.g.n
+    seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
+    return fold_taps(seen, share.g).astype(w.dtype)
 
-    def __call__(self, share: Share, w: jax.Array) -> jax.Array:
-        n = share.g.n
-        seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
-        return fold_taps(seen, share.g).astype(w.dtype)
 
-    @property
-    def adjoint(self) -> Windows:
-        return Windows()
+WINDOWS = Linear(_windows, _fold)

@@ -1,4 +1,4 @@
-"""The first winner of each window, along one axis or along all, and where its gradient goes: to that cell, whole."""
+"""The maximum or minimum of each window with its gradient, which goes to the first winning cell alone."""
 
 import functools
 import itertools
@@ -20,17 +20,17 @@ Axes = tuple[int, ...]
 
 
 def blocks_seen(g: Geometry) -> tuple[int, ...]:
-    """Over how many blocks, whose sides are the strides, a window reaches on each axis."""
+    """The number of blocks of `stride` cells over which a window reaches, on each axis."""
     return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
 def first_winner(
     x: jax.Array, axes: Axes, g: Geometry, origin: Mapping[int, Any], combine: Callable[..., Any]
 ) -> jax.Array:
-    """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
+    """Reduce the padded x along one axis, or along all axes (then without dilation), by `combine`.
 
-    They are one axis, or all axes, which then have no dilation. `origin` says on which cell of the map the first cell
-    of x lies: what lies before the map is the identity, and never wins.
+    `combine` keeps its first argument at a tie. `origin` is the place of x's first cell on the map, by axis: cells
+    before the map hold the identity, and never win.
     """
     before = [_windows_before(g.axes[axis], origin[axis]) for axis in axes]
     first = _first_taps(axes, g, origin) if any(count != 0 for count in before) else None
@@ -59,8 +59,11 @@ def _(slab: int | None, axes: Axes, g: Geometry, combine: Callable[..., Any], pr
 
 
 def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> jax.Array:
-    """The taps, raised to the first that sees a cell of the map; if it is known that only the first windows of an axis
-    begin before it, in these alone: in all, it costs a seventh of the gradient on a CPU."""
+    """Raise the winning taps to the first tap that sees a cell of the map.
+
+    If only the first `slab` windows of an axis begin before the map, raise it in these only: in all windows it costs a
+    seventh of the gradient's time on a CPU.
+    """
     if slab is None:
         return jnp.maximum(tap, first)
     begin, first = (lax.slice_in_dim(array, 0, slab, axis=at) for array in (tap, first))
@@ -69,7 +72,7 @@ def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> ja
 
 
 def _windows_before(a: Axis, origin: Any) -> int | None:
-    """How many windows begin before the map, if that is known."""
+    """The number of windows that begin before the map, or None if it is unknown."""
     if not isinstance(origin, int):
         return None
     begin = -(origin // a.stride) if origin < 0 else 0
@@ -88,7 +91,7 @@ def _first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array
 
 
 def _seen_by_taps(x: jax.Array, axes: Axes, g: Geometry) -> list[jax.Array]:
-    """What each tap sees, in row-major order."""
+    """The cells that each tap sees, taps in row-major order."""
     taps = itertools.product(*(range(g.axes[axis].window) for axis in axes))
     return [_seen_by(x, tap, axes, g) for tap in taps]
 
@@ -99,8 +102,8 @@ def _seen_by(x: jax.Array, tap: Sequence[int], axes: Axes, g: Geometry) -> jax.A
     return x
 
 
-# Given the tap that won in each window, the cell it saw, and the adjoint of that. JAX's own adjoint of a slice is a
-# padding for each tap, which XLA computes cell by cell: for windows of 5x5 the gradient takes 25 ms so, 5 by shifts.
+# `pick` takes from each window the cell that the winning tap saw; `drop` is its adjoint. JAX's own adjoint of a slice
+# is a padding for each tap, which XLA computes cell by cell: the gradient of 5x5 windows takes 25 ms, by shifts 5 ms.
 
 
 def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
@@ -123,10 +126,10 @@ def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, geometry: Geometry) -> j
 
 
 def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
-    """Each cell looks whether its tap won a window that sees it: the map is written once, and by one loop.
+    """For each cell, sum over the windows that see it and that it won: one loop that writes the map once.
 
-    The strides cut the map into blocks, and a window begins at the first cell of its block. So the windows that see a
-    cell are that of its block and those of some blocks before.
+    Cut the map into blocks of `stride` cells. A window begins at the first cell of its block, so a cell is seen by the
+    window of its own block and by those of a few blocks before.
     """
     at, lead = y.ndim - g.n, y.shape[: y.ndim - g.n]
     blocks = [-(-a.padded // a.stride) for a in g.axes]
@@ -148,7 +151,7 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
 
 
 def _taps_of_a_block(g: Geometry, before: Sequence[int]) -> jax.Array:
-    """For each cell of a block, which tap of the window so many blocks before sees it; -2 is none."""
+    """For each cell of a block, the tap with which the window this many blocks before sees it; -2 if none."""
     tap, seen = jnp.zeros(g.stride, jnp.int32), jnp.ones(g.stride, bool)
     for axis, (a, blocks) in enumerate(zip(g.axes, before, strict=True)):
         place = blocks * a.stride + lax.broadcasted_iota(jnp.int32, g.stride, axis)
