@@ -1,4 +1,4 @@
-"""Pooling to a given output size: the windows follow from the map."""
+"""`adaptive_pool` and `adaptive_max_pool_with_indices`: pooling to a given output size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,13 +9,13 @@ from jax import lax
 from jax.typing import ArrayLike
 
 from jaxcnn._adaptive_windows import bounds, spread
-from jaxcnn._along import best_along, cell_at, first_place, sum_along
 from jaxcnn._arrays import accumulator, as_array, spatial_shape
 from jaxcnn._errors import integer_or_symbol, message, rank_of
 from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, refuse_complex
 from jaxcnn._reduce import places
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._whole_axis import best_along, cell_at, first_place, sum_along
 
 MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
 
@@ -99,15 +99,15 @@ def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
 
 
 def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array | None = None) -> Any:
-    """The best cell of each window, or with an index for each cell of the map, that too.
+    """The best cell of each window, and its index if an index is given for each cell of the map.
 
-    The last axis goes first, so that a tie falls to the first cell in row-major order.
+    The last axis goes first, so that the first cell in row-major order wins a tie.
     """
     if index is not None:
         index = jnp.broadcast_to(jnp.expand_dims(index, range(x.ndim - len(outs))), x.shape)
     for axis, out in reversed(list(zip(range(-len(outs), 0), outs, strict=True))):
         seen, sees = spread(x, axis, out)
-        if sees is not None:  # a tap without a cell repeats the first one, and so wins nothing
+        if sees is not None:  # a tap that sees no cell repeats the window's first, which wins any tie
             seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=axis))
         if index is not None:
             index = cell_at(first_place(seen, axis, lowest), spread(index, axis, out)[0], axis)
@@ -116,7 +116,7 @@ def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array |
 
 
 def _counts(x: jax.Array, outs: Sequence[int], dtype: Any) -> jax.Array:
-    """How many cells each window covers."""
+    """The number of cells in each window."""
     counts = jnp.ones((1,) * (x.ndim - len(outs)), dtype)
     for size, out in zip(x.shape[x.ndim - len(outs) :], outs, strict=True):
         if not is_symbolic(size, out) and size % out == 0:

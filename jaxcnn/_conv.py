@@ -1,4 +1,4 @@
-"""The layer of correlations: samples, channels, groups and a bias around `correlate`'s one kernel."""
+"""`conv`, the convolutional layer with samples, channels, groups and a bias; and `conv1d`, `conv2d`, `conv3d`."""
 
 import jax
 from jax import lax

@@ -1,4 +1,4 @@
-"""The door for those who come from lax: its signature, its results and its refusals, on our windows."""
+"""`conv_general_dilated`, with the signature, results and exceptions of `jax.lax.conv_general_dilated`."""
 
 import math
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def conv_general_dilated(
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
     elif _is_gradient_in_kernel(kernel, g, spread):
-        # The layer's channels are samples and outputs of what lax writes.
+        # Seen as a layer, its channels are the samples and output channels that lax's caller wrote.
         options["channels_last"] = layout.lhs[0] == layout.rhs[0] == lhs.ndim - 1 > 1
         y = _gradient_in_kernel(x, kernel, g, spread, options)
     elif any(s > 1 for s in spread):
@@ -103,7 +103,7 @@ def conv_general_dilated(
 def _over_spread(
     x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
-    """Correlate x whose cells lie `spread` apart: each cell lays the flipped kernel down, no zero is multiplied."""
+    """Correlate x dilated by `spread`, as a transposed layer: no zero between the cells is multiplied."""
     groups, n = options["groups"], g.n
     flipped = jnp.flip(kernel, range(2, 2 + n))
     grouped = flipped.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:]).swapaxes(1, 2)
@@ -117,7 +117,7 @@ def _over_spread(
 
 
 def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
-    """More taps than outputs: so lax writes the gradient of a layer in its kernel, a map over a map."""
+    """Whether there are more taps than outputs, as lax writes the gradient of a layer in its kernel: map over map."""
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
     more = known(lambda: math.prod(g.window) > math.prod(g.out))
     return spelled and more and jnp.issubdtype(kernel.dtype, jnp.inexact)
@@ -126,12 +126,12 @@ def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ..
 def _gradient_in_kernel(
     x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
-    """The outputs are the taps of the layer; its samples are what is summed here as channels."""
+    """Compute it as that gradient: the outputs here are the layer's taps, the channels here its samples."""
     groups = options["groups"]
     maps, seen = _samples_as_channels(x, groups), kernel.swapaxes(0, 1)
     if all(s == 1 for s in spread):
         return contract_for_kernel(_NAME, maps, seen, g.of_taps(), **options).swapaxes(0, 1)
-    # Of a transposed layer: the kernel is its larger map, and the taps come in the opposite order.
+    # The gradient of a transposed layer: the kernel is its larger map, and its taps come in the opposite order.
     axes = []
     for a, apart, out in zip(g.axes, spread, g.out, strict=True):
         low = (out - 1) * a.stride - a.low
@@ -165,12 +165,12 @@ def _check_groups(x: tuple[int, ...], kernel: tuple[int, ...], features: Any, ba
 def _lax_geometry(
     size: Sequence[int], window: Sequence[int], stride: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any
 ) -> tuple[Geometry, tuple[int, ...]]:
-    """lax's rules for where windows lie: as ours, but strings have its meaning and there may be no window at all."""
+    """The windows by lax's rules, which allow no window at all, and lhs_dilation as one int per axis."""
     n = len(window)
     read = partial(ints, _NAME, n=n, whose="the window", wrong_length=ValueError)
     stride = read("window_strides", stride, below_one=ValueError)
     if isinstance(padding, str) and is_sequence(lhs_dilation) and any(s != 1 for s in lhs_dilation):
-        problem = f"is {padding!r}, which lax does not define beside lhs_dilation"
+        problem = f"is {padding!r}, which lax does not define with lhs_dilation"
         raise ValueError(message(_NAME, "padding", problem, "pass pairs, or use conv_transpose"))
     spread, dilation = (
         (1,) * n if values is None else read(argument, values, below_one=TypeError)

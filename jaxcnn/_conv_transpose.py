@@ -1,4 +1,4 @@
-"""The layer that runs the other way: the adjoint of the zero-padded `conv` in its data."""
+"""`conv_transpose`, the transposed layer: the adjoint of the zero-padded `conv` in x; and its names for 1 to 3 axes."""
 
 from typing import Any
 
@@ -66,7 +66,7 @@ def conv_transpose(
     """
     function = "conv_transpose"
     layer = read_layer(function, x, kernel, dimension_numbers, in_first=True)
-    kernel = layer.kernel.swapaxes(0, 1)  # to `conv`, whose adjoint this is, our in_channels are the out_channels
+    kernel = layer.kernel.swapaxes(0, 1)  # our in_channels are the out_channels of the `conv` whose adjoint this is
     groups = integer(function, "groups", groups, least=1)
     _check_channels(layer.x.shape[1], kernel.shape, groups)
     g = _geometry(layer.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
@@ -81,7 +81,7 @@ def conv_transpose(
 def _geometry(
     size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any, output_padding: Any, dilation: Any
 ) -> Geometry:
-    """The windows that the cells of x are on the output."""
+    """The windows on the output: one for each cell of x."""
     function, n = "conv_transpose", len(window)
     window = per_axis(function, "window", window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)

@@ -1,4 +1,4 @@
-"""Correlation of maps with one kernel, and convolution, which flips the kernel first."""
+"""`correlate`, maps with one kernel, `convolve`, which flips it first, and `corr1d`, `corr2d`, `corr3d`."""
 
 from typing import Any
 

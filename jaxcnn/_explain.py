@@ -1,4 +1,4 @@
-"""What a call will do on a platform, and why: the plans of its contractions and poolings, in words."""
+"""`explain`: how a call is computed on a platform, and why, in words."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -64,7 +64,7 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
 
 
 def check_platform(function: str, platform: str | None) -> str:
-    """The platform, or the one that JAX uses by default, if there are rules for it."""
+    """The platform, or JAX's default one; a ValueError if the name is unknown."""
     platform = jax.default_backend() if platform is None else platform
     files = (file.__name__.rpartition(".")[2] for file in platforms())
     names = dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"])
@@ -75,7 +75,7 @@ def check_platform(function: str, platform: str | None) -> str:
 def as_arrays(
     f: Callable[..., Any], args: Any, kwargs: Any
 ) -> tuple[Callable[[list[jax.Array]], Any], list[jax.ShapeDtypeStruct]]:
-    """A call of f as a function of its arrays, to be traced, and their shapes: a `jax.ShapeDtypeStruct` is one too."""
+    """A call of f as a function of its arrays, and their shapes; a `jax.ShapeDtypeStruct` counts as an array."""
     leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     arrays = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")]
 
@@ -88,7 +88,7 @@ def as_arrays(
 
 
 def _paragraph(call: Call, platform: str) -> Iterator[str]:
-    """What a call is, and how its value and its gradients are computed."""
+    """The lines about one call: what it is, and how its value and its gradients are computed."""
     shapes = " and ".join(f"{name} {array.shape}" for name, array in call.operands.items())
     defaults = {name: each.default for name, each in inspect.signature(call.operation).parameters.items()}
     options = [f"{name}={_shown(value)}" for name, value in call.options.items() if value is not defaults.get(name)]
@@ -124,8 +124,8 @@ def _shown(option: Any) -> str:
 
 
 def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[Plan]:
-    """The plans of the contractions in a call, and behind them, where one operand is wanted, of the gradient in it."""
-    alone = wanted.keys() != call.operands.keys()
+    """The plans of the contractions in a call, followed by those of the gradient if only some operands are wanted."""
+    one_wanted = wanted.keys() != call.operands.keys()
 
     def value(some: dict[str, Any], others: dict[str, Any]) -> Any:
         return call.operation(**some, **others, **call.options)
@@ -136,12 +136,12 @@ def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[
 
     others = {name: array for name, array in call.operands.items() if name not in wanted}
     with jax.default_matmul_precision(call.precision):
-        jaxpr = jax.make_jaxpr(gradient if alone else value)(dict(wanted), others)
+        jaxpr = jax.make_jaxpr(gradient if one_wanted else value)(dict(wanted), others)
     return [plan(problem, method) for problem, method in contractions_in(jaxpr, platform)]
 
 
 def contractions_in(jaxpr: Any, platform: str) -> list[tuple[Problem, str]]:
-    """What the contractions in a jaxpr ask for on a platform, and by which method."""
+    """The contractions in a jaxpr, as problems on a platform with the method that was given for each."""
     found = (eqn for eqn in equations(jaxpr) if eqn.primitive.name == "jaxcnn_contraction")
     return [(_problem(eqn, platform), eqn.params["method"]) for eqn in found]
 
@@ -151,7 +151,7 @@ def _problem(eqn: Any, platform: str) -> Problem:
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
-    """All of them, those of the functions within included."""
+    """All equations of a jaxpr, those of its inner functions included."""
     for eqn in jaxpr.eqns:
         yield eqn
         for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):

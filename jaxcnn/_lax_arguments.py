@@ -1,4 +1,4 @@
-"""How the two functions with lax's signature read their arguments: lax's meaning, and lax's type of exception."""
+"""Reads the arguments of `conv_general_dilated` and `reduce_window` as lax does, with lax's types of exception."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""From any layout of axes to ours, spatial axes last, and back."""
+"""Moves axes: from a caller's layout (`axes`, `dimension_numbers`) to spatial axes last, and back."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from jaxcnn._errors import integer, is_sequence, message, rank_of
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
-    """The n axes of x that are windowed, counted from 0; None is the last n."""
+    """Read `axes`: the n windowed axes of x, counted from 0; None is the last n."""
     if axes is None:
         return tuple(range(x.ndim - n, x.ndim))
     if rank_of(function, "axes", axes) != n:
@@ -28,15 +28,17 @@ def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, .
 
 
 def spatial_last(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    """Move these axes to the end."""
     return jnp.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
 
 
 def spatial_back(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    """Move the last axes back to where they were."""
     return jnp.moveaxis(x, range(x.ndim - len(axes), x.ndim), axes)
 
 
 class Layout(NamedTuple):
-    """Where the axes of data, kernel and output lie: (samples, channels, *spatial) and (out, in, *window)."""
+    """For data, kernel and output the caller's axes in our order: (samples, channels, *spatial), (out, in, *window)."""
 
     lhs: tuple[int, ...]
     rhs: tuple[int, ...]
@@ -44,7 +46,7 @@ class Layout(NamedTuple):
 
     @property
     def channels_last(self) -> bool:
-        """Whether the channels of data and output lie behind the spatial axes."""
+        """Whether data and output have their channels behind the spatial axes."""
         last = len(self.lhs) - 1
         return last > 1 and self.lhs[1] == self.out[1] == last
 
@@ -75,7 +77,7 @@ def read_layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
 
 
 def _check_strings(function: str, given: Any, rank: int) -> None:
-    """Refuse, with a TypeError as lax has it, what does not spell three layouts of one set of axes."""
+    """Raise a TypeError, as lax does, unless these are three strings that name the same axes."""
 
     def refused(problem: str) -> TypeError:
         return TypeError(message(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
@@ -93,7 +95,7 @@ def _check_strings(function: str, given: Any, rank: int) -> None:
 
 
 class Layer(NamedTuple):
-    """A layer's arrays in our layout, and the way back for its output."""
+    """A layer's arrays in our layout, and what brings its output back into the caller's."""
 
     x: jax.Array
     kernel: jax.Array
@@ -102,7 +104,7 @@ class Layer(NamedTuple):
     channels_last: bool
 
     def restore(self, y: jax.Array) -> jax.Array:
-        """(samples, out_channels, *out) in the layout that the caller uses."""
+        """(samples, out_channels, *out) in the caller's layout."""
         y = jnp.transpose(y, [self.out.index(i) for i in range(y.ndim)])
         return jnp.squeeze(y, self.out[0]) if self.unbatched else y
 
@@ -142,6 +144,6 @@ def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
         problem = f"has shape {bias.shape}, but there is one bias per output channel: {y.shape[1:2]}"
         raise ValueError(message(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
     dtype = common_dtype(function, bias=bias, y=y)
-    wide = accumulator(dtype)  # in which the bias' gradient is summed
+    wide = accumulator(dtype)  # the bias' gradient is a sum
     total = y.astype(wide) + jnp.expand_dims(bias.astype(wide), (0, *range(2, y.ndim)))
     return total.astype(dtype)

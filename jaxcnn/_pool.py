@@ -1,4 +1,4 @@
-"""Pooling: every window of a map reduced to one number, each map by itself."""
+"""`pool`: every window of every map reduced to one number; and `pool1d`, `pool2d`, `pool3d`."""
 
 from collections.abc import Sequence
 from typing import Any, Protocol, cast
@@ -111,7 +111,7 @@ def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: b
         if integer("pool", "divisor", divisor) == 0:
             raise ValueError(message("pool", "divisor", "is 0", "pass the number to divide by"))
         if not count_include_pad:
-            raise ValueError(message("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
+            raise ValueError(message("pool", "count_include_pad", "means nothing with a divisor", "pass one of them"))
     if p is not None:
         _check_p(p)
 

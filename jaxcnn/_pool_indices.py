@@ -1,4 +1,4 @@
-"""Max pooling that says where each winner stood, and its way back."""
+"""`max_pool_with_indices`, max pooling with the index of each winner, and `max_unpool`, which puts values back."""
 
 import math
 from collections.abc import Sequence
@@ -77,9 +77,9 @@ def max_pool_with_indices(
 
 @dataclass(frozen=True)
 class Winner:
-    """The first largest cell of each window that lies on the map: its value and its flat index there."""
+    """A function of windows: the first largest cell of the map in each, as its value and its flat index."""
 
-    size: tuple[int, ...]  # of the whole map
+    size: tuple[int, ...]  # of the whole map, of which a device may have a share
 
     def __call__(self, share: Share, x: jax.Array) -> Any:
         at = x.ndim - share.g.n
@@ -99,7 +99,7 @@ def _check_no_window_is_padding(function: str, g: Geometry) -> None:
     for i, a in enumerate(g.axes):
         low, high = a.on_map
         if is_symbolic(low, high, a.out):
-            # The first window, the last one, and none between whose taps step over the map.
+            # The first window and the last one reach the map, and none between steps over it.
             reach = (a.span - low, high - (a.out - 1) * a.stride, high - low - min(a.dilation, a.span) + 1)
             problem = f"({a.low}, {a.high}) on axis {i} leaves windows without a cell of a map of {a.size}"
             for cells in reach:
@@ -162,15 +162,15 @@ def max_unpool(x: ArrayLike, indices: ArrayLike, spatial: Sequence[int]) -> jax.
     if is_symbolic(taken):
         require_at_least(function, "x", f"has {taken} values on a map", taken, 1)
     put = partial(_set, cells=cells)
-    for _ in lead:  # one by one: as one axis devices could not divide each of them
+    for _ in lead:  # one by one, since devices may divide each leading axis
         put = jax.vmap(put)
     return put(*(array.reshape(*lead, taken) for array in (x, indices))).reshape(*lead, *spatial)
 
 
 def _set(values: jax.Array, index: jax.Array, cells: int) -> jax.Array:
-    """One flat map of `cells` zeros with values put in.
+    """A flat map of `cells` zeros with the values put in.
 
-    The last value of each place is chosen first, then moved, so that result and gradient are the same on every device.
+    Find the last value of each place first, then move it: so result and gradient are the same on every platform.
     """
     count = values.shape[0]
     outside = jnp.where((index < 0) | (index >= cells), cells, index)

@@ -1,4 +1,4 @@
-"""What each mode of pooling makes of its windows: a winner, a sum, or what a function says."""
+"""The modes of pooling: max and min, sum and mean, the p-norm, and a user's function."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxcnn._along import best_along, sum_along
 from jaxcnn._arrays import accumulator, float_info
 from jaxcnn._errors import check_name, message
 from jaxcnn._geometry import Geometry
@@ -24,14 +23,15 @@ from jaxcnn._reduce import (
     sum_windows,
 )
 from jaxcnn._symbolic import at_least, larger
+from jaxcnn._whole_axis import best_along, sum_along
 from jaxcnn._windows import windows_of
 
-ORDERED = ("max", "min")  # a winner, and so no complex numbers
+ORDERED = ("max", "min")  # these have a winner, so they take no complex numbers
 POOL_MODES = (*ORDERED, "mean", "sum", "lp")
 
 
 def check_mode(function: str, mode: str, x: jax.Array, modes: Sequence[str], more: str = "") -> None:
-    """Refuse an unknown mode, and an x of a dtype that the mode can't reduce."""
+    """Raise for an unknown mode, and for an x of a dtype that the mode cannot reduce."""
     check_name(function, "mode", mode, modes, more)
     if mode in ORDERED:
         refuse_complex(function, x, mode)
@@ -51,7 +51,7 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     x, g, border = with_border("pool", x, g.trimmed(), padding_mode, fill, identity=identity)
     if is_global(g) and method != "definition":
-        for _ in range(g.n):  # the last axis first, so that a tie falls to the first cell
+        for _ in range(g.n):  # the last axis first, so that the first cell in row-major order wins a tie
             x = best_along.bind(x, axis=-1, lowest=mode == "min")
         return jnp.expand_dims(x, range(x.ndim, x.ndim + g.n))
     of_cells = fill is None and set(border.modes) <= {"constant"}
@@ -62,13 +62,13 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
 
 
 def is_global(g: Geometry) -> bool:
-    """Whether there is one window, which is the map."""
+    """Whether there is one window, the whole map."""
     return all(a.window == a.size and a.low == a.high == 0 for a in g.axes)
 
 
 def _first(arg: Callable[[jax.Array], jax.Array], window: jax.Array, on_map: jax.Array) -> jax.Array:
-    """The first winner, a cell of the map before padding, and a NaN before all numbers: on a GPU argmax names a
-    later one of several NaN (jax 0.11.2)."""
+    """The first winner. A cell of the map wins against padding, and a NaN against all numbers: of several NaN, argmax
+    on a GPU names a later one (jax 0.11.2)."""
     window, on_map = window.ravel(), on_map.ravel()
     broken = window != window
     won = on_map & (window == window[arg(window)])
@@ -80,15 +80,15 @@ def pool_sums(
     mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str,
     count_include_pad: bool, divisor: int | None,
 ) -> jax.Array:  # fmt: skip
-    """Sums and means, by their divisors."""
+    """The sum of each window, divided by its count for a mean."""
     g = g.trimmed()
     out_dtype = x.dtype if mode == "sum" else jax.eval_shape(jnp.mean, x).dtype
     cells, on_cells = x.astype(accumulator(out_dtype)), g
     padding_modes("pool", padding_mode, g.n)
-    if not count_include_pad:  # the cells of the padding, whatever their mode, are to leave no trace
+    if not count_include_pad:  # then the padding is zeros, whatever its mode
         padding_mode = "constant"
         if fill is not None:
-            problem = "means nothing beside count_include_pad=False, which leaves the padding out"
+            problem = "means nothing with count_include_pad=False, which leaves the padding out"
             raise ValueError(message("pool", "fill", problem, "pass one of them"))
     cells, on_cells, border = with_border("pool", cells, g, padding_mode, fill)
     if method == "definition":
@@ -121,7 +121,7 @@ def pool_powers(x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method:
 def pool_with(
     f: Callable[..., jax.Array], x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str
 ) -> jax.Array:
-    """Windows reduced by a function that has no identity."""
+    """Windows reduced by a user's function, which has no identity."""
     modes = padding_modes("pool", padding_mode, g.n)
     overhang = not all(at_least(0, a.overhang) for a in g.axes)
     constant = any(
@@ -130,7 +130,7 @@ def pool_with(
     if fill is None and (overhang or constant):
         problem = "is None, but a callable mode has no identity to put on the padding or the overhang"
         raise ValueError(message("pool", "fill", problem, "pass fill=..."))
-    on_padding = None if overhang and "constant" not in modes else fill  # there fill is for the overhang alone
+    on_padding = None if overhang and "constant" not in modes else fill  # then fill is for the overhang only
     cells, on_cells, border = with_border("pool", x, g, padding_mode, on_padding, beyond=fill)
     if method == "definition":
         y = reduce_each_window(bordered(cells, on_cells, border), on_cells.unpadded(), lambda w: f(w.ravel(), axis=-1))
@@ -146,14 +146,14 @@ def pool_with(
 
 
 def _counts(g: Geometry, count_include_pad: bool, like: jax.Array) -> jax.Array:
-    """For each window the number of its taps on cells that count, which the overhang never does."""
+    """For each window the number of its taps on cells that count. The overhang of ceil mode never counts."""
     counts = jnp.ones((1,) * (like.ndim - g.n), like.dtype)
     for a in g.axes:
         low, high = (0, a.padded) if count_include_pad else a.on_map
         if at_least(0, low) and at_least(high, (a.out - 1) * a.stride + a.span):
             taps = jnp.full(1, a.window, like.dtype)
         else:
-            # Up to this many are a constant, of which each device takes its own; XLA would gather what it computes.
+            # A constant is divided among devices without communication; what XLA computes it would gather.
             xp: Any = np if isinstance(a.out, int) and a.out <= 65536 else jnp
             start = xp.arange(a.out, dtype=xp.int32) * a.stride
             taps = (a.taps_before(start, high) - a.taps_before(start, low)).astype(like.dtype)

@@ -1,4 +1,4 @@
-"""The second door for those who come from lax: `reduce_window`, with a gradient for every reducer."""
+"""`reduce_window`, with the signature of `jax.lax.reduce_window`, and a gradient for every reducer."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -29,7 +29,7 @@ from jaxcnn._remember import remembered
 
 _NAME = "reduce_window"
 
-# Reducers that we know, by what a caller passes.
+# Reducers that have windows of their own here, by the function that a caller passes.
 _KNOWN = {lax.add: "add", lax.max: "max", lax.min: "min", jnp.add: "add", jnp.maximum: "max", jnp.minimum: "min"}
 _COMBINE: dict[str, Combine] = {"add": add, "max": first_max, "min": first_min}
 
@@ -114,7 +114,7 @@ def known_reduction(
     window_strides: Sequence[int], padding: Sequence[Pair], base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> jax.Array:  # fmt: skip
-    """The windows of one array by "add", "max" or "min"; an init_value of None is the identity of that."""
+    """Reduce the windows of one array by "add", "max" or "min"; an init_value of None is the reducer's identity."""
     g, base_dilation = _lax_geometry(
         operand.shape, window_dimensions, window_strides, padding, base_dilation, window_dilation
     )
@@ -137,13 +137,13 @@ def known_reduction(
 
 
 def _without_leading(g: Geometry) -> Geometry:
-    """The windows without the first axes, which nothing is done to: they are mapped."""
+    """The windows without the leading axes that have nothing to reduce: these are mapped."""
     first = next((i for i, a in enumerate(g.axes) if a.window > 1 or a.stride > 1 or a.low or a.high), g.n)
     return Geometry(g.axes[first:])
 
 
 def _padded(x: jax.Array, start: jax.Array, g: Geometry, base_dilation: tuple[int, ...]) -> jax.Array:
-    """x with `start` around it and between its cells."""
+    """x with `start` as padding and between its cells."""
     config = [(a.low, a.high, between - 1) for a, between in zip(g.axes, base_dilation, strict=True)]
     return lax.pad(x, start, config) if any(map(any, config)) else x
 
@@ -153,7 +153,7 @@ def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cel
 
 
 def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
-    """`combine` where both are cells of the operand, as the last array says; padding is passed over."""
+    """`combine` of cells of the operand only: the last array says which are, and the others are passed over."""
     *a_cells, a_real = a
     *b_cells, b_real = b
     both = combine(tuple(a_cells), tuple(b_cells))
@@ -163,7 +163,7 @@ def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
 
 
 def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells) -> Cells:
-    """A function of scalars for all cells of arrays."""
+    """Apply a function of scalars to all cells of arrays."""
 
     def of_scalars(a: Cells, b: Cells) -> Cells:
         made = computation(jax.tree.unflatten(tree, a), jax.tree.unflatten(tree, b))
@@ -176,7 +176,7 @@ def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells
         return tuple(leaves)
 
     of_arrays = of_scalars
-    for _ in range(a[0].ndim):  # not of all cells in a row: JAX can't tell that the product of symbolic sizes is a size
+    for _ in range(a[0].ndim):  # axis by axis, since JAX can't reshape an array to the product of symbolic sizes
         of_arrays = jax.vmap(of_arrays)
     return of_arrays(a, b)
 
@@ -186,17 +186,17 @@ def _identity(reducer: str, dtype: Any) -> Any:
 
 
 def _is_identity(reducer: str, start: Any, dtype: Any) -> bool:
-    """Whether a number that is known when the function is traced changes nothing."""
+    """Whether `start` is known to be the identity when the function is traced."""
     if isinstance(start, jax.core.Tracer):
         return False
     return bool(np.asarray(start) == _identity(reducer, dtype))
 
 
-# lax's rules for what is given ---------------------------------------------------------------------------------------
+# lax's rules for arguments ---------------------------------------------------------------------------------------
 
 
 def _operands(operand: Any, init_value: Any) -> tuple[list[jax.Array], Any, list[jax.Array]]:
-    """The arrays, their tree, and a scalar for each."""
+    """The arrays, their tree, and an init_value for each."""
     tree: Any
     arrays, tree = jax.tree.flatten(operand)
     starts, given = jax.tree.flatten(init_value)

@@ -1,4 +1,4 @@
-"""LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` shows what lies between."""
+"""LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` every layer's output."""
 
 import itertools
 import math

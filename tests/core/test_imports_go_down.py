@@ -21,7 +21,7 @@ FLOORS = [
     {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla", "jaxcnn._lax_arguments"},
     {"jaxcnn._remember", "jaxcnn._jaxprs"},
     {"jaxcnn._slices", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"}
-    | {"jaxcnn._along"},
+    | {"jaxcnn._whole_axis"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm", "jaxcnn._engine.algorithms.columns_last"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm
