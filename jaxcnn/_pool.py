@@ -123,10 +123,6 @@ def _check_p(p: Any) -> None:
         raise ValueError(message("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
 
 
-def _read_window(function: str, window: Any, n: int) -> tuple[int, ...]:
-    return per_axis(function, "window", window, n, least=1)
-
-
 _EXAMPLE = """\
 >>> import jax.numpy as jnp
 >>> {name}(jnp.ones((3,) + (8,) * {n}), 2, "mean").shape == (3,) + (4,) * {n}
@@ -144,4 +140,7 @@ class _PoolOfRank(Protocol):
     ) -> jax.Array: ...  # fmt: skip
 
 
-pool1d, pool2d, pool3d = (cast(_PoolOfRank, ranked(pool, f"pool{n}d", n, _read_window, _EXAMPLE)) for n in (1, 2, 3))
+pool1d, pool2d, pool3d = (
+    cast(_PoolOfRank, ranked(pool, f"pool{n}d", n, lambda name, window, n: per_axis(name, "window", window, n, least=1),
+                             _EXAMPLE)) for n in (1, 2, 3)
+)  # fmt: skip

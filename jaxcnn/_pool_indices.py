@@ -18,7 +18,7 @@ from jaxcnn._geometry import Geometry, geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import zeros
 from jaxcnn._pool_modes import refuse_complex
-from jaxcnn._reduce import Best, first_max, lowest_and_highest, reduce_windows, with_indices
+from jaxcnn._reduce import Best, extremes, first_max, reduce_windows, with_indices
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 from jaxcnn._types import Ints, Padding
@@ -70,7 +70,7 @@ def max_pool_with_indices(
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     g = g.trimmed()
     _check_no_window_is_padding(function, g)
-    border = zeros(n)._replace(fill=lowest_and_highest(x.dtype)[0], beyond=lowest_and_highest(x.dtype)[0])
+    border = zeros(n)._replace(fill=extremes(x.dtype)[0], beyond=extremes(x.dtype)[0])
     values, indices = winners(Winner(g.size), x, g, border)
     return spatial_back(values, axes), spatial_back(indices, axes)
 

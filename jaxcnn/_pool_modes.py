@@ -16,9 +16,9 @@ from jaxcnn._norm import magnitudes, norm, norm_windows
 from jaxcnn._padding import bordered, padding_modes, with_border, zeros
 from jaxcnn._reduce import (
     best_of_windows,
+    extremes,
     first_max,
     first_min,
-    lowest_and_highest,
     reduce_each_window,
     sum_windows,
 )
@@ -47,7 +47,7 @@ def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
 
 def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method: str) -> jax.Array:
     """The largest or smallest cell of each window."""
-    lowest, highest = lowest_and_highest(x.dtype)
+    lowest, highest = extremes(x.dtype)
     combine, arg, identity = (first_max, jnp.argmax, lowest) if mode == "max" else (first_min, jnp.argmin, highest)
     x, g, border = with_border("pool", x, g.trimmed(), padding_mode, fill, identity=identity)
     if is_global(g) and method != "definition":

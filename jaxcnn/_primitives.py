@@ -149,14 +149,14 @@ def resharded_like(cotangent: jax.Array, aval: Any) -> jax.Array:
     return moved
 
 
-def differentiated_as(made: Primitive, first: Rule, more: Rule) -> None:
-    """Give a primitive of one array the jvp of `first(array, **params)`, and under `jet` the series of `more`."""
+def differentiated_as(made: Primitive, f: Rule) -> None:
+    """Give a primitive of one array the derivatives of `f(array, **params)`, under `jet` too."""
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-        return jax.jvp(partial(first, **params), primals, tuple(map(ad.instantiate_zeros, tangents)))
+        return jax.jvp(partial(f, **params), primals, tuple(map(ad.instantiate_zeros, tangents)))
 
     def series(primals: Any, terms: Any, **params: Any) -> Any:
-        return jet.jet(partial(more, **params), primals, terms, factorial_scaled=False)
+        return jet.jet(partial(f, **params), primals, terms, factorial_scaled=False)
 
     ad.primitive_jvps[made] = jvp
     SERIES[made] = series
@@ -251,17 +251,6 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
         SERIES[made] = series
         ad.primitive_jvps[made] = jvp
         ad.primitive_transposes[made] = transpose
-
-
-def linear_pair_of_one(one: Primitive, other: Primitive) -> None:
-    """The same for primitives of one array."""
-    for made, adjoint in ((one, other), (other, one)):
-
-        def transpose(cotangent: Any, a: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
-            return [resharded_like(adjoint.bind(cotangent, **params), a.aval)]
-
-        ad.deflinear2(made, transpose)
-        jet.deflinear(made)
 
 
 def _batch_in_front(made: Primitive) -> Rule:

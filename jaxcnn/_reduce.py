@@ -57,7 +57,7 @@ def _best(best: Callable[[jax.Array, jax.Array], jax.Array]) -> Combine:
 BEST: dict[Combine, Combine] = {first_max: _best(lax.max), first_min: _best(lax.min)}
 
 
-def lowest_and_highest(dtype: Any) -> tuple[Any, Any]:
+def extremes(dtype: Any) -> tuple[Any, Any]:
     """The lowest and the highest number of a dtype, infinities included: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
         has_infinities = np.isinf(np.array(np.inf).astype(dtype))
@@ -110,7 +110,7 @@ class Best:
         """
         if platform_of(share.platform).reduces_by_xla(share.g) and jnp.issubdtype(x.dtype, jnp.inexact):
             lowest = self.combine is first_min
-            return reduce_by_xla(x, share.g, lowest_and_highest(x.dtype)[lowest], lowest=lowest)
+            return reduce_by_xla(x, share.g, extremes(x.dtype)[lowest], lowest=lowest)
         cells: Cells = (x,)
         for axis in range(share.g.n):
             cells = _reduce_along(cells, axis, share.g.axes[axis], share.g, BEST[self.combine])

@@ -19,9 +19,9 @@ from jaxcnn._reduce import (
     Combine,
     add,
     best_of_windows,
+    extremes,
     first_max,
     first_min,
-    lowest_and_highest,
     reduce_windows,
     sum_windows,
 )
@@ -182,7 +182,7 @@ def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells
 
 
 def _identity(reducer: str, dtype: Any) -> Any:
-    return 0 if reducer == "add" else lowest_and_highest(dtype)[("max", "min").index(reducer)]
+    return 0 if reducer == "add" else extremes(dtype)[("max", "min").index(reducer)]
 
 
 def _is_identity(reducer: str, start: Any, dtype: Any) -> bool:

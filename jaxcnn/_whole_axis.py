@@ -61,4 +61,4 @@ best_along = primitive(
     "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
     result_spec=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
 )  # fmt: skip
-differentiated_as(best_along, _with_gradient, _with_gradient)
+differentiated_as(best_along, _with_gradient)

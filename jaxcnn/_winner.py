@@ -14,14 +14,9 @@ from jax import lax
 from jaxcnn._arrays import accumulator
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._primitives import linear_pair, primitive
-from jaxcnn._slices import overlap, overlap_padding, tap_slice
+from jaxcnn._slices import overlap, overlap_padding, tap_slices
 
 Axes = tuple[int, ...]
-
-
-def blocks_seen(g: Geometry) -> tuple[int, ...]:
-    """The number of blocks of `stride` cells over which a window reaches, on each axis."""
-    return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
 def first_winner(
@@ -92,14 +87,10 @@ def _first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array
 
 def _seen_by_taps(x: jax.Array, axes: Axes, g: Geometry) -> list[jax.Array]:
     """The cells that each tap sees, taps in row-major order."""
-    taps = itertools.product(*(range(g.axes[axis].window) for axis in axes))
-    return [_seen_by(x, tap, axes, g) for tap in taps]
-
-
-def _seen_by(x: jax.Array, tap: Sequence[int], axes: Axes, g: Geometry) -> jax.Array:
-    for axis, place in zip(axes, tap, strict=True):
-        x = tap_slice(x, axis, place, g)
-    return x
+    seen = [x]
+    for axis in axes:
+        seen = [cells for part in seen for cells in tap_slices(part, axis, g)]
+    return seen
 
 
 # `pick` takes from each window the cell that the winning tap saw; `drop` is its adjoint. JAX's own adjoint of a slice
@@ -112,17 +103,13 @@ def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platf
 
 
 def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
-    return _added_up(y.astype(accumulator(y.dtype)), tap, axes, geometry).astype(y.dtype)
-
-
-def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, geometry: Geometry) -> jax.Array:
+    wide = y.astype(accumulator(y.dtype))
     if len(axes) > 1:
-        return _drop_on_blocks(y, tap, geometry)
-    (axis,) = axes
-    a, at = geometry.axes[axis], y.ndim - geometry.n + axis
+        return _drop_on_blocks(wide, tap, geometry).astype(y.dtype)
+    a, at = geometry.axes[axes[0]], y.ndim - geometry.n + axes[0]
     around = overlap_padding(a, at, y.ndim)
-    y, tap = lax.pad(y, jnp.zeros((), y.dtype), around), lax.pad(tap, jnp.int8(-1), around)
-    return overlap(lambda i: jnp.where(tap == i, y, 0), a, at)
+    wide, tap = lax.pad(wide, jnp.zeros((), wide.dtype), around), lax.pad(tap, jnp.int8(-1), around)
+    return overlap(lambda i: jnp.where(tap == i, wide, 0), a, at).astype(y.dtype)
 
 
 def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
@@ -141,7 +128,7 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
         return lax.broadcast_in_dim(shifted, sides, (*range(at), *range(at, at + 2 * g.n, 2)))
 
     seen = []
-    for before in itertools.product(*map(range, blocks_seen(g))):
+    for before in itertools.product(*(range(-(-a.window // a.stride)) for a in g.axes)):
         own = lax.broadcast_in_dim(_taps_of_a_block(g, before), sides, range(at + 1, at + 2 * g.n, 2))
         won = of_windows_before(tap, -1, before) == own
         seen.append(jnp.where(won, of_windows_before(y, 0, before), jnp.zeros((), y.dtype)))

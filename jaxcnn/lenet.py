@@ -1,5 +1,6 @@
 """LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` every layer's output."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -156,14 +157,9 @@ def layers(
     return seen | {DENSE[-1]: _dense(params[DENSE[-1]], x)}
 
 
-def _least_side() -> int:
-    side = 1
-    for window, stride, padding in reversed(WINDOWED.values()):
-        side = (side - 1) * stride + window - 2 * padding
-    return side
-
-
-LEAST_SIDE = _least_side()  # of an image: the last pooling leaves one cell of it
+LEAST_SIDE = functools.reduce(lambda side, layer: (side - 1) * layer[1] + layer[0] - 2 * layer[2],
+                              reversed(WINDOWED.values()), 1)  # fmt: skip
+"""Of an image: the last pooling then leaves one cell."""
 
 
 def _feature_map(side: int) -> int:
