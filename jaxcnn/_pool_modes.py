@@ -14,14 +14,7 @@ from jaxcnn._errors import check_name, message
 from jaxcnn._geometry import Geometry
 from jaxcnn._norm import magnitudes, norm, norm_windows
 from jaxcnn._padding import bordered, padding_modes, with_border, zeros
-from jaxcnn._reduce import (
-    best_of_windows,
-    extremes,
-    first_max,
-    first_min,
-    reduce_each_window,
-    sum_windows,
-)
+from jaxcnn._reduce import best_of_windows, extremes, first_max, first_min, reduce_each_window, sum_windows
 from jaxcnn._symbolic import at_least, larger
 from jaxcnn._whole_axis import best_along, sum_along
 from jaxcnn._windows import windows_of
@@ -57,7 +50,7 @@ def pool_ordered(mode: str, x: jax.Array, g: Geometry, padding_mode: Any, fill: 
     of_cells = fill is None and set(border.modes) <= {"constant"}
     if method == "definition":
         on_map = bordered(jnp.ones(g.size, bool), g, zeros(g.n)._replace(fill=not of_cells, beyond=not of_cells))
-        return reduce_each_window(bordered(x, g, border), g.unpadded(), partial(_first, arg), on_map)
+        return reduce_each_window(partial(_first, arg), x, g, border, on_map)
     return best_of_windows(x, g, border, combine, of_cells=of_cells)
 
 
@@ -92,8 +85,7 @@ def pool_sums(
             raise ValueError(message("pool", "fill", problem, "pass one of them"))
     cells, on_cells, border = with_border("pool", cells, g, padding_mode, fill)
     if method == "definition":
-        padded = bordered(cells, on_cells, border)
-        total = reduce_each_window(padded, on_cells.unpadded(), lambda w: jnp.sum(w, dtype=w.dtype))
+        total = reduce_each_window(lambda w: jnp.sum(w, dtype=w.dtype), cells, on_cells, border)
     elif is_global(on_cells):
         for _ in range(g.n):
             cells = sum_along(cells, -1)
@@ -111,7 +103,7 @@ def pool_powers(x: jax.Array, g: Geometry, padding_mode: Any, fill: Any, method:
     cells, on_cells, border = with_border("pool", x.astype(accumulator(x.dtype)), g, padding_mode, fill)
     cells, border = magnitudes(cells.astype(accumulator(mean))), border._replace(fill=abs(border.fill))
     if method == "definition":
-        y = reduce_each_window(bordered(cells, on_cells, border), on_cells.unpadded(), partial(norm, p=p))
+        y = reduce_each_window(partial(norm, p=p), cells, on_cells, border)
     else:
         y = norm_windows(cells, on_cells, border, p)
     full = (taps / _counts(g, True, y)) ** (1 / p)
@@ -133,7 +125,7 @@ def pool_with(
     on_padding = None if overhang and "constant" not in modes else fill  # then fill is for the overhang only
     cells, on_cells, border = with_border("pool", x, g, padding_mode, on_padding, beyond=fill)
     if method == "definition":
-        y = reduce_each_window(bordered(cells, on_cells, border), on_cells.unpadded(), lambda w: f(w.ravel(), axis=-1))
+        y = reduce_each_window(lambda w: f(w.ravel(), axis=-1), cells, on_cells, border)
     else:
         seen = windows_of(cells, on_cells, border)
         y = f(seen.reshape(*seen.shape[: seen.ndim - g.n], math.prod(g.window)), axis=-1)

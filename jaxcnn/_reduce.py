@@ -14,7 +14,7 @@ from jax import lax
 from jaxcnn._arrays import float_info
 from jaxcnn._engine.platforms import platform_of
 from jaxcnn._geometry import Axis, Geometry
-from jaxcnn._padding import Border
+from jaxcnn._padding import Border, bordered
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._slices import LONG, each_window, levels, tap_slices
 from jaxcnn._windowed import Linear, Share, linear, windowed
@@ -225,10 +225,10 @@ def _cells_of(cells: Cells, axis: int, g: Geometry, first: int, end: int | None)
 
 
 def reduce_each_window(
-    padded: jax.Array, g: Geometry, reduce: Callable[..., jax.Array], *others: jax.Array
+    reduce: Callable[..., jax.Array], x: jax.Array, g: Geometry, border: Border, *others: jax.Array
 ) -> jax.Array:
-    """The definition: `reduce` each window of each map by itself; `others` are single maps that go with all of them."""
-    of_maps: Callable[..., jax.Array] = lambda one_map: each_window(reduce, one_map, g, *others)
-    for _ in range(padded.ndim - g.n):
+    """The definition: `reduce` each window of each map by itself; `others` are padded maps that go with each of x."""
+    of_maps: Callable[..., jax.Array] = lambda one_map: each_window(reduce, one_map, g.unpadded(), *others)
+    for _ in range(x.ndim - g.n):
         of_maps = jax.vmap(of_maps)
-    return of_maps(padded)
+    return of_maps(bordered(x, g, border))
