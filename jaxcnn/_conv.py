@@ -42,10 +42,10 @@ def conv(
       groups: output channels of group i see only the input channels of group i; in_channels groups is depthwise.
       dimension_numbers: another layout, in any of lax's forms, e.g. ("NHWC", "HWIO", "NHWC").
       method: as in `correlate`.
-      precision: of the products, as in `jax.lax.dot_general`. At the default one, "auto" may take a Fourier transform
+      precision: of the products, as in `jax.lax.dot_general`. At the default one "auto" may take a Fourier transform
         for a large depthwise kernel in float32 (on a CPU from 900 taps on, and from 200 for the kernel's gradient): a
         result is then off by up to 1e-5 of max|x| * sum|kernel|, and a NaN spreads over its map; at "highest" it never
-        does, and `explain` tells of a call.
+        does, and `explain` says what a call takes.
       preferred_element_type: dtype in which to accumulate and return, e.g. int32 for int8 data.
 
     Returns:

@@ -32,7 +32,7 @@ def conv_transpose(
     precision: lax.PrecisionLike = None,
     preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
-    """Each cell of x lays its kernel down on the output, stride apart, and what overlaps is summed.
+    """Add the kernel, times each cell of x, to the output at places a stride apart: the adjoint of `conv`.
 
     <conv_transpose(y, kernel), x> = <y, conv(x, kernel)> with the same stride, padding, dilation and groups
 

@@ -39,7 +39,7 @@ def correlate(
         "fft" a Fourier transform (floats only; a NaN spreads over its map), "xla" XLA's own convolution.
         At JAX's default precision, "auto" may take the transform for a large kernel in float32 (on a CPU from 500 taps
         on, and from 200 for the kernel's gradient): a result is then off by up to 1e-5 of max|x| * sum|kernel|, and a
-        NaN spreads; under `jax.default_matmul_precision("highest")` it never does, and `explain` tells of a call.
+        NaN spreads. Under `jax.default_matmul_precision("highest")` it never does; `explain` says what a call takes.
 
     Returns:
       (*lead, *out). Complex kernels are not conjugated.

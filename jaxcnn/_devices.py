@@ -92,7 +92,9 @@ def divided(
         return evened(partial(local, on_device, origin), axes, 1, *given)
 
     every = range(g.n)
-    whole = custom_partitioning(_of(len(arrays.operands), partial(local_evened, every, even, origin_of(g))))
+    whole = custom_partitioning(
+        _with_argument_names(len(arrays.operands), partial(local_evened, every, even, origin_of(g)))
+    )
     rule, reductions, whole_axes, sizes = _rule(arrays, even, results)
     whole.def_partition(
         partial(_partition, local_evened, arrays, even, g, (*borders, around), results), sharding_rule=rule,
@@ -101,7 +103,7 @@ def divided(
     return partial(evened, whole, every, -1)
 
 
-def _of(count: int, f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+def _with_argument_names(count: int, f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
     """f with `count` named arguments, whose names `custom_partitioning` asks for."""
 
     def named(*arrays: jax.Array) -> jax.Array:
@@ -162,8 +164,8 @@ def _partition(
     else:
         mesh = _finest(mesh)
         structs = zip((*arrays.operands, arrays.result), (*operands, first), strict=True)
-        told = ((role, each.shape, spec_of(each.sharding, mesh, len(each.shape))) for role, each in structs)
-        along = _divisions(arrays, g, mesh, told, borders)
+        shardings = ((role, each.shape, spec_of(each.sharding, mesh, len(each.shape))) for role, each in structs)
+        along = _divisions(arrays, g, mesh, shardings, borders)
     summed = tuple(axis for name in arrays.summed for axis in along.get(name, ()))
     cuts = {
         axis: _Cut.of(a, mesh, along[f"cell{axis}"], given.axes[axis])
@@ -194,7 +196,7 @@ def _partition(
     where = placed(arrays.result)
     return (
         mesh,
-        _of(len(operands), on_a_device),
+        _with_argument_names(len(operands), on_a_device),
         where if results == 1 else (where,) * results,
         tuple(map(placed, arrays.operands)),
     )
@@ -224,18 +226,18 @@ def result_spec(
 ) -> PartitionSpec:
     """The `PartitionSpec` of the result, from the shardings in the operands' types."""
     mesh = next((each.sharding.mesh for each in operands if not each.sharding.mesh.empty), None)
-    told = ((role, each.shape, each.sharding.spec) for role, each in zip(arrays.operands, operands, strict=True))
-    along = _divisions(arrays, g, mesh, told, borders) if mesh else {}
+    shardings = ((role, each.shape, each.sharding.spec) for role, each in zip(arrays.operands, operands, strict=True))
+    along = _divisions(arrays, g, mesh, shardings, borders) if mesh else {}
     return PartitionSpec(*(along.get(name) for name in arrays.names(arrays.result)))
 
 
 def _divisions(
-    arrays: Arrays, g: Geometry, mesh: Any, told: Iterable[tuple[str, Sequence[Any], Any]],
+    arrays: Arrays, g: Geometry, mesh: Any, shardings: Iterable[tuple[str, Sequence[Any], Any]],
     borders: Sequence[Border | None],
 ) -> dict[str, Along]:  # fmt: skip
     """The mesh axes of each name that is divided in one of the arrays and can be divided in all."""
     along: dict[str, Along] = {}
-    for role, shape, spec in told:
+    for role, shape, spec in shardings:
         for name, size, entry in zip(arrays.names(role), shape, spec, strict=False):
             axes = names_of(entry)
             taken = {axis for others in along.values() for axis in others}

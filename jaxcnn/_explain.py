@@ -97,19 +97,19 @@ def _paragraph(call: Call, platform: str) -> Iterator[str]:
     pooling = platform_of(platform).POOLING
     value = _contractions(call, call.operands, platform)
     if not value:
-        yield from _told("value", *pooling["value" if call.options.get("method") != "definition" else "definition"])
+        yield from _lines("value", *pooling["value" if call.options.get("method") != "definition" else "definition"])
         if jnp.issubdtype(dtype, jnp.inexact):
-            yield from _told("gradient in x", *pooling["gradient"])
+            yield from _lines("gradient in x", *pooling["gradient"])
         return
     for made in value:
-        yield from _told("value", how(made), made.why)
+        yield from _lines("value", how(made), made.why)
     for name, operand in call.operands.items():
         if name != "bias" and jnp.issubdtype(operand.dtype, jnp.inexact):
             for made in _contractions(call, {name: operand}, platform)[len(value) :]:
-                yield from _told(f"gradient in {name}", how(made), made.why)
+                yield from _lines(f"gradient in {name}", how(made), made.why)
 
 
-def _told(what: str, how: str, why: str) -> Iterator[str]:
+def _lines(what: str, how: str, why: str) -> Iterator[str]:
     yield f"  {what}: {how}"
     yield f"    {why}"
 

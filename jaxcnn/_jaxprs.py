@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxcnn._primitives import bind_again, wrapped_anew
+from jaxcnn._primitives import bind_again, wrapped_like
 
 
 class Replace(Protocol):
@@ -93,7 +93,7 @@ class Rewriting:
             if name in ("jvp_jaxpr_fun", "fwd_jaxpr_thunk"):
                 changed[name] = _Thunk(self._of_thunk(value), value.debug_info)
             elif name == "bwd":
-                changed[name] = wrapped_anew(value, self._of_backward(value))
+                changed[name] = wrapped_like(value, self._of_backward(value))
             elif isinstance(value, tuple) and any(map(_is_jaxpr, value)):
                 changed[name] = tuple(map(self._rewritten, value))
             elif _is_jaxpr(value):
@@ -103,10 +103,10 @@ class Rewriting:
     def _rewritten(self, given: Any) -> Any:
         """A jaxpr, closed or open, rewritten."""
         if id(given) not in self.done:
-            self.done[id(given)] = given, self._rewritten_anew(given)
+            self.done[id(given)] = given, self._rewrite(given)
         return self.done[id(given)][1]
 
-    def _rewritten_anew(self, given: Any) -> Any:
+    def _rewrite(self, given: Any) -> Any:
         if not self._changes(given):
             return given
         if hasattr(given, "consts"):

@@ -110,7 +110,7 @@ class Layer(NamedTuple):
 
 
 def read_layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
-    """Read a layer's data, batched or not, and kernel as `dimension_numbers` lays them.
+    """Read a layer's data, batched or not, and kernel, in the layout that `dimension_numbers` says.
 
     The default is (out, in, *window) for the kernel, or (in, out, *window) with `in_first`.
     """

@@ -298,7 +298,7 @@ def bind_again(
         return eqn.primitive.bind(*functions, *values, **params)
 
 
-def wrapped_anew(given: Any, f: Rule) -> Any:
+def wrapped_like(given: Any, f: Rule) -> Any:
     """`f` wrapped as JAX wraps the function that is given."""
     from jax.extend import linear_util
 
