@@ -57,8 +57,11 @@ def linear(
 
 def winners(f: Function, x: jax.Array, g: Geometry, border: Border) -> tuple[jax.Array, jax.Array]:
     """The two results of f: the value of each window's winner, and its index, an int32."""
-    value, place = winners_of_windows.bind(x, f=f, geometry=g, border=border)
-    return value, place
+    value, index = winners_of_windows.bind(
+        x, f=f, roles=("x",), borders=(border,), result="y", around=None, geometry=g,
+        dtype=(x.dtype, jnp.dtype(jnp.int32)), is_linear=False,
+    )  # fmt: skip
+    return value, index
 
 
 @dataclass(frozen=True)
@@ -149,11 +152,14 @@ def _spec(*operands: Any, geometry: Geometry, roles: Any, result: str, borders: 
     return result_spec(_arrays(operands[0].ndim, geometry, roles, result), geometry, operands, (*borders, around))
 
 
-def _divide(on_a_device: Any, ranks: Any, *, geometry: Geometry, roles: Any, result: str, **params: Any) -> Any:
+def _divide(
+    on_a_device: Any, ranks: Any, *, geometry: Geometry, roles: Any, result: str, borders: Any, around: Any,
+    results: int = 1, **params: Any,
+) -> Any:  # fmt: skip
     def local(g: Geometry, origin: Any, *arrays: jax.Array) -> Any:
-        return on_a_device(*arrays, geometry=g, origin=origin, **params)
+        return on_a_device(*arrays, geometry=g, origin=origin, borders=borders, around=around, **params)
 
-    return divided(local, _arrays(ranks[0], geometry, roles, result), geometry, params["borders"], params["around"])
+    return divided(local, _arrays(ranks[0], geometry, roles, result), geometry, borders, around, results)
 
 
 def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
@@ -202,44 +208,24 @@ derivatives_of(of_windows, _jvp, _series, _transpose)
 # The same with two results, a value and an index. The value has the derivative of `f.in_derivative`.
 
 
-def _winners_shape(x: Any, *, geometry: Geometry, **_: Any) -> Any:
-    return (*x.shape[: x.ndim - geometry.n], *geometry.out), (x.dtype, jnp.dtype(jnp.int32))
-
-
-def _winners(x: jax.Array, *, border: Border, **params: Any) -> Any:
-    return _compute(x, borders=(border,), around=None, **params)
-
-
-def _winners_spec(x: Any, *, geometry: Geometry, border: Border, **_: Any) -> Any:
-    return result_spec(_arrays(x.ndim, geometry, ("x",), "y"), geometry, (x,), (border,))
-
-
-def _divide_winners(on_a_device: Any, ranks: Any, *, geometry: Geometry, border: Border, f: Any) -> Any:
-    def local(g: Geometry, origin: Any, x: jax.Array) -> Any:
-        return on_a_device(x, geometry=g, origin=origin, border=border, f=f)
-
-    return divided(local, _arrays(ranks[0], geometry, ("x",), "y"), geometry, (border,), results=2)
-
-
-def _winners_jvp(primals: Any, tangents: Any, *, f: Any, geometry: Geometry, border: Border) -> Any:
-    (x,), (tangent,) = primals, tangents
-    value, place = winners_of_windows.bind(x, f=f, geometry=geometry, border=border)
+def _winners_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
+    (x,), (tangent,), (border,) = primals, tangents, params["borders"]
+    results = winners_of_windows.bind(x, **params)
     if tangent is None or not jnp.issubdtype(x.dtype, jnp.inexact):
-        return (value, place), (None, None)
-    moved = of_windows.bind(
-        x, tangent, f=Tangent(f.in_derivative, 0), roles=("x", "x"), borders=(border, border.of_tangents()),
-        result="y", around=None, geometry=geometry, dtype=x.dtype, is_linear=True,
-    )  # fmt: skip
-    return (value, place), (moved, None)
+        return results, (None, None)
+    of_value = {
+        "f": Tangent(params["f"].in_derivative, 0), "roles": ("x", "x"), "borders": (border, border.of_tangents()),
+        "dtype": x.dtype, "is_linear": True,
+    }  # fmt: skip
+    return results, (of_windows.bind(x, tangent, **params | of_value), None)
 
 
-def _winners_series(primals: Any, terms: Any, *, f: Any, geometry: Geometry, border: Border) -> Any:
-    plain = partial(_winners, platform="other", f=f, geometry=geometry, border=border)
-    return jet.jet(lambda x: tuple(plain(x)), primals, terms, factorial_scaled=False)
+def _winners_series(primals: Any, terms: Any, **params: Any) -> Any:
+    return jet.jet(partial(_compute, platform="other", **params), primals, terms, factorial_scaled=False)
 
 
 winners_of_windows = primitive(
-    "jaxcnn_winners_of_windows", _winners_shape, _winners, platforms=names(), result_spec=_winners_spec,
-    divide=_divide_winners, multiple_results=True,
+    "jaxcnn_winners_of_windows", _shape, _compute, platforms=names(), result_spec=_spec,
+    divide=partial(_divide, results=2), multiple_results=True,
 )  # fmt: skip
 derivatives_of(winners_of_windows, _winners_jvp, _winners_series)
