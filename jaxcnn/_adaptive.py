@@ -17,7 +17,7 @@ from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 from jaxcnn._whole_axis import best_along, cell_at, first_place, sum_along
 
-MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
+ADAPTIVE_MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
 
 
 @remembered("x")
@@ -45,7 +45,7 @@ def adaptive_pool(x: ArrayLike, output_size: Sequence[int | None], mode: str) ->
     """
     x = as_array("adaptive_pool", "x", x)
     outs = _outs("adaptive_pool", x, output_size)
-    check_mode("adaptive_pool", mode, x, MODES)
+    check_mode("adaptive_pool", mode, x, ADAPTIVE_MODES)
     if mode in ORDERED:
         winners: jax.Array = _winners(x, outs, mode == "min")
         return winners

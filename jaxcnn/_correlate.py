@@ -56,7 +56,7 @@ def correlate(
 
     Source: `corr2d` and `corr3d` of the text that this library starts from, in any rank.
     """
-    return _correlate("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
+    return _with_one_kernel("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
 
 
 @remembered("x", "kernel")
@@ -102,10 +102,10 @@ def convolve(
     Source: `numpy.convolve`, in any rank.
     """
     flipped = jnp.flip(as_array("convolve", "kernel", kernel))
-    return _correlate("convolve", x, flipped, stride, padding, dilation, padding_mode, fill, method)
+    return _with_one_kernel("convolve", x, flipped, stride, padding, dilation, padding_mode, fill, method)
 
 
-def _correlate(
+def _with_one_kernel(
     function: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, mode: Any, fill: Any, method: str
 ) -> jax.Array:
     x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)
