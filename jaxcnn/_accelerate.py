@@ -6,8 +6,8 @@ from typing import Any
 
 import jax
 
+from jaxcnn._errors import message
 from jaxcnn._explain import as_arrays, check_platform, equations
-from jaxcnn._geometry import refuse
 from jaxcnn._jaxprs import Rewriting, is_array
 from jaxcnn._lax_equations import Choosing, told
 
@@ -58,7 +58,7 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
     """
     if not callable(f):
         raise TypeError(
-            refuse(_NAME, "f", f"must be a function, not {type(f).__name__}", "pass e.g. a model's forward pass")
+            message(_NAME, "f", f"must be a function, not {type(f).__name__}", "pass e.g. a model's forward pass")
         )
     platform = check_platform(_NAME, platform)
 

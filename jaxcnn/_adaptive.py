@@ -1,4 +1,4 @@
-"""Pooling to a given output size: the windows follow from the map."""
+"""`adaptive_pool` and `adaptive_max_pool_with_indices`: pooling to a given output size."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,20 +6,22 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.typing import ArrayLike
 
 from jaxcnn._adaptive_windows import bounds, spread
-from jaxcnn._along import best_along, cell_at, first_place, sum_along
-from jaxcnn._geometry import axes_of, refuse, side
-from jaxcnn._padding import accumulator, as_array, spatial_shape
-from jaxcnn._reduce import places, refuse_bool_sum, refuse_complex
+from jaxcnn._arrays import accumulator, as_array, spatial_shape
+from jaxcnn._errors import integer_or_symbol, message, rank_of
+from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, refuse_complex
+from jaxcnn._reduce import places
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._whole_axis import best_along, cell_at, first_place, sum_along
 
-MODES = ("max", "min", "mean", "sum")
+ADAPTIVE_MODES = tuple(mode for mode in POOL_MODES if mode != "lp")
 
 
 @remembered("x")
-def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) -> jax.Array:
+def adaptive_pool(x: ArrayLike, output_size: Sequence[int | None], mode: str) -> jax.Array:
     """Pool the last n axes of x to `output_size`, where n = len(output_size).
 
     window i of an axis covers the cells from floor(i * size / out) up to ceil((i + 1) * size / out)
@@ -43,15 +45,10 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
     """
     x = as_array("adaptive_pool", "x", x)
     outs = _outs("adaptive_pool", x, output_size)
-    if mode not in MODES:
-        problem = f"{mode!r} is unknown"
-        raise ValueError(refuse("adaptive_pool", "mode", problem, f"use {', '.join(map(repr, MODES))}"))
-    if mode in ("max", "min"):
-        refuse_complex("adaptive_pool", x, mode)
+    check_mode("adaptive_pool", mode, x, ADAPTIVE_MODES)
+    if mode in ORDERED:
         winners: jax.Array = _winners(x, outs, mode == "min")
         return winners
-    if mode == "sum":
-        refuse_bool_sum("adaptive_pool", x)
     out_dtype = jax.eval_shape(jnp.mean, x).dtype if mode == "mean" else x.dtype
     total = x.astype(accumulator(out_dtype))
     for axis, out in zip(range(-len(outs), 0), outs, strict=True):
@@ -62,7 +59,7 @@ def adaptive_pool(x: jax.Array, output_size: Sequence[int | None], mode: str) ->
 
 
 @remembered("x")
-def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
+def adaptive_max_pool_with_indices(x: ArrayLike, output_size: Sequence[int | None]) -> tuple[jax.Array, jax.Array]:
     """`adaptive_pool` by max, and for each window the flat index of its winner in the map.
 
     values[..., i] = x[...].ravel()[indices[..., i]]
@@ -91,26 +88,26 @@ def adaptive_max_pool_with_indices(x: jax.Array, output_size: Sequence[int | Non
 
 
 def _outs(function: str, x: jax.Array, output_size: Any) -> tuple[int, ...]:
-    n = axes_of(function, "output_size", output_size)
+    n = rank_of(function, "output_size", output_size)
     spatial = spatial_shape(function, x, n)
     if 0 in spatial:
-        raise ValueError(refuse(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
+        raise ValueError(message(function, "x", f"has shape {x.shape}, and a map without cells has no windows"))
     return tuple(
-        size if out is None else side(function, f"output_size on axis {i}", out, least=1)
+        size if out is None else integer_or_symbol(function, f"output_size on axis {i}", out, least=1)
         for i, (size, out) in enumerate(zip(spatial, output_size, strict=True))
     )
 
 
 def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array | None = None) -> Any:
-    """The best cell of each window, or with an index for each cell of the map, that too.
+    """The best cell of each window, and its index if an index is given for each cell of the map.
 
-    The last axis goes first, so that a tie falls to the first cell in row-major order.
+    The last axis goes first, so that the first cell in row-major order wins a tie.
     """
     if index is not None:
         index = jnp.broadcast_to(jnp.expand_dims(index, range(x.ndim - len(outs))), x.shape)
     for axis, out in reversed(list(zip(range(-len(outs), 0), outs, strict=True))):
         seen, sees = spread(x, axis, out)
-        if sees is not None:  # a tap without a cell repeats the first one, and so wins nothing
+        if sees is not None:  # a tap that sees no cell repeats the window's first, which wins any tie
             seen = jnp.where(sees, seen, lax.slice_in_dim(seen, 0, 1, axis=axis))
         if index is not None:
             index = cell_at(first_place(seen, axis, lowest), spread(index, axis, out)[0], axis)
@@ -119,7 +116,7 @@ def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array |
 
 
 def _counts(x: jax.Array, outs: Sequence[int], dtype: Any) -> jax.Array:
-    """How many cells each window covers."""
+    """The number of cells in each window."""
     counts = jnp.ones((1,) * (x.ndim - len(outs)), dtype)
     for size, out in zip(x.shape[x.ndim - len(outs) :], outs, strict=True):
         if not is_symbolic(size, out) and size % out == 0:

@@ -1,8 +1,8 @@
-"""Windows that follow from the size of the map and their number, by a program whose size depends on neither.
+"""The windows of adaptive pooling along one axis, and their adjoint. The program is as long for any size.
 
 Window i of `out` on `size` cells sees the cells from floor(i * size / out) up to ceil((i + 1) * size / out). Cell c is
 seen by the windows from floor(c * out / size) up to ceil((c + 1) * out / size): the same rule with the sizes exchanged.
-So the adjoint gathers, as the windows do, and no two windows add to one place in memory.
+So the adjoint is a gather too, and needs no scatter.
 """
 
 import math
@@ -12,21 +12,22 @@ import jax
 import jax.numpy as jnp
 from jax.sharding import PartitionSpec
 
-from jaxcnn._padding import accumulator, devices_along
+from jaxcnn._arrays import accumulator, devices_along
 from jaxcnn._primitives import linear_pair, primitive
 from jaxcnn._symbolic import at_least, is_symbolic
 
 
 def bounds(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
-    """The first cell of each window, and the cell behind its last."""
+    """The range [first, end) of the cells of each window."""
     window = jnp.arange(out, dtype=jnp.int32)
     return _scaled(window, size, out), -_scaled(-1 - window, size, out)
 
 
 def _scaled(i: jax.Array, size: Any, out: Any) -> jax.Array:
-    """floor(i * size / out), also where i * size is too large for an int32.
+    """floor(i * size / out), also if i * size overflows an int32.
 
-    The quotient is rounded first. The products wrap around, but their difference is small, and so it is exact.
+    Round the quotient first, then correct it by a difference of products. These may wrap around, but the difference is
+    small, and so exact.
     """
     size, out = (jnp.asarray(number).astype(jnp.int32) for number in (size, out))
     near = (i.astype(jnp.float32) * (size.astype(jnp.float32) / out.astype(jnp.float32))).astype(jnp.int32)
@@ -35,9 +36,9 @@ def _scaled(i: jax.Array, size: Any, out: Any) -> jax.Array:
 
 
 def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | None]:
-    """(..., cells, ...) to (..., windows, taps, ...), and which taps see a cell; None is all, and the others see 0.
+    """(..., cells, ...) to (..., windows, taps, ...), and a mask of the taps that see a cell, or None if all do.
 
-    An axis is counted from the end, so that arrays may have any leading axes.
+    The other taps see 0. The axis is counted from the end, so that arrays may have any leading axes.
     """
     size, at = x.shape[axis], x.ndim + axis
     even, devices = size % out == 0, devices_along(x, at)[0]
@@ -48,19 +49,19 @@ def spread(x: jax.Array, axis: int, out: Any) -> tuple[jax.Array, jax.Array | No
 
 
 def _against(sees: jax.Array, rank: int, axis: int) -> jax.Array:
-    """(windows, taps) with as many axes as the windows of an array have."""
+    """(windows, taps) with axes of size 1, so that it broadcasts against an array of that rank."""
     return jnp.expand_dims(sees, (*range(rank - 1 + axis), *range(rank + 1 + axis, rank)))
 
 
 def _cells(size: Any, out: Any) -> tuple[jax.Array, jax.Array]:
-    """The cell that each tap of each window sees, and whether there is one."""
+    """The cell that each tap of each window sees, and whether it sees one."""
     first, end = bounds(size, out)
     cell = first[:, None] + jnp.arange(_longest(size, out), dtype=jnp.int32)[None]
     return cell, cell < end[:, None]
 
 
 def _longest(size: Any, out: Any) -> Any:
-    """How many cells the longest window sees, or at least so many where a size is a symbol."""
+    """The number of cells of the longest window, or an upper bound if a size is symbolic."""
     if at_least(out, size):
         return 2
     if is_symbolic(size, out):
@@ -78,7 +79,7 @@ def _spread(x: jax.Array, *, axis: int, size: Any, out: Any, platform: str) -> j
 
 
 def _gather(y: jax.Array, *, axis: int, size: Any, out: Any, platform: str) -> jax.Array:
-    """For each cell, the windows that see it, and by which tap each of them does."""
+    """For each cell, sum over the windows that see it."""
     window, sees = _cells(out, size)
     taps, at = _longest(size, out), y.ndim - 1 + axis
     tap = jnp.arange(size, dtype=jnp.int32)[:, None] - jnp.take(bounds(size, out)[0], window, mode="clip")
@@ -98,17 +99,17 @@ def _gathered_shape(y: Any, *, axis: int, size: Any, out: Any) -> Any:
     return (*y.shape[:at], size, *y.shape[at + 2 :]), y.dtype
 
 
-def _spread_lies(x: Any, *, axis: int, **_: Any) -> PartitionSpec:
-    """As x does, but on the axis that is windowed nothing is divided."""
+def _spread_spec(x: Any, *, axis: int, **_: Any) -> PartitionSpec:
+    """Divided as x is, except on the windowed axis."""
     at, spec = x.ndim + axis, x.sharding.spec
     return PartitionSpec(*spec[:at], None, None, *spec[at + 1 :])
 
 
-def _gathered_lies(y: Any, *, axis: int, **_: Any) -> PartitionSpec:
+def _gathered_spec(y: Any, *, axis: int, **_: Any) -> PartitionSpec:
     at, spec = y.ndim - 1 + axis, y.sharding.spec
     return PartitionSpec(*spec[:at], None, *spec[at + 2 :])
 
 
-spread_cells = primitive("jaxcnn_spread_cells", _spread_shape, _spread, lies=_spread_lies)
-gather_cells = primitive("jaxcnn_gather_cells", _gathered_shape, _gather, lies=_gathered_lies)
+spread_cells = primitive("jaxcnn_spread_cells", _spread_shape, _spread, result_spec=_spread_spec)
+gather_cells = primitive("jaxcnn_gather_cells", _gathered_shape, _gather, result_spec=_gathered_spec)
 linear_pair(spread_cells, gather_cells)

@@ -1,32 +1,34 @@
-"""The layer of correlations: samples, channels, groups and a bias around `correlate`'s one kernel."""
-
-from typing import Any
+"""`conv`, the convolutional layer with samples, channels, groups and a bias; and `conv1d`, `conv2d`, `conv3d`."""
 
 import jax
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxcnn._engine.primitive import contract
-from jaxcnn._geometry import geometry, integer, refuse
-from jaxcnn._layout import add_bias, layer
+from jaxcnn._errors import check_groups, integer, message
+from jaxcnn._geometry import geometry
+from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
+from jaxcnn._types import Ints, Padding, PaddingMode
 
 
 @remembered("x", "kernel", "bias")
 def conv(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     groups: int = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
-    dimension_numbers: Any = None,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     method: str = "auto",
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
     """A layer's correlation: each output channel sums the input channels, each correlated with its own kernel.
 
@@ -40,10 +42,10 @@ def conv(
       groups: output channels of group i see only the input channels of group i; in_channels groups is depthwise.
       dimension_numbers: another layout, in any of lax's forms, e.g. ("NHWC", "HWIO", "NHWC").
       method: as in `correlate`.
-      precision: of the products, as in `jax.lax.dot_general`. At the default one, "auto" may take a Fourier transform
+      precision: of the products, as in `jax.lax.dot_general`. At the default one "auto" may take a Fourier transform
         for a large depthwise kernel in float32 (on a CPU from 900 taps on, and from 200 for the kernel's gradient): a
         result is then off by up to 1e-5 of max|x| * sum|kernel|, and a NaN spreads over its map; at "highest" it never
-        does, and `explain` tells of a call.
+        does, and `explain` says what a call takes.
       preferred_element_type: dtype in which to accumulate and return, e.g. int32 for int8 data.
 
     Returns:
@@ -60,24 +62,21 @@ def conv(
 
     Source: the convolutional layer of LeCun et al., 1998, and `jax.lax.conv_general_dilated`.
     """
-    lay = layer("conv", x, kernel, dimension_numbers)
+    layer = read_layer("conv", x, kernel, dimension_numbers)
     groups = integer("conv", "groups", groups, least=1)
-    _check_channels(lay.x.shape[1], lay.kernel.shape, groups)
-    g = geometry("conv", lay.x.shape[2:], lay.kernel.shape[2:], stride=stride, padding=padding, dilation=dilation)
+    _check_channels(layer.x.shape[1], layer.kernel.shape, groups)
+    g = geometry("conv", layer.x.shape[2:], layer.kernel.shape[2:], stride=stride, padding=padding, dilation=dilation)
     y = contract(
-        "conv", lay.x, lay.kernel, g, padding_mode=padding_mode, fill=fill, groups=groups,
+        "conv", layer.x, layer.kernel, g, padding_mode=padding_mode, fill=fill, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
-        channels_last=lay.channels_last,
+        channels_last=layer.channels_last,
     )  # fmt: skip
-    return lay.restore(add_bias("conv", y, bias))
+    return layer.restore(add_bias("conv", y, bias))
 
 
 def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:
     outs, ins = kernel[:2]
-    if channels % groups or outs % groups:
-        name, number = ("in_channels", channels) if channels % groups else ("out_channels", outs)
-        problem = f"is {groups}, which does not divide the {number} {name}"
-        raise ValueError(refuse("conv", "groups", problem, "both in_channels and out_channels must be multiples of it"))
+    check_groups("conv", "groups", groups, in_channels=channels, out_channels=outs)
     if ins * groups != channels:
         problem = (
             f"has {ins} input channels, but x has {channels} channels in {groups} group(s), so {channels // groups}"
@@ -87,7 +86,7 @@ def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None
             if ins and channels % ins == 0
             else f"pass a kernel ({outs}, {channels // groups}, *window)"
         )
-        raise ValueError(refuse("conv", "kernel", problem, fits))
+        raise ValueError(message("conv", "kernel", problem, fits))
 
 
 _EXAMPLE = """\

@@ -1,34 +1,38 @@
-"""The layer that runs the other way: the adjoint of the zero-padded `conv` in its data."""
+"""`conv_transpose`, the transposed layer: the adjoint of the zero-padded `conv` in x; and its names for 1 to 3 axes."""
 
 from typing import Any
 
 import jax
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
 from jaxcnn._engine.primitive import contract_transposed
-from jaxcnn._geometry import Axis, Geometry, integer, padding_pairs, per_axis, refuse, require
-from jaxcnn._layout import add_bias, layer
+from jaxcnn._errors import check_groups, integer, message, per_axis, require_at_least
+from jaxcnn._geometry import Geometry, padding_pairs
+from jaxcnn._layout import add_bias, read_layer
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._types import Ints, Padding
 
 
 @remembered("x", "kernel", "bias")
 def conv_transpose(
-    x: jax.Array,
-    kernel: jax.Array,
-    bias: jax.Array | None = None,
+    x: ArrayLike,
+    kernel: ArrayLike,
+    bias: ArrayLike | None = None,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    output_padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    output_padding: Ints = 0,
+    dilation: Ints = 1,
     groups: int = 1,
-    dimension_numbers: Any = None,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     method: str = "auto",
-    precision: Any = None,
-    preferred_element_type: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
 ) -> jax.Array:
-    """Each cell of x lays its kernel down on the output, stride apart, and what overlaps is summed.
+    """Add the kernel, times each cell of x, to the output at places a stride apart: the adjoint of `conv`.
 
     <conv_transpose(y, kernel), x> = <y, conv(x, kernel)> with the same stride, padding, dilation and groups
 
@@ -61,30 +65,30 @@ def conv_transpose(
     Source: `torch.nn.functional.conv_transpose2d` and ONNX's ConvTranspose, with the same result.
     """
     function = "conv_transpose"
-    lay = layer(function, x, kernel, dimension_numbers, in_first=True)
-    kernel = lay.kernel.swapaxes(0, 1)  # to `conv`, whose adjoint this is, our in_channels are the out_channels
+    layer = read_layer(function, x, kernel, dimension_numbers, in_first=True)
+    kernel = layer.kernel.swapaxes(0, 1)  # our in_channels are the out_channels of the `conv` whose adjoint this is
     groups = integer(function, "groups", groups, least=1)
-    _check_channels(lay.x.shape[1], kernel.shape, groups)
-    g = _laid(lay.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
+    _check_channels(layer.x.shape[1], kernel.shape, groups)
+    g = _geometry(layer.x.shape[2:], kernel.shape[2:], stride, padding, output_padding, dilation)
     y = contract_transposed(
-        function, lay.x, kernel, g, groups=groups,
+        function, layer.x, kernel, g, groups=groups,
         method=method, precision=precision, preferred_element_type=preferred_element_type,
-        channels_last=lay.channels_last,
+        channels_last=layer.channels_last,
     )  # fmt: skip
-    return lay.restore(add_bias(function, y, bias))
+    return layer.restore(add_bias(function, y, bias))
 
 
-def _laid(
+def _geometry(
     size: tuple[int, ...], window: tuple[int, ...], stride: Any, padding: Any, output_padding: Any, dilation: Any
 ) -> Geometry:
-    """The windows that the cells of x are on the output."""
+    """The windows on the output: one for each cell of x."""
     function, n = "conv_transpose", len(window)
     window = per_axis(function, "window", window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
     extra = per_axis(function, "output_padding", output_padding, n, least=0)
     if 0 in size:
-        raise ValueError(refuse(function, "x", f"has no cells: its spatial shape is {size}"))
+        raise ValueError(message(function, "x", f"has no cells: its spatial shape is {size}"))
     spans = [(k - 1) * d + 1 for k, d in zip(window, dilation, strict=True)]
     whole = [(m - 1) * s + span for m, s, span in zip(size, stride, spans, strict=True)]
     same = [m * s for m, s in zip(size, stride, strict=True)]
@@ -92,35 +96,30 @@ def _laid(
     if padding in ("SAME", "SAME_LOWER"):
         if any(extra):
             problem = f"is {extra}, but padding {padding!r} fixes the size of the output"
-            raise ValueError(refuse(function, "output_padding", problem, "drop it, or pass the padding in numbers"))
+            raise ValueError(message(function, "output_padding", problem, "drop it, or pass the padding in numbers"))
         pairs = tuple((low, full - low - out) for (low, _), full, out in zip(pairs, whole, same, strict=True))
     for i, (full, (low, high), more, s, d) in enumerate(zip(whole, pairs, extra, stride, dilation, strict=True)):
         if more >= max(s, d):
             problem = f"on axis {i} is {more}, but must be below the larger of stride {s} and dilation {d}"
-            raise ValueError(refuse(function, "output_padding", problem))
+            raise ValueError(message(function, "output_padding", problem))
         if is_symbolic(full, low, high):
             left = full - low - high + more
             problem = f"({low}, {high}) on axis {i} leaves {left} cells"
-            require(function, "padding", problem, left, 1)
+            require_at_least(function, "padding", problem, left, 1)
         elif full - low - high + more < 1:
             problem = f"({low}, {high}) on axis {i} leaves nothing of an output of {full} + {more} cells"
-            raise ValueError(refuse(function, "padding", problem, "cut off less"))
-    columns = zip(whole, window, stride, pairs, extra, dilation, strict=True)
-    axes = (
-        Axis(full - low - high + more, k, s, low, high - more, d).without_idle_stride()
-        for full, k, s, (low, high), more, d in columns
-    )
-    return Geometry(tuple(axes))
+            raise ValueError(message(function, "padding", problem, "cut off less"))
+    pairs = tuple((low, high - more) for (low, high), more in zip(pairs, extra, strict=True))
+    sizes = tuple(full - low - high for full, (low, high) in zip(whole, pairs, strict=True))
+    return Geometry.of(sizes, window, stride, pairs, dilation)
 
 
 def _check_channels(channels: int, kernel: tuple[int, ...], groups: int) -> None:
     if kernel[0] != channels:
         problem = f"has {kernel[0]} input channels, but x has {channels}"
         remedy = "pass a kernel (in_channels, out_channels // groups, *window)"
-        raise ValueError(refuse("conv_transpose", "kernel", problem, remedy))
-    if channels % groups:
-        problem = f"is {groups}, which does not divide the {channels} in_channels"
-        raise ValueError(refuse("conv_transpose", "groups", problem, "in_channels must be a multiple of it"))
+        raise ValueError(message("conv_transpose", "kernel", problem, remedy))
+    check_groups("conv_transpose", "groups", groups, in_channels=channels)
 
 
 _EXAMPLE = """\

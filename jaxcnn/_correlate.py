@@ -1,27 +1,29 @@
-"""Correlation of maps with one kernel, and convolution, which flips the kernel first."""
+"""`correlate`, maps with one kernel, `convolve`, which flips it first, and `corr1d`, `corr2d`, `corr3d`."""
 
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
+from jaxcnn._arrays import as_array, spatial_shape
 from jaxcnn._engine.primitive import contract
 from jaxcnn._geometry import geometry
-from jaxcnn._padding import as_array, spatial_shape
 from jaxcnn._ranked import kernel_rank, ranked
 from jaxcnn._remember import remembered
+from jaxcnn._types import Ints, Padding, PaddingMode
 
 
 @remembered("x", "kernel")
 def correlate(
-    x: jax.Array,
-    kernel: jax.Array,
+    x: ArrayLike,
+    kernel: ArrayLike,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
     method: str = "auto",
 ) -> jax.Array:
     """Slide one kernel over the last n axes of x, multiply and sum, where n is the kernel's rank.
@@ -37,7 +39,7 @@ def correlate(
         "fft" a Fourier transform (floats only; a NaN spreads over its map), "xla" XLA's own convolution.
         At JAX's default precision, "auto" may take the transform for a large kernel in float32 (on a CPU from 500 taps
         on, and from 200 for the kernel's gradient): a result is then off by up to 1e-5 of max|x| * sum|kernel|, and a
-        NaN spreads; under `jax.default_matmul_precision("highest")` it never does, and `explain` tells of a call.
+        NaN spreads. Under `jax.default_matmul_precision("highest")` it never does; `explain` says what a call takes.
 
     Returns:
       (*lead, *out). Complex kernels are not conjugated.
@@ -54,19 +56,19 @@ def correlate(
 
     Source: `corr2d` and `corr3d` of the text that this library starts from, in any rank.
     """
-    return _correlate("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
+    return _with_one_kernel("correlate", x, kernel, stride, padding, dilation, padding_mode, fill, method)
 
 
 @remembered("x", "kernel")
 def convolve(
-    x: jax.Array,
-    kernel: jax.Array,
+    x: ArrayLike,
+    kernel: ArrayLike,
     *,
-    stride: Any = 1,
-    padding: Any = 0,
-    dilation: Any = 1,
-    padding_mode: Any = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
     method: str = "auto",
 ) -> jax.Array:
     """`correlate` with the kernel flipped on every axis: convolution as mathematics has it.
@@ -100,10 +102,10 @@ def convolve(
     Source: `numpy.convolve`, in any rank.
     """
     flipped = jnp.flip(as_array("convolve", "kernel", kernel))
-    return _correlate("convolve", x, flipped, stride, padding, dilation, padding_mode, fill, method)
+    return _with_one_kernel("convolve", x, flipped, stride, padding, dilation, padding_mode, fill, method)
 
 
-def _correlate(
+def _with_one_kernel(
     function: str, x: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, mode: Any, fill: Any, method: str
 ) -> jax.Array:
     x, kernel = as_array(function, "x", x), as_array(function, "kernel", kernel)

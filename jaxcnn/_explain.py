@@ -1,4 +1,4 @@
-"""What a call will do on a platform, and why: the plans of its contractions and poolings, in words."""
+"""`explain`: how a call is computed on a platform, and why, in words."""
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping
@@ -11,7 +11,7 @@ from jaxcnn._engine.plan import Plan, plan
 from jaxcnn._engine.platforms import platform_of, platforms
 from jaxcnn._engine.primitive import problem_of
 from jaxcnn._engine.problem import Problem
-from jaxcnn._geometry import refuse
+from jaxcnn._errors import check_name, message
 from jaxcnn._remember import Call, calls_made_by
 
 
@@ -48,7 +48,7 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
     Source: `EXPLAIN` of SQL, and `opt_einsum.contract_path`.
     """
     if not callable(f):
-        raise TypeError(refuse("explain", "f", f"must be a function, not {type(f).__name__}", "pass e.g. jaxcnn.conv"))
+        raise TypeError(message("explain", "f", f"must be a function, not {type(f).__name__}", "pass e.g. jaxcnn.conv"))
     platform = check_platform("explain", platform)
 
     def explained(*args: Any, **kwargs: Any) -> str:
@@ -57,27 +57,25 @@ def explain(f: Callable[..., Any], *, platform: str | None = None) -> Callable[.
         if not calls:
             name = getattr(f, "__name__", repr(f))
             problem = f"{name!r} calls no correlation, convolution or pooling of jaxcnn"
-            raise ValueError(refuse("explain", "f", problem, "pass e.g. jaxcnn.conv, or a function that calls it"))
+            raise ValueError(message("explain", "f", problem, "pass e.g. jaxcnn.conv, or a function that calls it"))
         return "\n".join(line for call in calls for line in _paragraph(call, platform))
 
     return explained
 
 
 def check_platform(function: str, platform: str | None) -> str:
-    """The platform, or the one that JAX uses by default, if there are rules for it."""
+    """The platform, or JAX's default one; a ValueError if the name is unknown."""
     platform = jax.default_backend() if platform is None else platform
     files = (file.__name__.rpartition(".")[2] for file in platforms())
-    known = tuple(dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"]))
-    if platform not in known:
-        names = ", ".join(map(repr, known))
-        raise ValueError(refuse(function, "platform", f"{platform!r} is unknown", f"use one of {names}"))
+    names = dict.fromkeys([*files, *(name for file in platforms() for name in file.NAMES), "tpu"])
+    check_name(function, "platform", platform, names)
     return platform
 
 
 def as_arrays(
     f: Callable[..., Any], args: Any, kwargs: Any
 ) -> tuple[Callable[[list[jax.Array]], Any], list[jax.ShapeDtypeStruct]]:
-    """A call of f as a function of its arrays, to be traced, and their shapes: a `jax.ShapeDtypeStruct` is one too."""
+    """A call of f as a function of its arrays, and their shapes; a `jax.ShapeDtypeStruct` counts as an array."""
     leaves, tree = jax.tree.flatten((args, kwargs), is_leaf=lambda leaf: isinstance(leaf, jax.ShapeDtypeStruct))
     arrays = [i for i, leaf in enumerate(leaves) if hasattr(leaf, "shape") and hasattr(leaf, "dtype")]
 
@@ -90,7 +88,7 @@ def as_arrays(
 
 
 def _paragraph(call: Call, platform: str) -> Iterator[str]:
-    """What a call is, and how its value and its gradients are computed."""
+    """The lines about one call: what it is, and how its value and its gradients are computed."""
     shapes = " and ".join(f"{name} {array.shape}" for name, array in call.operands.items())
     defaults = {name: each.default for name, each in inspect.signature(call.operation).parameters.items()}
     options = [f"{name}={_shown(value)}" for name, value in call.options.items() if value is not defaults.get(name)]
@@ -99,19 +97,19 @@ def _paragraph(call: Call, platform: str) -> Iterator[str]:
     pooling = platform_of(platform).POOLING
     value = _contractions(call, call.operands, platform)
     if not value:
-        yield from _told("value", *pooling["value" if call.options.get("method") != "definition" else "definition"])
+        yield from _lines("value", *pooling["value" if call.options.get("method") != "definition" else "definition"])
         if jnp.issubdtype(dtype, jnp.inexact):
-            yield from _told("gradient in x", *pooling["gradient"])
+            yield from _lines("gradient in x", *pooling["gradient"])
         return
     for made in value:
-        yield from _told("value", how(made), made.why)
+        yield from _lines("value", how(made), made.why)
     for name, operand in call.operands.items():
         if name != "bias" and jnp.issubdtype(operand.dtype, jnp.inexact):
             for made in _contractions(call, {name: operand}, platform)[len(value) :]:
-                yield from _told(f"gradient in {name}", how(made), made.why)
+                yield from _lines(f"gradient in {name}", how(made), made.why)
 
 
-def _told(what: str, how: str, why: str) -> Iterator[str]:
+def _lines(what: str, how: str, why: str) -> Iterator[str]:
     yield f"  {what}: {how}"
     yield f"    {why}"
 
@@ -126,8 +124,8 @@ def _shown(option: Any) -> str:
 
 
 def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[Plan]:
-    """The plans of the contractions in a call, and behind them, where one operand is wanted, of the gradient in it."""
-    alone = wanted.keys() != call.operands.keys()
+    """The plans of the contractions in a call, followed by those of the gradient if only some operands are wanted."""
+    one_wanted = wanted.keys() != call.operands.keys()
 
     def value(some: dict[str, Any], others: dict[str, Any]) -> Any:
         return call.operation(**some, **others, **call.options)
@@ -138,12 +136,12 @@ def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[
 
     others = {name: array for name, array in call.operands.items() if name not in wanted}
     with jax.default_matmul_precision(call.precision):
-        jaxpr = jax.make_jaxpr(gradient if alone else value)(dict(wanted), others)
+        jaxpr = jax.make_jaxpr(gradient if one_wanted else value)(dict(wanted), others)
     return [plan(problem, method) for problem, method in contractions_in(jaxpr, platform)]
 
 
 def contractions_in(jaxpr: Any, platform: str) -> list[tuple[Problem, str]]:
-    """What the contractions in a jaxpr ask for on a platform, and by which method."""
+    """The contractions in a jaxpr, as problems on a platform with the method that was given for each."""
     found = (eqn for eqn in equations(jaxpr) if eqn.primitive.name == "jaxcnn_contraction")
     return [(_problem(eqn, platform), eqn.params["method"]) for eqn in found]
 
@@ -153,7 +151,7 @@ def _problem(eqn: Any, platform: str) -> Problem:
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:
-    """All of them, those of the functions within included."""
+    """All equations of a jaxpr, those of its inner functions included."""
     for eqn in jaxpr.eqns:
         yield eqn
         for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):

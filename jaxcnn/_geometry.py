@@ -1,89 +1,21 @@
-"""Integers only: where windows lie on a map, how many there are, and the one voice in which bad input is refused."""
+"""Where windows lie on a map and how many there are, in integers only."""
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, overload
 
-from jaxcnn._symbolic import at_least, is_symbol, is_symbolic, larger, smaller
+from jaxcnn._errors import check_name, integer_or_symbol, is_sequence, message, per_axis, require_at_least
+from jaxcnn._symbolic import at_least, is_symbolic, larger, smaller
+from jaxcnn._types import Ints, Padding
 
 Pair = tuple[int, int]
 
 PADDINGS = ("VALID", "SAME", "SAME_LOWER", "FULL", "CAUSAL")
 
 
-def refuse(function: str, argument: str, problem: str, remedy: str = "") -> str:
-    """The one form of an error: function, argument, what is wrong in numbers, and the way out."""
-    return f"{function}: {argument} {problem}" + (f"; {remedy}" if remedy else "")
-
-
-def integer(function: str, argument: str, value: Any, *, least: int | None = None) -> int:
-    """`value` as a plain int, at least `least`; neither a bool, nor a float, nor a traced array is one."""
-    if is_symbol(value):
-        problem = f"is the symbolic size {value}, but must be known when the program is exported"
-        raise TypeError(refuse(function, argument, problem, "pass an int; adaptive_pool pools a map of any size"))
-    try:
-        number = None if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        number = None
-    if number is None:
-        shown = (
-            f"{type(value).__name__} {value!r}"
-            if isinstance(value, float | bool | str)
-            else f"a {type(value).__name__}"
-        )
-        remedy = "pass a Python int, known when the function is traced (under jit: static_argnames)"
-        raise TypeError(refuse(function, argument, f"must be an int, not {shown}", remedy))
-    if least is not None and number < least:
-        raise ValueError(refuse(function, argument, f"is {number}, but must be at least {least}"))
-    return number
-
-
-def side(function: str, argument: str, value: Any, *, least: int | None = None) -> Any:
-    """`value` as the side of a map, or as cells to put around it: an int as above, or a symbolic size."""
-    if not is_symbol(value):
-        return integer(function, argument, value, least=least)
-    if least is not None:
-        require(function, argument, f"is {value}", value, least)
-    return value
-
-
-def require(function: str, argument: str, problem: str, size: Any, least: Any) -> None:
-    """Refuse a symbolic size that is not known to be large enough, and say how to make it known."""
-    if not at_least(size, least):
-        remedy = f"add the constraint '{size} >= {least}' in jax.export.symbolic_shape(..., constraints=...)"
-        raise ValueError(refuse(function, argument, f"{problem}, a symbolic size that may be too small", remedy))
-
-
-def is_sequence(value: Any) -> bool:
-    """Whether `value` lists one entry per axis (an array scalar does not)."""
-    return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
-
-
-def per_axis(
-    function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
-) -> tuple[int, ...]:
-    """An int for all n axes, or one int per axis, as a tuple of n ints."""
-    if not is_sequence(value):
-        return (read(function, argument, value, least=least),) * n
-    values = tuple(value)
-    if len(values) != n:
-        raise ValueError(refuse(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
-                                f"pass one int, or a tuple of {n}"))  # fmt: skip
-    return tuple(read(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
-
-
-def axes_of(function: str, argument: str, value: Any, remedy: str = "") -> int:
-    """How many spatial axes `value` names; a lone int does not say."""
-    if not is_sequence(value):
-        problem = f"is {value!r}, which does not say how many axes are windowed"
-        raise TypeError(refuse(function, argument, problem, remedy or "pass a tuple, one int per axis"))
-    return len(tuple(value))
-
-
 class Axis(NamedTuple):
-    """Windows laid along one axis of a map."""
+    """The windows along one spatial axis."""
 
     size: int
     window: int
@@ -95,28 +27,29 @@ class Axis(NamedTuple):
 
     @property
     def span(self) -> int:
-        """Cells from the first tap of a window to its last."""
+        """Cells from the first tap of a window to the last, both included."""
         return (self.window - 1) * self.dilation + 1
 
     @property
     def padded(self) -> int:
+        """Cells of the padded map."""
         return self.size + self.low + self.high
 
     @property
     def out(self) -> int:
-        """How many windows: floor((padded - span) / stride) + 1, or in ceil mode the ceiling, and at least one."""
+        """The number of windows: floor((padded - span) / stride) + 1; in ceil mode the ceiling, and at least 1."""
         room = self.padded - self.span
         if at_least(-1, room):
             return int(self.ceil_mode)
         if not self.ceil_mode:
             return larger(room // self.stride + 1, 0)
         out = -(-room // self.stride) + 1
-        # The last window has to start inside the map or its low padding, in which so many windows start.
+        # The last window must start inside the map or its low padding: this many windows do.
         return larger(out - 1, smaller(out, -(-(self.size + self.low) // self.stride)))
 
     @property
     def overhang(self) -> int:
-        """Cells by which ceil mode's last window reaches past the padded map; below 0 that of a symbolic map is cut."""
+        """Cells by which the last window of ceil mode reaches past the padded map; a symbolic one may be negative."""
         if not self.ceil_mode:
             return 0
         beyond = (self.out - 1) * self.stride + self.span - self.padded
@@ -124,22 +57,22 @@ class Axis(NamedTuple):
 
     @property
     def on_map(self) -> Pair:
-        """Where on the padded map the cells of the map lie: [first, last)."""
+        """The range [first, end) of the padded map that are cells of the map itself."""
         return larger(self.low, 0), smaller(self.low + self.size, self.padded)
 
     def taps_before(self, start: Any, cell: int) -> Any:
-        """How many taps of windows that start at these cells come before a cell of the padded map."""
+        """For windows that start at these cells, the number of taps before `cell` of the padded map."""
         return (-((start - cell) // self.dilation)).clip(0, self.window)
 
     def trimmed(self) -> "Axis":
-        """Ceil mode's one window that is larger than the padded map, without the taps that lie behind that."""
+        """If ceil mode gives one window larger than the padded map, drop its taps past the end."""
         if not self.ceil_mode or is_symbolic(*self) or self.span <= self.padded:
             return self
         window = (self.padded - 1) // self.dilation + 1
         return self._replace(window=window, stride=self.padded, ceil_mode=False)
 
     def without_idle_stride(self) -> "Axis":
-        """A stride that steps off the map at once is shortened to that map: no cell is then laid out for it in vain."""
+        """Shorten a stride that is longer than the map, since memory is laid out for every cell that a stride skips."""
         if is_symbolic(*self):
             return self
         return self._replace(stride=min(self.stride, max(self.padded, self.size + self.low, 1)))
@@ -147,9 +80,19 @@ class Axis(NamedTuple):
 
 @dataclass(frozen=True)
 class Geometry:
-    """Windows laid over a map: one `Axis` for each spatial axis, checked and hashable."""
+    """The windows on a map: an `Axis` for each spatial axis. Hashable."""
 
     axes: tuple[Axis, ...]
+
+    @classmethod
+    def of(
+        cls, size: Sequence[int], window: Sequence[int], stride: Sequence[int], padding: Sequence[Pair],
+        dilation: Sequence[int], ceil_mode: bool = False,
+    ) -> Self:  # fmt: skip
+        """From arguments that have been read and checked."""
+        columns = zip(size, window, stride, padding, dilation, strict=True)
+        axes = (Axis(m, k, s, low, high, d, ceil_mode) for m, k, s, (low, high), d in columns)
+        return cls(tuple(a.without_idle_stride() for a in axes))
 
     @cached_property
     def n(self) -> int:
@@ -169,12 +112,12 @@ class Geometry:
 
     @cached_property
     def padding(self) -> tuple[Pair, ...]:
-        """What to put around the map before windows are taken; a negative pad crops."""
+        """(low, high) to pad on each axis; a negative pad crops."""
         return tuple((a.low, a.high) for a in self.axes)
 
     @cached_property
     def overhang(self) -> tuple[Pair, ...]:
-        """What ceil mode needs around the padded map; a cell that was cropped does not come back."""
+        """(0, high) more that ceil mode pads on each axis, past the padding. Cropped cells do not come back."""
         return tuple((0, a.overhang) for a in self.axes)
 
     @cached_property
@@ -186,20 +129,20 @@ class Geometry:
         return tuple(a.size for a in self.axes)
 
     def but(self, axis: int, a: Axis) -> "Geometry":
-        """The same windows on all other axes."""
+        """The same windows with one axis replaced."""
         return Geometry((*self.axes[:axis], a, *self.axes[axis + 1 :]))
 
     def trimmed(self) -> "Geometry":
-        """The same windows without taps that see nothing in any of them."""
+        """The same windows without taps that lie past the end in every window."""
         return Geometry(tuple(a.trimmed() for a in self.axes))
 
     def unpadded(self) -> "Geometry":
-        """The same windows over a map that has its padding already."""
+        """The same windows on a map that already has its padding."""
         axes = tuple(a._replace(size=a.padded + a.overhang, low=0, high=0, ceil_mode=False) for a in self.axes)
         return Geometry(axes)
 
     def mirrored(self) -> "Geometry":
-        """At stride 1, the windows on the output whose flipped kernel gives back to each cell of the map its share."""
+        """At stride 1: the windows on the output over which the flipped kernel gives the gradient of the map."""
         axes = []
         for a in self.axes:
             low = a.span - 1 - a.low
@@ -207,7 +150,7 @@ class Geometry:
         return Geometry(tuple(axes))
 
     def of_taps(self) -> "Geometry":
-        """A window for each tap, over the cells that it sees from one output to the next."""
+        """The windows that give the kernel's gradient: one for each tap, with the outputs as its taps."""
         axes = []
         for a in self.axes:
             high = (a.out - 1) * a.stride + a.span - a.size - a.low
@@ -226,26 +169,22 @@ def geometry(
     ceil_mode: bool = False,
     named: str = "window",
 ) -> Geometry:
-    """Sizes, strides, padding and dilation read, checked and brought together.
-
-    `named` is what the function calls its window.
-    """
+    """Read and check a function's window, stride, padding and dilation; `named` is its name for the window."""
     n = len(window)
     window = per_axis(function, named, window, n, least=1)
     stride = per_axis(function, "stride", stride, n, least=1)
     dilation = per_axis(function, "dilation", dilation, n, least=1)
     pairs = padding_pairs(function, padding, size, window, stride, dilation)
-    columns = zip(size, window, stride, pairs, dilation, strict=True)
-    axes = tuple(Axis(m, k, s, low, high, d, ceil_mode).without_idle_stride() for m, k, s, (low, high), d in columns)
-    for i, a in enumerate(axes):
+    g = Geometry.of(size, window, stride, pairs, dilation, ceil_mode)
+    for i, a in enumerate(g.axes):
         if is_symbolic(a.padded):
             problem = f"on axis {i} spans {a.span} cells, but the padded map has {a.padded}"
-            require(function, named, problem, a.size, a.span - a.low - a.high)
+            require_at_least(function, named, problem, a.size, a.span - a.low - a.high)
         elif a.span > a.padded and not (ceil_mode and a.padded > 0):
             spans = f"spans {a.span} cells" + (f" ({a.window} taps, dilation {a.dilation})" if a.dilation > 1 else "")
             problem = f"on axis {i} {spans}, but the padded map has {a.padded} ({a.size} + {a.low} + {a.high})"
-            raise ValueError(refuse(function, named, problem, "pad more, or take a smaller window or dilation"))
-    return Geometry(axes)
+            raise ValueError(message(function, named, problem, "pad more, or take a smaller window or dilation"))
+    return g
 
 
 def padding_pairs(
@@ -256,22 +195,20 @@ def padding_pairs(
     stride: Sequence[int],
     dilation: Sequence[int],
 ) -> tuple[Pair, ...]:
-    """Any way of saying padding, as one (low, high) per axis."""
+    """Padding in any form that a user may write, as one (low, high) per axis."""
     n = len(window)
     if isinstance(padding, str):
-        if padding not in PADDINGS:
-            names = ", ".join(map(repr, PADDINGS))
-            raise ValueError(refuse(function, "padding", f"{padding!r} is unknown", f"use {names}, ints or pairs"))
+        check_name(function, "padding", padding, PADDINGS, ", ints or pairs")
         columns = zip(size, window, stride, dilation, strict=True)
         return tuple(_named_padding(padding, m, (k - 1) * d + 1, s) for m, k, s, d in columns)
     if not is_sequence(padding) or not any(is_sequence(entry) for entry in padding):
         if n == 1 and is_sequence(padding) and len(tuple(padding)) == 2:
             problem = f"{tuple(padding)} is one int per axis, but there is 1 spatial axis"
-            raise ValueError(refuse(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
-        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=side))
+            raise ValueError(message(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
+        return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=integer_or_symbol))
     entries = tuple(padding)
     if len(entries) != n:
-        raise ValueError(refuse(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
+        raise ValueError(message(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
                                 "pass one (low, high) per axis"))  # fmt: skip
     return tuple(_pair(function, i, entry) for i, entry in enumerate(entries))
 
@@ -279,8 +216,8 @@ def padding_pairs(
 def _pair(function: str, axis: int, entry: Any) -> Pair:
     if not is_sequence(entry) or len(tuple(entry)) != 2:
         problem = f"on axis {axis} is {entry!r}, but the other axes have pairs"
-        raise ValueError(refuse(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
-    low, high = (side(function, f"padding on axis {axis}", value) for value in entry)
+        raise ValueError(message(function, "padding", problem, "pass one (low, high) per axis, or ints only"))
+    low, high = (integer_or_symbol(function, f"padding on axis {axis}", value) for value in entry)
     return low, high
 
 
@@ -296,15 +233,24 @@ def _named_padding(name: str, size: int, span: int, stride: int) -> Pair:
     return (less, more) if name == "SAME" else (more, less)
 
 
+@overload
 def output_size(
-    size: int | Sequence[int],
-    window: int | Sequence[int],
-    *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
+    size: int, window: Ints, *, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1, ceil_mode: bool = False
+) -> int: ...
+@overload
+def output_size(
+    size: Sequence[int], window: Ints, *, stride: Ints = 1, padding: Padding = 0, dilation: Ints = 1,
     ceil_mode: bool = False,
-) -> Any:
+) -> tuple[int, ...]: ...  # fmt: skip
+def output_size(
+    size: Ints,
+    window: Ints,
+    *,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    ceil_mode: bool = False,
+) -> int | tuple[int, ...]:
     """How many windows fit on a map: the shape rule by itself, in plain integers.
 
     floor((size + low + high - ((window - 1) * dilation + 1)) / stride) + 1
@@ -330,6 +276,6 @@ def output_size(
     function = "output_size"
     single = not is_sequence(size)
     sizes = per_axis(function, "size", size, 1 if single else len(tuple(size)), least=0)  # type: ignore[arg-type]
-    laid = geometry(function, sizes, per_axis(function, "window", window, len(sizes), least=1),
+    g = geometry(function, sizes, per_axis(function, "window", window, len(sizes), least=1),
                     stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)  # fmt: skip
-    return laid.out[0] if single else laid.out
+    return g.out[0] if single else g.out

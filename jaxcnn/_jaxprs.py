@@ -1,4 +1,4 @@
-"""A traced function evaluated with other functions in the place of some equations, also of those that it calls."""
+"""Rewrites jaxprs: evaluates a traced function with some equations replaced, in its inner functions too."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -6,19 +6,19 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxcnn._primitives import bind_again, wrapped_anew
+from jaxcnn._primitives import bind_again, wrapped_like
 
 
 class Replace(Protocol):
-    """What stands in an equation's place, a function of its operands; None leaves it as it is."""
+    """Chooses for an equation the function that replaces it; None keeps the equation."""
 
     def __call__(self, eqn: Any) -> Callable[..., Any] | None: ...
 
     def look_ahead(self, jaxpr: Any) -> None:
-        """See the equations that are evaluated next, together."""
+        """See together all equations that are evaluated next."""
 
 
-# Primitives whose inner functions are looked into: what these are called with is what the parameters say.
+# Primitives with inner functions in their parameters that are called as they stand, and so can be rewritten.
 CALLS = {
     "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "scan", "while", "cond",
     "custom_jvp_call", "custom_vjp_call", "custom_vmap_call",
@@ -26,14 +26,14 @@ CALLS = {
 
 
 class Rewriting:
-    """One function rewritten: an inner function that is called several times stays one."""
+    """Rewrites one function. An inner function that is called several times is rewritten once."""
 
     def __init__(self, replace: Replace) -> None:
         self.replace = replace
-        self.done: dict[int, tuple[Any, Any]] = {}  # by the identity of a jaxpr, which is kept alive beside the result
+        self.done: dict[int, tuple[Any, Any]] = {}  # by the id of a jaxpr, which is kept alive with its result
 
     def call(self, f: Callable[..., Sequence[Any]], values: Sequence[Any]) -> list[Any]:
-        """f(*values), a list; of both only what is an array is traced."""
+        """f(*values) as a list. Only arrays are traced, among the values and among the results."""
         places = [i for i, value in enumerate(values) if is_array(value)]
         others: list[Any] = []
 
@@ -49,6 +49,7 @@ class Rewriting:
         return [next(made) if value is _ARRAY else value for value in others]
 
     def evaluate(self, jaxpr: Any, consts: Sequence[Any], args: Sequence[Any]) -> list[Any]:
+        """The results of a jaxpr with its equations replaced."""
         known = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *args], strict=True))
 
         def read(atom: Any) -> Any:
@@ -61,7 +62,7 @@ class Rewriting:
                 zip(eqn.outvars, self._evaluate_equation(eqn, [read(atom) for atom in eqn.invars]), strict=True)
             )
             for variable in last.get(i, ()):
-                del known[variable]  # as Python would: an eager call keeps no more than it needs
+                del known[variable]  # frees memory in an eager call, as Python does for plain code
         return [read(atom) for atom in jaxpr.outvars]
 
     def _evaluate_equation(self, eqn: Any, values: Sequence[Any]) -> Sequence[Any]:
@@ -75,7 +76,7 @@ class Rewriting:
         return made if eqn.primitive.multiple_results else [made]
 
     def _changes(self, jaxpr: Any) -> bool:
-        """Whether an equation of a function, or of one within, is replaced."""
+        """Whether an equation of a jaxpr, or of one inside it, is replaced."""
         jaxpr = getattr(jaxpr, "jaxpr", jaxpr)
         return any(
             self.replace(eqn) is not None
@@ -84,7 +85,7 @@ class Rewriting:
         )  # fmt: skip
 
     def _inner_functions(self, eqn: Any) -> dict[str, Any]:
-        """The parameters of an equation that hold functions in which something is replaced, anew."""
+        """An equation's parameters that hold functions, rewritten."""
         if eqn.primitive.name not in CALLS:
             return {}
         changed: dict[str, Any] = {}
@@ -92,7 +93,7 @@ class Rewriting:
             if name in ("jvp_jaxpr_fun", "fwd_jaxpr_thunk"):
                 changed[name] = _Thunk(self._of_thunk(value), value.debug_info)
             elif name == "bwd":
-                changed[name] = wrapped_anew(value, self._of_backward(value))
+                changed[name] = wrapped_like(value, self._of_backward(value))
             elif isinstance(value, tuple) and any(map(_is_jaxpr, value)):
                 changed[name] = tuple(map(self._rewritten, value))
             elif _is_jaxpr(value):
@@ -100,26 +101,26 @@ class Rewriting:
         return changed
 
     def _rewritten(self, given: Any) -> Any:
-        """A jaxpr, closed or open, of the same arguments."""
+        """A jaxpr, closed or open, rewritten."""
         if id(given) not in self.done:
-            self.done[id(given)] = given, self._rewritten_anew(given)
+            self.done[id(given)] = given, self._rewrite(given)
         return self.done[id(given)][1]
 
-    def _rewritten_anew(self, given: Any) -> Any:
+    def _rewrite(self, given: Any) -> Any:
         if not self._changes(given):
             return given
         if hasattr(given, "consts"):
             made = self._trace(given.jaxpr, given.consts)
             return made.replace(jaxpr=made.jaxpr.replace(debug_info=given.jaxpr.debug_info))
         made = self._trace(given, ())
-        # An open one has no place for constants; then it stays as it is. Ours need none.
+        # An open jaxpr has no place for constants. Ours need none; if another does, it stays as it was.
         return given if made.consts else made.jaxpr.replace(debug_info=given.debug_info)
 
     def _trace(self, jaxpr: Any, consts: Sequence[Any]) -> Any:
         return jax.make_jaxpr(lambda *args: self.evaluate(jaxpr, consts, args))(*(v.aval for v in jaxpr.invars))
 
     def _of_thunk(self, given: Any) -> Callable[..., Any]:
-        """A derivative that somebody wrote, traced when it is asked for: its jaxpr, its constants, and more."""
+        """A user's derivative, which JAX traces when it needs it: a jaxpr, its constants, and more."""
 
         def thunk(*args: Any) -> tuple[Any, ...]:
             jaxpr, consts, *more = given.call_wrapped(*args)
@@ -134,7 +135,7 @@ class Rewriting:
         return lambda *args: self.call(given.call_wrapped, args)
 
     def _shard_map(self, params: dict[str, Any]) -> Callable[..., Any]:
-        """Its function is traced for the devices of a mesh, by which only itself can trace."""
+        """A `shard_map` of the rewritten function: only `shard_map` itself can trace for one device of a mesh."""
         axes = params["newly_manual_axes" if "newly_manual_axes" in params else "manual_axes"]
         return jax.shard_map(
             lambda *args: tuple(self.evaluate(params["jaxpr"], (), args)), mesh=params["mesh"], axis_names=set(axes),
@@ -143,17 +144,17 @@ class Rewriting:
 
 
 class _Thunk(NamedTuple):
-    """What JAX calls for a derivative."""
+    """The form in which JAX calls for a user's derivative."""
 
     call_wrapped: Callable[..., Any]
     debug_info: Any
 
 
-_ARRAY = object()  # stands for an array among results
+_ARRAY = object()  # a placeholder for an array among results
 
 
 def is_array(value: Any) -> bool:
-    """Whether a value is traced; Python's numbers are not, nor is anything else."""
+    """Whether a value is an array, which is traced. Python's numbers are not."""
     return isinstance(value, jax.Array) or (
         isinstance(value, np.ndarray | np.generic) and value.dtype.kind not in "OSUMmV"
     )
@@ -169,7 +170,7 @@ def _jaxprs_in(params: dict[str, Any]) -> list[Any]:
 
 
 def _last_uses(jaxpr: Any) -> dict[int, list[Any]]:
-    """The variables that no equation after this one reads."""
+    """For each equation the variables that none after it reads."""
     last: dict[Any, int] = {}
     for i, eqn in enumerate(jaxpr.eqns):
         last |= {variable: i for variable in (*eqn.invars, *eqn.outvars) if not hasattr(variable, "val")}

@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._conv_general_dilated import conv_general_dilated
 from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.plan import Plan, plan
 from jaxcnn._engine.platforms import platform_of
 from jaxcnn._engine.problem import MADE_OF
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._explain import contractions_in, how
-from jaxcnn._lax_door import conv_general_dilated
-from jaxcnn._reduce_door import known_reduction, reduce_window
+from jaxcnn._reduce_window import known_reduction, reduce_window
 
 # What is told of a convolution, in the order in which it is planned.
 WAYS = ("value", "gradient in lhs", "gradient in rhs")

@@ -1,4 +1,4 @@
-"""From any layout of axes to ours, spatial axes last, and back."""
+"""Moves axes: from a caller's layout (`axes`, `dimension_numbers`) to spatial axes last, and back."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,37 +6,39 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._geometry import axes_of, integer, is_sequence, refuse
-from jaxcnn._padding import accumulator, as_array, common_dtype
+from jaxcnn._arrays import accumulator, as_array, common_dtype
+from jaxcnn._errors import integer, is_sequence, message, rank_of
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
-    """The n axes of x that are windowed, counted from 0; None is the last n."""
+    """Read `axes`: the n windowed axes of x, counted from 0; None is the last n."""
     if axes is None:
         return tuple(range(x.ndim - n, x.ndim))
-    if axes_of(function, "axes", axes) != n:
+    if rank_of(function, "axes", axes) != n:
         problem = f"names {len(tuple(axes))} axes, but the window has {n}"
-        raise ValueError(refuse(function, "axes", problem, "name one axis of x per axis of the window"))
+        raise ValueError(message(function, "axes", problem, "name one axis of x per axis of the window"))
     named = tuple(integer(function, f"axes[{i}]", axis) for i, axis in enumerate(axes))
     for axis in named:
         if not -x.ndim <= axis < x.ndim:
-            raise ValueError(refuse(function, "axes", f"names axis {axis}, but x has {x.ndim} axes"))
+            raise ValueError(message(function, "axes", f"names axis {axis}, but x has {x.ndim} axes"))
     counted = tuple(axis % x.ndim for axis in named)
     if len(set(counted)) < n:
-        raise ValueError(refuse(function, "axes", f"{named} names an axis twice", "name each axis once"))
+        raise ValueError(message(function, "axes", f"{named} names an axis twice", "name each axis once"))
     return counted
 
 
 def spatial_last(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    """Move these axes to the end."""
     return jnp.moveaxis(x, axes, range(x.ndim - len(axes), x.ndim))
 
 
 def spatial_back(x: jax.Array, axes: Sequence[int]) -> jax.Array:
+    """Move the last axes back to where they were."""
     return jnp.moveaxis(x, range(x.ndim - len(axes), x.ndim), axes)
 
 
 class Layout(NamedTuple):
-    """Where the axes of data, kernel and output lie: (samples, channels, *spatial) and (out, in, *window)."""
+    """For data, kernel and output the caller's axes in our order: (samples, channels, *spatial), (out, in, *window)."""
 
     lhs: tuple[int, ...]
     rhs: tuple[int, ...]
@@ -44,7 +46,7 @@ class Layout(NamedTuple):
 
     @property
     def channels_last(self) -> bool:
-        """Whether the channels of data and output lie behind the spatial axes."""
+        """Whether data and output have their channels behind the spatial axes."""
         last = len(self.lhs) - 1
         return last > 1 and self.lhs[1] == self.out[1] == last
 
@@ -52,7 +54,7 @@ class Layout(NamedTuple):
 _LETTERS = (("lhs", "N", "C"), ("rhs", "O", "I"), ("out", "N", "C"))
 
 
-def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
+def read_layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
     """Read `dimension_numbers` in any of lax's forms: None, three strings, or a `ConvDimensionNumbers`."""
     ours = tuple(range(rank))
     if dimension_numbers is None:
@@ -62,7 +64,7 @@ def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
         given = Layout(tuple(d.lhs_spec), tuple(d.rhs_spec), tuple(d.out_spec))
         if any(sorted(spec) != list(ours) for spec in given):
             problem = f"{tuple(given)} does not order {rank} axes"
-            raise ValueError(refuse(function, "dimension_numbers", problem, f"each entry permutes 0 to {rank - 1}"))
+            raise ValueError(message(function, "dimension_numbers", problem, f"each entry permutes 0 to {rank - 1}"))
         return given
     _check_strings(function, dimension_numbers, rank)
     spatial = [letter for letter in dimension_numbers[1] if letter not in "OI"]
@@ -75,10 +77,10 @@ def layout(function: str, dimension_numbers: Any, rank: int) -> Layout:
 
 
 def _check_strings(function: str, given: Any, rank: int) -> None:
-    """Refuse, with a TypeError as lax has it, what does not spell three layouts of one set of axes."""
+    """Raise a TypeError, as lax does, unless these are three strings that name the same axes."""
 
     def refused(problem: str) -> TypeError:
-        return TypeError(refuse(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
+        return TypeError(message(function, "dimension_numbers", problem, "write e.g. ('NHWC', 'HWIO', 'NHWC')"))
 
     if not is_sequence(given) or len(given) != 3 or not all(isinstance(spec, str) for spec in given):
         raise refused(f"is {given!r}, but must be None, three strings or a ConvDimensionNumbers")
@@ -93,7 +95,7 @@ def _check_strings(function: str, given: Any, rank: int) -> None:
 
 
 class Layer(NamedTuple):
-    """A layer's arrays in our layout, and the way back for its output."""
+    """A layer's arrays in our layout, and what brings its output back into the caller's."""
 
     x: jax.Array
     kernel: jax.Array
@@ -102,13 +104,13 @@ class Layer(NamedTuple):
     channels_last: bool
 
     def restore(self, y: jax.Array) -> jax.Array:
-        """(samples, out_channels, *out) in the layout that the caller uses."""
+        """(samples, out_channels, *out) in the caller's layout."""
         y = jnp.transpose(y, [self.out.index(i) for i in range(y.ndim)])
         return jnp.squeeze(y, self.out[0]) if self.unbatched else y
 
 
-def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
-    """Read a layer's data, batched or not, and kernel as `dimension_numbers` lays them.
+def read_layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_first: bool = False) -> Layer:
+    """Read a layer's data, batched or not, and kernel, in the layout that `dimension_numbers` says.
 
     The default is (out, in, *window) for the kernel, or (in, out, *window) with `in_first`.
     """
@@ -117,16 +119,20 @@ def layer(function: str, x: Any, kernel: Any, dimension_numbers: Any, *, in_firs
     if n < 0:
         channels = "in_channels, out_channels // groups" if in_first else "out_channels, in_channels // groups"
         problem = f"has shape {kernel.shape}, but must be ({channels}, *window)"
-        raise ValueError(refuse(function, "kernel", problem, "for one kernel without channels use correlate"))
+        raise ValueError(message(function, "kernel", problem, "for one kernel without channels use correlate"))
     if x.ndim not in (n + 1, n + 2):
         problem = f"has shape {x.shape}, but this kernel takes (samples, in_channels, *spatial): {n + 2} axes"
-        raise ValueError(refuse(function, "x", problem, "for maps without channels use x[:, None] and kernel[:, None]"))
-    lay = layout(function, dimension_numbers, n + 2)
+        raise ValueError(
+            message(function, "x", problem, "for maps without channels use x[:, None] and kernel[:, None]")
+        )
+    layout = read_layout(function, dimension_numbers, n + 2)
     if in_first and dimension_numbers is None:
-        lay = lay._replace(rhs=(1, 0, *lay.rhs[2:]))
+        layout = layout._replace(rhs=(1, 0, *layout.rhs[2:]))
     unbatched = x.ndim == n + 1
-    x = jnp.expand_dims(x, lay.lhs[0]) if unbatched else x
-    return Layer(jnp.transpose(x, lay.lhs), jnp.transpose(kernel, lay.rhs), lay.out, unbatched, lay.channels_last)
+    x = jnp.expand_dims(x, layout.lhs[0]) if unbatched else x
+    return Layer(
+        jnp.transpose(x, layout.lhs), jnp.transpose(kernel, layout.rhs), layout.out, unbatched, layout.channels_last
+    )
 
 
 def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
@@ -136,8 +142,8 @@ def add_bias(function: str, y: jax.Array, bias: Any) -> jax.Array:
     bias = as_array(function, "bias", bias)
     if bias.shape != y.shape[1:2]:
         problem = f"has shape {bias.shape}, but there is one bias per output channel: {y.shape[1:2]}"
-        raise ValueError(refuse(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
+        raise ValueError(message(function, "bias", problem, "pass bias[:, 0]" if bias.ndim == 2 else ""))
     dtype = common_dtype(function, bias=bias, y=y)
-    wide = accumulator(dtype)  # in which the bias' gradient is summed
+    wide = accumulator(dtype)  # the bias' gradient is a sum
     total = y.astype(wide) + jnp.expand_dims(bias.astype(wide), (0, *range(2, y.ndim)))
     return total.astype(dtype)

@@ -1,4 +1,4 @@
-"""A package's names, loaded when they are asked for: importing the package alone costs next to nothing."""
+"""Loads a package's names when they are first used, so that importing the package is quick."""
 
 import ast
 import importlib
@@ -10,14 +10,14 @@ from typing import Any
 def names_of_stub(package: str) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """A package's `__all__`, `__getattr__` and `__dir__`, from the imports of its stub `__init__.pyi`.
 
-    The stub is what editors and type checkers read too, so the names stand in one place.
+    Editors and type checkers read the stub too, so the names stand in one place.
 
     Args:
       package: its full name.
 
     Returns:
-      The names in alphabetical order, what Python calls for a name that the package does not have yet, and what it
-      calls to list all of them.
+      The names in alphabetical order; the function that Python calls for a name that is not loaded; and the one that it
+      calls to list all names.
     """
     with open(f"{sys.modules[package].__file__}i") as stub:
         imports = [node for node in ast.parse(stub.read()).body if isinstance(node, ast.ImportFrom)]

@@ -1,4 +1,4 @@
-"""The p-norm of windows of numbers from 0 up, of which each is divided by the largest: so no power overflows."""
+"""The p-norm of windows. Each number is divided by the largest one before its power is taken, so none overflows."""
 
 import functools
 import math
@@ -15,14 +15,14 @@ from jaxcnn._windowed import Share, windowed
 
 
 def magnitudes(x: jax.Array) -> jax.Array:
-    """Absolute values, whose gradient at 0 is taken to be 0."""
+    """Absolute values with a gradient of 0 at 0."""
     if jnp.issubdtype(x.dtype, jnp.complexfloating):
         return jnp.abs(x)
     return x * lax.stop_gradient(jnp.sign(x))
 
 
 def norm_windows(cells: jax.Array, g: Geometry, border: Border, p: float) -> jax.Array:
-    """sum(cell ** p) ** (1 / p) over each window; for p = inf the largest cell."""
+    """sum(cell ** p) ** (1 / p) over each window of cells that are not negative; for p = inf the largest."""
     if p == math.inf:
         return best_of_windows(cells, g, border, first_max, of_cells=False)
     if p == 1:
@@ -32,7 +32,7 @@ def norm_windows(cells: jax.Array, g: Geometry, border: Border, p: float) -> jax
 
 @dataclass(frozen=True)
 class Norm:
-    """The p-norm of each window, a function of windows."""
+    """A function of windows: the p-norm of each."""
 
     p: float
 
@@ -41,7 +41,7 @@ class Norm:
 
 
 def norm(cells: jax.Array, p: float) -> jax.Array:
-    """That of all cells."""
+    """The p-norm of all cells."""
     if p == math.inf:
         return cells.ravel()[cells.argmax()]
     largest = _scale(cells.max())
@@ -50,7 +50,7 @@ def norm(cells: jax.Array, p: float) -> jax.Array:
 
 @functools.cache
 def _norm_of_two(p: float) -> Combine:
-    """The norm of a window is that of the norms of its parts."""
+    """Combine two norms: the norm of a window is the norm of the norms of its parts."""
 
     def combine(a: Cells, b: Cells) -> Cells:
         largest = _scale(lax.max(a[0], b[0]))
@@ -60,12 +60,12 @@ def _norm_of_two(p: float) -> Combine:
 
 
 def _scale(largest: jax.Array) -> jax.Array:
-    """What to divide by: not by 0, and not infinity by itself. The norm does not depend on it, nor does a gradient."""
+    """The divisor: the largest number, or 1 if that is 0 or infinite. It changes neither the norm nor its gradient."""
     return lax.stop_gradient(jnp.where((largest == 0) | jnp.isinf(largest), 1, largest))
 
 
 def _power(cells: jax.Array, p: float) -> jax.Array:
-    """The p-th power, whose gradient at 0 is taken to be 0 also where it is infinite, for p below 1."""
+    """The p-th power with a gradient of 0 at 0, where it is infinite for p below 1."""
     if p.is_integer():
         return cells ** int(p)
     is_zero = cells == 0
@@ -73,7 +73,7 @@ def _power(cells: jax.Array, p: float) -> jax.Array:
 
 
 def _back(total: jax.Array, largest: jax.Array, p: float) -> jax.Array:
-    """The p-th root, whose gradient at 0 is taken to be 0."""
+    """The p-th root, scaled back, with a gradient of 0 at 0."""
     is_zero = total == 0
     safe = jnp.where(is_zero, 1, total)
     root = jnp.sqrt(safe) if p == 2 else safe ** (1 / p)

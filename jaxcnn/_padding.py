@@ -1,7 +1,5 @@
-"""Arrays on their way in: checked, and surrounded by padding."""
+"""Padding: reads `padding_mode` and `fill`, and pads arrays in every mode."""
 
-import functools
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -10,105 +8,49 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Geometry, Pair, is_sequence, refuse, require
+from jaxcnn._arrays import as_array, devices_along
+from jaxcnn._errors import check_name, is_sequence, message, require_at_least
+from jaxcnn._geometry import Geometry, Pair
 from jaxcnn._symbolic import at_least, is_symbolic, larger
 
-MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
+PADDING_MODES = ("constant", "reflect", "replicate", "circular", "symmetric")
 
-# Kinds of number, each of which holds those before it.
+# Kinds of number, from narrow to wide.
 _KINDS = (jnp.bool_, jnp.integer, jnp.floating, jnp.complexfloating)
 
 
-def as_array(function: str, argument: str, value: Any) -> jax.Array:
-    """`value` as a JAX array, or a TypeError in our voice for what is none."""
-    if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
-        raise TypeError(refuse(function, argument, f"must be an array, not {type(value).__name__}"))
-    if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
-        raise TypeError(refuse(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))
-    return value if isinstance(value, jax.Array) else jnp.asarray(value)
-
-
-@functools.cache
-def _lack_of(dtype: Any) -> str:
-    """What keeps one from computing with a dtype, in words."""
-    if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
-        return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]
-    if not jnp.issubdtype(dtype, jnp.floating) or (info := float_info(dtype)).bits > 8:
-        return ""
-    if float(info.min) > 0:
-        return "which has no zero"
-    try:
-        with jax.ensure_compile_time_eval():
-            jnp.zeros((), dtype)
-    except jax.errors.JaxRuntimeError:
-        return f"of which XLA has no arrays on {jax.default_backend()}"
-    return ""
-
-
-def common_dtype(function: str, **arrays: jax.Array) -> Any:
-    """The dtype of arrays of several dtypes, as JAX promotes them, or a TypeError in our voice where it does not."""
-    try:
-        return jnp.result_type(*arrays.values())
-    except jax.dtypes.TypePromotionError:
-        (first, *_), dtypes = arrays, [str(array.dtype) for array in arrays.values()]
-        problem = f"is {dtypes[0]}, and the other operand is {dtypes[1]}, which JAX does not promote to one dtype"
-        raise TypeError(refuse(function, first, problem, "convert one of them")) from None
-
-
-def spatial_shape(function: str, x: jax.Array, n: int) -> tuple[int, ...]:
-    """The last n sides of x."""
-    if x.ndim < n:
-        problem = f"has shape {x.shape}, but the window has {n} axes"
-        raise ValueError(refuse(function, "x", problem, f"pass an array of at least {n} axes"))
-    return tuple(x.shape[x.ndim - n :])
-
-
-def accumulator(dtype: Any) -> Any:
-    """The dtype in which sums are kept: float32 for floats of fewer bits, int32 for integers below a byte."""
-    if jnp.issubdtype(dtype, jnp.floating) and float_info(dtype).bits < 32:
-        return jnp.dtype(jnp.float32)
-    return jnp.dtype(jnp.int32 if is_below_a_byte(dtype) else dtype)
-
-
-def float_info(dtype: Any) -> Any:
-    return jnp.finfo(dtype)  # type: ignore[no-untyped-call]
-
-
-def is_below_a_byte(dtype: Any) -> bool:
-    """Whether a dtype is of integers below a byte, with which XLA does not compute everywhere."""
-    return jnp.issubdtype(dtype, jnp.integer) and jnp.iinfo(dtype).bits < 8  # type: ignore[no-untyped-call]
-
-
 def zero_pad(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
-    """x with zeros around its last len(padding) axes; a negative pad crops."""
+    """Pad the last len(padding) axes with zeros; a negative pad crops."""
     return _constant_pad(x, padding, jnp.zeros((), x.dtype))
 
 
 def crop(x: jax.Array, padding: Sequence[Pair]) -> jax.Array:
-    """The adjoint of `zero_pad`: what that put on is cut off, and what that cut off is zeros."""
+    """The adjoint of `zero_pad`: crop what it padded, and pad zeros where it cropped."""
     return zero_pad(x, [(-low, -high) for low, high in padding])
 
 
 class Border(NamedTuple):
-    """What lies around a map, one mode for each spatial axis: a description without an array, which can be compared.
+    """The padding around a map, as a hashable description without arrays: a mode for each axis, and two numbers.
 
     1234 -> constant 001234000, reflect 321234321, replicate 111234444, circular 341234123, symmetric 211234432
     """
 
     modes: tuple[str, ...]
-    fill: Any = 0  # the number that "constant" puts there
-    beyond: Any = 0  # the number that lies past the padding, where the last window of ceil mode reaches
+    fill: Any = 0  # the cells of "constant" padding
+    beyond: Any = 0  # the cells past the padding, which the last window of ceil mode reaches
 
     @property
     def is_zero(self) -> bool:
+        """Whether all padding is zeros."""
         return set(self.modes) <= {"constant"} and self.fill == self.beyond == 0
 
     def of_tangents(self) -> "Border":
-        """The same, for what is linear: a number has no derivative."""
+        """The same for a tangent: a constant has the tangent 0."""
         return Border(self.modes)
 
 
 def zeros(n: int) -> Border:
+    """A border of zeros on n axes."""
     return Border(("constant",) * n)
 
 
@@ -116,15 +58,15 @@ def with_border(
     function: str, x: jax.Array, g: Geometry, mode: Any = "constant", fill: Any = None,
     *, identity: Any = 0, beyond: Any = None, is_linear: bool = False,
 ) -> tuple[jax.Array, Geometry, Border]:  # fmt: skip
-    """A map, its windows and what lies around it. A fill that is an array is put there at once; so is any but 0 if what
-    comes of the map has to be linear in it.
+    """Check `padding_mode` and `fill`, and return the map, its windows and its border.
 
-    A fill of None was not given: `identity` stands in for it, there and where ceil mode reaches past the padding.
+    A fill of None was not given: `identity` takes its place, in the padding and where ceil mode reaches past it. A fill
+    that is an array, or not 0 if the result has to be linear in the map, cannot be described: the map is padded here.
     """
     modes = padding_modes(function, mode, g.n)
     if modes and "constant" not in modes and fill is not None:
         problem = f"is given, but padding_mode {modes[0]!r} takes its cells from the map"
-        raise ValueError(refuse(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
+        raise ValueError(message(function, "fill", problem, "drop fill, or use padding_mode='constant'"))
     for axis, (name, (low, high)) in enumerate(zip(modes, g.padding, strict=True)):
         if name != "constant" and (low or high):
             _check_cells_are_left(function, g.size[axis], low, high, name)
@@ -139,7 +81,7 @@ def with_border(
 
 
 def bordered(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
-    """The map with all that its windows see around it; a negative pad crops first."""
+    """Pad a map with all that its windows see; a negative pad crops first."""
     x = _pad_by_modes(x, g.padding, border.modes)
     left = [(0, 0) if name != "constant" else pair for name, pair in zip(border.modes, g.padding, strict=True)]
     x = _constant_pad(x, left, jnp.asarray(border.fill, x.dtype))
@@ -153,56 +95,45 @@ def _pad_by_modes(x: jax.Array, padding: Sequence[Pair], modes: Sequence[str]) -
     return x
 
 
-def devices_along(x: jax.Array, axis: int) -> tuple[int, Any]:
-    """Among how many devices the type of x says that an axis is divided, and along which axes of the mesh."""
-    sharding = jax.typeof(x).sharding
-    division = sharding.spec[axis]
-    names = division if isinstance(division, tuple) else () if division is None else (division,)
-    return math.prod(sharding.mesh.shape[name] for name in names), division
-
-
 def _refuse_uneven_division(function: str, x: jax.Array, padding: Sequence[Pair]) -> None:
-    """An axis whose type says that devices divide it has to be divided by them with its padding too."""
+    """Raise if devices divide an axis in the type of x and would not divide it evenly with its padding."""
     for axis, pair in enumerate(padding):
         devices, division = devices_along(x, x.ndim - len(padding) + axis)
         padded = x.shape[x.ndim - len(padding) + axis] + sum(pair)
         if pair != (0, 0) and devices > 1 and padded % devices:
             problem = f"makes {padded} cells of spatial axis {axis}, which {devices} devices along {division!r} divide"
             remedy = "reshard x so that this axis is whole, or give the mesh AxisType.Auto, where XLA divides it"
-            raise ValueError(refuse(function, "padding", problem, remedy))
+            raise ValueError(message(function, "padding", problem, remedy))
 
 
 def none_if_zero(fill: Any) -> Any:
-    """None for the literal 0 that is the default of a `fill`, so that it is told from one that was given."""
+    """None for the literal 0, which is the default of `fill`: it then counts as not given."""
     return None if isinstance(fill, int) and fill == 0 else fill
 
 
 def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
-    """One mode for all n axes, or one per axis, as a tuple of n names."""
+    """One mode for all n axes or one per axis, as a tuple of n names."""
     modes = tuple(mode) if is_sequence(mode) else (mode,) * n
     if len(modes) != n:
         problem = f"has {len(modes)} entries, but there are {n} spatial axes"
-        raise ValueError(refuse(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
+        raise ValueError(message(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
     for name in modes:
-        if name not in MODES:
-            raise ValueError(
-                refuse(function, "padding_mode", f"{name!r} is unknown", f"use {', '.join(map(repr, MODES))}")
-            )
+        check_name(function, "padding_mode", name, PADDING_MODES)
     return modes
 
 
 def _checked_fill(function: str, x: jax.Array, fill: Any) -> Any:
-    """A fill that the dtype of x can hold: a number, or an array without axes if it is one."""
+    """A fill that the dtype of x can hold: a Python number, or a 0-d array if that was given."""
     cell = as_array(function, "fill", fill)
     if cell.ndim:
-        raise ValueError(refuse(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
+        raise ValueError(message(function, "fill", f"has shape {cell.shape}, but must be a scalar"))
     kind_of_fill, kind_of_x = ([jnp.issubdtype(a.dtype, kind) for kind in _KINDS].index(True) for a in (cell, x))
     limits = jnp.iinfo(x.dtype) if jnp.issubdtype(x.dtype, jnp.integer) else None  # type: ignore[no-untyped-call]
     known = isinstance(fill, int | np.integer)
     if kind_of_fill > kind_of_x or (limits and known and not limits.min <= fill <= limits.max):
         shown = fill if known else cell.dtype
         problem = f"is {shown}, which x ({x.dtype}) cannot hold"
-        raise TypeError(refuse(function, "fill", problem, "convert x first"))
+        raise TypeError(message(function, "fill", problem, "convert x first"))
     return cell.astype(x.dtype) if isinstance(fill, jax.Array) else np.asarray(fill).item()
 
 
@@ -213,8 +144,8 @@ def _constant_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax
 
 
 def _differentiable_pad(x: jax.Array, padding: Sequence[Pair], fill: jax.Array) -> jax.Array:
-    """With a gradient in fill: the sum over the padding. JAX's own is what the map leaves of the sum over everything,
-    which rounds, and fails where there is none in x (0.10.2)."""
+    """Pad with an array, whose gradient is the sum over the padding. The gradient of `lax.pad` is the sum over
+    everything less that over the map: it rounds, and fails without a gradient in x (jax 0.10.2)."""
     if not any(low or high for low, high in padding):
         return x
     padded, on_map = zero_pad(x, padding), zero_pad(jnp.ones(x.shape[x.ndim - len(padding) :], bool), padding)
@@ -225,25 +156,25 @@ def _check_cells_are_left(function: str, size: Any, low: Any, high: Any, mode: s
     left = size - larger(-high, 0) - larger(-low, 0)
     problem = f"({low}, {high}) leaves {left} cells for {mode!r} to repeat"
     if is_symbolic(left):
-        require(function, "padding", problem, left, 1)
+        require_at_least(function, "padding", problem, left, 1)
     elif left <= 0:
         problem = f"({low}, {high}) leaves none of the {size} cells that {mode!r} could repeat"
-        raise ValueError(refuse(function, "padding", problem, "crop less, or use padding_mode='constant'"))
+        raise ValueError(message(function, "padding", problem, "crop less, or use padding_mode='constant'"))
 
 
 def map_pad(x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Array:
-    """Pad one axis, counted from the last, with cells of the map."""
-    on_low, on_high = larger(low, 0), larger(high, 0)  # what is put on, less what is cut off: symbols have to cancel
+    """Pad one axis, counted from the end, with cells of the map."""
+    on_low, on_high = larger(low, 0), larger(high, 0)  # a pad is this much less what is cropped: symbols cancel so
     x = lax.slice_in_dim(x, on_low - low, x.shape[axis] - (on_high - high), axis=axis)
     low, high = on_low, on_high
-    size, own = x.shape[axis], 1 if mode == "reflect" else 0  # the border's own cell is not repeated
+    size, own = x.shape[axis], 1 if mode == "reflect" else 0  # "reflect" does not repeat the map's outermost cell
     if mode == "replicate":
         ends = (lax.slice_in_dim(x, at, at + 1, axis=axis) for at in (0, size - 1))
         before, after = (
             jnp.broadcast_to(end, (*x.shape[:axis], wide, *x.shape[x.ndim + axis + 1 :]))
             for end, wide in zip(ends, (low, high), strict=True)
         )
-    elif not at_least(size - own, larger(low, high)):  # the map is repeated more than once
+    elif not at_least(size - own, larger(low, high)):  # the padding is longer than the map
         place = _place(jnp.arange(-low, size + high, dtype=jnp.int32), size, mode)
         repeated: jax.Array = jnp.take(x, place, axis, mode="clip")
         return repeated
@@ -256,11 +187,11 @@ def map_pad(x: jax.Array, axis: int, low: Any, high: Any, mode: str) -> jax.Arra
 
 
 def _place(cell: jax.Array, size: Any, mode: str) -> jax.Array:
-    """Which cell of a map of `size` stands at a place before it, on it or behind it."""
+    """The cell of a map of `size` that padding repeats at place `cell`, which may lie before or behind the map."""
     if mode == "circular":
         around: jax.Array = cell % size
         return around
-    back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # where cell 0 stands again, on the way back
+    back = 2 * size - 1 if mode == "symmetric" else 2 * size - 2  # the distance after which cell 0 comes again
     cell = cell % (back + 1 if mode == "symmetric" else larger(back, 1))
     there_or_back: jax.Array = jnp.minimum(cell, back - cell)
     return there_or_back

@@ -1,38 +1,37 @@
-"""Pooling: every window of a map reduced to one number, each map by itself."""
+"""`pool`: every window of every map reduced to one number; and `pool1d`, `pool2d`, `pool3d`."""
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Protocol, cast
 
 import jax
+from jax.typing import ArrayLike
 
-from jaxcnn._geometry import axes_of, geometry, integer, per_axis, refuse
+from jaxcnn._arrays import as_array, spatial_shape
+from jaxcnn._errors import check_name, integer, message, per_axis, rank_of
+from jaxcnn._geometry import geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, spatial_shape
-from jaxcnn._pool_modes import pool_ordered, pool_powers, pool_sums, pool_with
+from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, pool_ordered, pool_powers, pool_sums, pool_with
 from jaxcnn._ranked import ranked
-from jaxcnn._reduce import refuse_bool_sum, refuse_complex
 from jaxcnn._remember import remembered
+from jaxcnn._types import Ints, Padding, PaddingMode, PoolMode
 
-Mode = str | Callable[..., jax.Array]
-
-MODES = ("max", "min", "mean", "sum", "lp")
 METHODS = ("auto", "windows", "definition")
 
 
 @remembered("x")
 def pool(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
-    mode: Mode,
+    mode: PoolMode,
     *,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     ceil_mode: bool = False,
     count_include_pad: bool = True,
     divisor: int | None = None,
-    padding_mode: Any = "constant",
-    fill: Any = None,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike | None = None,
     p: float | None = None,
     axes: Sequence[int] | None = None,
     method: str = "auto",
@@ -78,7 +77,7 @@ def pool(
     Source: `pool2d` and `pool3d` of the text that this library starts from, in any rank.
     """
     x = as_array("pool", "x", x)
-    n = axes_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
+    n = rank_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
     spatial_shape("pool", x, n)
     axes = spatial_axes("pool", x, axes, n)
     x = spatial_last(x, axes)
@@ -90,7 +89,7 @@ def pool(
         y = pool_with(mode, x, g, padding_mode, fill, method)
     elif mode == "lp":
         y = pool_powers(x, g, padding_mode, fill, method, 2.0 if p is None else float(p))
-    elif mode in ("max", "min"):
+    elif mode in ORDERED:
         y = pool_ordered(mode, x, g, padding_mode, fill, method)
     else:
         y = pool_sums(mode, x, g, padding_mode, fill, method, count_include_pad, divisor)
@@ -98,43 +97,30 @@ def pool(
 
 
 def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: bool, divisor: Any, p: Any) -> None:
-    if method not in METHODS:
-        raise ValueError(
-            refuse("pool", "method", f"{method!r} is unknown", f"use one of {', '.join(map(repr, METHODS))}")
-        )
+    check_name("pool", "method", method, METHODS)
     if not callable(mode) and not isinstance(mode, str):
         problem = f"must be a string or a callable f(w, axis=-1), not {type(mode).__name__}"
-        raise TypeError(refuse("pool", "mode", problem))
-    if isinstance(mode, str) and mode not in MODES:
-        raise ValueError(
-            refuse("pool", "mode", f"{mode!r} is unknown", f"use {', '.join(map(repr, MODES))} or a callable")
-        )
+        raise TypeError(message("pool", "mode", problem))
+    if isinstance(mode, str):
+        check_mode("pool", mode, x, POOL_MODES, " or a callable")
     options = (("divisor", divisor is not None, "mean"), ("count_include_pad", not count_include_pad, "mean"))
     for argument, given, for_mode in (*options, ("p", p is not None, "lp")):
         if given and mode != for_mode:
-            raise ValueError(refuse("pool", argument, f"means nothing for {mode!r}", f"drop it, or use {for_mode!r}"))
+            raise ValueError(message("pool", argument, f"means nothing for {mode!r}", f"drop it, or use {for_mode!r}"))
     if divisor is not None:
         if integer("pool", "divisor", divisor) == 0:
-            raise ValueError(refuse("pool", "divisor", "is 0", "pass the number to divide by"))
+            raise ValueError(message("pool", "divisor", "is 0", "pass the number to divide by"))
         if not count_include_pad:
-            raise ValueError(refuse("pool", "count_include_pad", "means nothing beside a divisor", "pass one of them"))
+            raise ValueError(message("pool", "count_include_pad", "means nothing with a divisor", "pass one of them"))
     if p is not None:
         _check_p(p)
-    if mode in ("max", "min"):
-        refuse_complex("pool", x, mode)
-    if mode == "sum":
-        refuse_bool_sum("pool", x)
 
 
 def _check_p(p: Any) -> None:
     if isinstance(p, bool) or not isinstance(p, int | float):
-        raise TypeError(refuse("pool", "p", f"must be a Python number, not {type(p).__name__}"))
+        raise TypeError(message("pool", "p", f"must be a Python number, not {type(p).__name__}"))
     if not p > 0:
-        raise ValueError(refuse("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
-
-
-def _read_window(function: str, window: Any, n: int) -> tuple[int, ...]:
-    return per_axis(function, "window", window, n, least=1)
+        raise ValueError(message("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
 
 
 _EXAMPLE = """\
@@ -142,4 +128,19 @@ _EXAMPLE = """\
 >>> {name}(jnp.ones((3,) + (8,) * {n}), 2, "mean").shape == (3,) + (4,) * {n}
 True"""
 
-pool1d, pool2d, pool3d = (ranked(pool, f"pool{n}d", n, _read_window, _EXAMPLE) for n in (1, 2, 3))
+
+class _PoolOfRank(Protocol):
+    """The type of `pool2d`: that of `pool`, but an int is a window too."""
+
+    def __call__(
+        self, x: ArrayLike, window: Ints, mode: PoolMode, *, stride: Ints | None = None, padding: Padding = 0,
+        dilation: Ints = 1, ceil_mode: bool = False, count_include_pad: bool = True, divisor: int | None = None,
+        padding_mode: PaddingMode = "constant", fill: ArrayLike | None = None, p: float | None = None,
+        axes: Sequence[int] | None = None, method: str = "auto",
+    ) -> jax.Array: ...  # fmt: skip
+
+
+pool1d, pool2d, pool3d = (
+    cast(_PoolOfRank, ranked(pool, f"pool{n}d", n, lambda name, window, n: per_axis(name, "window", window, n, least=1),
+                             _EXAMPLE)) for n in (1, 2, 3)
+)  # fmt: skip

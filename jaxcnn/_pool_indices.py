@@ -1,4 +1,4 @@
-"""Max pooling that says where each winner stood, and its way back."""
+"""`max_pool_with_indices`, max pooling with the index of each winner, and `max_unpool`, which puts values back."""
 
 import math
 from collections.abc import Sequence
@@ -10,24 +10,29 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jax.typing import ArrayLike
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, require, side
+from jaxcnn._arrays import as_array, devices_along, spatial_shape
+from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of, require_at_least
+from jaxcnn._geometry import Geometry, geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._padding import as_array, devices_along, spatial_shape, zeros
-from jaxcnn._reduce import Best, beside, first_max, limits, reduce_windows, refuse_complex
+from jaxcnn._padding import zeros
+from jaxcnn._pool_modes import refuse_complex
+from jaxcnn._reduce import Best, extremes, first_max, reduce_windows, with_indices
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
+from jaxcnn._types import Ints, Padding
 from jaxcnn._windowed import Share, winners
 
 
 @remembered("x")
 def max_pool_with_indices(
-    x: jax.Array,
+    x: ArrayLike,
     window: Sequence[int],
     *,
-    stride: Any = None,
-    padding: Any = 0,
-    dilation: Any = 1,
+    stride: Ints | None = None,
+    padding: Padding = 0,
+    dilation: Ints = 1,
     ceil_mode: bool = False,
     axes: Sequence[int] | None = None,
 ) -> tuple[jax.Array, jax.Array]:
@@ -57,7 +62,7 @@ def max_pool_with_indices(
     function = "max_pool_with_indices"
     x = as_array(function, "x", x)
     refuse_complex(function, x)
-    n = axes_of(function, "window", window)
+    n = rank_of(function, "window", window)
     spatial_shape(function, x, n)
     axes = spatial_axes(function, x, axes, n)
     x = spatial_last(x, axes)
@@ -65,16 +70,16 @@ def max_pool_with_indices(
     g = geometry(function, spatial, window, stride=stride, padding=padding, dilation=dilation, ceil_mode=ceil_mode)
     g = g.trimmed()
     _check_no_window_is_padding(function, g)
-    border = zeros(n)._replace(fill=limits(x.dtype)[0], beyond=limits(x.dtype)[0])
+    border = zeros(n)._replace(fill=extremes(x.dtype)[0], beyond=extremes(x.dtype)[0])
     values, indices = winners(Winner(g.size), x, g, border)
     return spatial_back(values, axes), spatial_back(indices, axes)
 
 
 @dataclass(frozen=True)
 class Winner:
-    """The first largest cell of each window that lies on the map: its value and its flat index there."""
+    """A function of windows: the first largest cell of the map in each, as its value and its flat index."""
 
-    size: tuple[int, ...]  # of the whole map
+    size: tuple[int, ...]  # of the whole map, of which a device may have a share
 
     def __call__(self, share: Share, x: jax.Array) -> Any:
         at = x.ndim - share.g.n
@@ -83,7 +88,7 @@ class Winner:
         for axis, (first, size) in enumerate(zip(share.origin, self.size, strict=True)):
             place = first + lax.broadcasted_iota(jnp.int32, index.shape, axis)
             index, on_map = index * size + place, on_map & (place >= 0) & (place < size)
-        return reduce_windows(beside(x, jnp.where(on_map, index, -1)), share.g, first_max)
+        return reduce_windows(with_indices(x, jnp.where(on_map, index, -1)), share.g, first_max)
 
     @property
     def in_derivative(self) -> Best:
@@ -94,14 +99,14 @@ def _check_no_window_is_padding(function: str, g: Geometry) -> None:
     for i, a in enumerate(g.axes):
         low, high = a.on_map
         if is_symbolic(low, high, a.out):
-            # The first window, the last one, and none between whose taps step over the map.
+            # The first window and the last one reach the map, and none between steps over it.
             reach = (a.span - low, high - (a.out - 1) * a.stride, high - low - min(a.dilation, a.span) + 1)
             problem = f"({a.low}, {a.high}) on axis {i} leaves windows without a cell of a map of {a.size}"
             for cells in reach:
                 if is_symbolic(cells):
-                    require(function, "padding", problem, cells, 1)
+                    require_at_least(function, "padding", problem, cells, 1)
                 elif cells < 1:
-                    raise ValueError(refuse(function, "padding", problem, f"pad less than a window spans: {a.span}"))
+                    raise ValueError(message(function, "padding", problem, f"pad less than a window spans: {a.span}"))
             continue
         start = np.arange(a.out) * a.stride
         taps = a.taps_before(start, high) - a.taps_before(start, low)
@@ -109,10 +114,10 @@ def _check_no_window_is_padding(function: str, g: Geometry) -> None:
             problem = (
                 f"({a.low}, {a.high}) on axis {i} leaves window {taps.argmin()} of {a.out} without a cell of the map"
             )
-            raise ValueError(refuse(function, "padding", problem, f"pad less than the window, which spans {a.span}"))
+            raise ValueError(message(function, "padding", problem, f"pad less than the window, which spans {a.span}"))
 
 
-def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.Array:
+def max_unpool(x: ArrayLike, indices: ArrayLike, spatial: Sequence[int]) -> jax.Array:
     """Put each value back where its index points on a map of zeros.
 
     max_unpool(x, indices, spatial)[...].ravel()[indices[..., i]] = x[..., i]
@@ -137,35 +142,35 @@ def max_unpool(x: jax.Array, indices: jax.Array, spatial: Sequence[int]) -> jax.
     """
     function = "max_unpool"
     x, indices = as_array(function, "x", x), as_array(function, "indices", indices)
-    n = axes_of(function, "spatial", spatial)
-    spatial = per_axis(function, "spatial", spatial, n, least=1, read=side)
+    n = rank_of(function, "spatial", spatial)
+    spatial = per_axis(function, "spatial", spatial, n, least=1, read=integer_or_symbol)
     spatial_shape(function, x, n)
     if x.shape != indices.shape:
         problem = f"has shape {indices.shape}, but x has {x.shape}"
-        raise ValueError(refuse(function, "indices", problem, "pass one index per value"))
+        raise ValueError(message(function, "indices", problem, "pass one index per value"))
     if not jnp.issubdtype(indices.dtype, jnp.integer):
-        raise TypeError(refuse(function, "indices", f"is {indices.dtype}, but must be integers"))
+        raise TypeError(message(function, "indices", f"is {indices.dtype}, but must be integers"))
     for axis in range(x.ndim - n, x.ndim):
         devices, division = devices_along(x, axis)
         if devices > 1:
             problem = f"is divided on axis {axis} among {devices} devices along {division!r}"
             remedy = "an index may name any cell of its map: reshard x and indices so that their maps are whole"
-            raise ValueError(refuse(function, "x", problem, remedy))
+            raise ValueError(message(function, "x", problem, remedy))
     cells = math.prod(spatial)
     _check_inside(function, indices, cells)
     lead, taken = x.shape[: x.ndim - n], math.prod(x.shape[x.ndim - n :])
     if is_symbolic(taken):
-        require(function, "x", f"has {taken} values on a map", taken, 1)
+        require_at_least(function, "x", f"has {taken} values on a map", taken, 1)
     put = partial(_set, cells=cells)
-    for _ in lead:  # one by one: as one axis devices could not divide each of them
+    for _ in lead:  # one by one, since devices may divide each leading axis
         put = jax.vmap(put)
     return put(*(array.reshape(*lead, taken) for array in (x, indices))).reshape(*lead, *spatial)
 
 
 def _set(values: jax.Array, index: jax.Array, cells: int) -> jax.Array:
-    """One flat map of `cells` zeros with values put in.
+    """A flat map of `cells` zeros with the values put in.
 
-    The last value of each place is chosen first, then moved, so that result and gradient are the same on every device.
+    Find the last value of each place first, then move it: so result and gradient are the same on every platform.
     """
     count = values.shape[0]
     outside = jnp.where((index < 0) | (index >= cells), cells, index)
@@ -180,4 +185,4 @@ def _check_inside(function: str, indices: jax.Array, cells: int) -> None:
     low, high = known.min(), known.max()
     if low < 0 or high >= cells:
         problem = f"run from {low} to {high}, but the map has {cells} cells"
-        raise ValueError(refuse(function, "indices", problem, "pass the sides of the map that was pooled as spatial"))
+        raise ValueError(message(function, "indices", problem, "pass the sides of the map that was pooled as spatial"))

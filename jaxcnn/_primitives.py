@@ -1,4 +1,4 @@
-"""How a primitive of ours is made: the only home of JAX's interpreters."""
+"""Makes this library's JAX primitives and gives them their rules. No other file touches JAX's interpreters."""
 
 import functools
 import math
@@ -22,41 +22,47 @@ else:
     Primitive = type(jax.lax.add_p)  # the same class, without Pallas: its import takes as long as all of jaxcnn's
 
 Rule = Callable[..., Any]
-SERIES: dict[Any, Any] = jet.jet_rules  # of Taylor, for `jet`
+SERIES: dict[Any, Any] = jet.jet_rules  # rules for Taylor series
 
 
 def primitive(
     name: str, shape: Rule, compute: Rule, batch: Rule | None = None, *, platforms: Sequence[str] = (),
-    lies: Rule | None = None, divide: Rule | None = None, several: bool = False,
+    result_spec: Rule | None = None, divide: Rule | None = None, multiple_results: bool = False,
 ) -> Primitive:  # fmt: skip
     """A primitive of some arrays and static parameters.
 
-    `shape(*arrays, **params)` is that of the result with its dtype, `compute(*arrays, platform=, **params)` what is run
-    on one of the `platforms`, or on any "other", and `batch(arrays, dims, **params)` the result of mapped operands and
-    where its mapped axis is; without it the arrays may have any leading axes. `lies(*arrays, **params)` says over which
-    axes of a mesh the result is divided; without it, as the first array is, where that is possible. In a program for
-    several devices `divide(on_a_device, ranks, **params)` is the function of the whole arrays; else XLA divides it.
-    With `several` there is a list of results: `shape` gives their one shape and a list of dtypes.
+    Args:
+      name: shown in a jaxpr.
+      shape: `shape(*arrays, **params)` gives the result's shape and dtype.
+      compute: `compute(*arrays, platform=, **params)` is what runs, on one of the `platforms` or on any "other".
+      batch: `batch(arrays, dims, **params)` gives the result of mapped operands and its mapped axis. Without it the
+        mapped axis is put in front, so the arrays must allow any leading axes.
+      platforms: those for which `compute` differs from "other".
+      result_spec: `result_spec(*arrays, **params)` gives the result's `PartitionSpec` in explicit sharding. Without it
+        the result is divided as the first array is, where that is possible.
+      divide: `divide(on_a_device, ranks, **params)` gives the function of whole arrays for a program on several
+        devices. Without it XLA divides the program.
+      multiple_results: the primitive returns a list, and `shape` gives their common shape and a list of dtypes.
     """
     made = Primitive(name)
-    made.multiple_results = several
+    made.multiple_results = multiple_results
 
     @functools.cache
     def compiled(**params: Any) -> Any:
         return jax.jit(partial(made.bind, **params))
 
     def abstract(a: Any, *others: Any, **params: Any) -> Any:
-        """Under shard_map the result varies over the axes of the mesh over which the operands do."""
+        """Under shard_map the result varies over the same mesh axes as the operands, which `update` keeps."""
         sides, dtype = shape(a, *others, **params)
-        spec = lies(a, *others, **params) if lies else _as_the_first(a, sides)
+        spec = result_spec(a, *others, **params) if result_spec else _as_the_first(a, sides)
         mesh = next((each.sharding.mesh for each in (a, *others) if not each.sharding.mesh.empty), a.sharding.mesh)
         sharding = a.sharding.update(mesh=mesh, spec=spec)
         avals = [a.update(shape=sides, dtype=each, weak_type=False, sharding=sharding)
-                 for each in (dtype if several else (dtype,))]  # fmt: skip
-        return avals if several else avals[0]
+                 for each in (dtype if multiple_results else (dtype,))]  # fmt: skip
+        return avals if multiple_results else avals[0]
 
     def run(*arrays: Any, **params: Any) -> Any:
-        # A jit of the primitive would call the primitive then.
+        # Under `disable_jit` a jit of the primitive would come back here without end.
         if getattr(jax.config, "jax_disable_jit"):  # noqa: B009  (its stub lacks the name)
             return compute(*arrays, platform=jax.default_backend(), **params)
         return compiled(**params)(*arrays)
@@ -68,13 +74,13 @@ def primitive(
         on_a_device = partial(compute, platform=platform)
 
         def rule(ctx: Any, *operands: Any, **params: Any) -> Any:
-            """What runs on a device does not vary over the mesh, and its adjoints sum over no other devices."""
+            """Without mesh axes in their types, arrays on one device have derivatives that sum over no other device."""
             apart = divide and _several_devices(ctx.module_context)
             ranks = [len(aval.shape) for aval in ctx.avals_in]
             f = divide(on_a_device, ranks, **params) if divide and apart else partial(on_a_device, **params)
             with axes_left_to_xla(), as_wide_as(ctx.avals_in):
                 alone = [jax.core.ShapedArray(aval.shape, aval.dtype) for aval in ctx.avals_in]
-                return mlir.lower_fun(f, multiple_results=several)(ctx.replace(avals_in=alone), *operands)
+                return mlir.lower_fun(f, multiple_results=multiple_results)(ctx.replace(avals_in=alone), *operands)
 
         return rule
 
@@ -82,15 +88,15 @@ def primitive(
     for platform in platforms:
         with suppress(NotImplementedError):  # a platform that this JAX does not know
             mlir.register_lowering(made, lower(platform), platform)
-    prim_requires_devices_during_lowering.add(made)  # it may be divided among them
+    prim_requires_devices_during_lowering.add(made)  # `divide` has to know the devices
     batching.primitive_batchers[made] = batch or _batch_in_front(made)
     return made
 
 
 def _several_devices(module: Any) -> bool:
-    """Whether a program that JAX leaves to XLA to divide is for several devices, and these are known.
+    """Whether XLA divides this program among several known devices.
 
-    A program that is exported cannot ask us later: there XLA divides what it can by itself.
+    An exported program can't call back into this library, so there XLA divides what it can by itself.
     """
     context, exported = module.axis_context, getattr(module.lowering_parameters, "for_export", False)
     known = getattr(context, "num_devices", 1) > 1 and getattr(context, "device_assignment", None) is not None
@@ -98,7 +104,7 @@ def _several_devices(module: Any) -> bool:
 
 
 def axes_left_to_xla() -> AbstractContextManager[Any]:
-    """Inside of a primitive no array says by its type where it lies: that of the result is said already."""
+    """A context in which explicit mesh axes are automatic, since arrays inside of a primitive need no sharding."""
     mesh = jax.sharding.get_abstract_mesh()
     explicit = [name for name, kind in zip(mesh.axis_names, mesh.axis_types, strict=True) if kind == AxisType.Explicit]
     if not explicit:
@@ -113,7 +119,7 @@ def as_wide_as(arrays: Sequence[Any]) -> AbstractContextManager[Any]:
 
 
 def _as_the_first(a: Any, sides: Sequence[Any]) -> jax.sharding.PartitionSpec:
-    """Divided on the same axes, where as many devices divide what there is."""
+    """The first array's sharding, without the axes of the result that its devices don't divide evenly."""
     spec = a.sharding.spec
     counts = [math.prod(a.sharding.mesh.shape[name] for name in names_of(axes)) for axes in spec]
     kept = (axes if side % count == 0 else None for axes, count, side in zip(spec, counts, sides, strict=True))
@@ -126,7 +132,7 @@ def names_of(axes: Any) -> tuple[str, ...]:
 
 
 def spec_of(sharding: Any, mesh: jax.sharding.Mesh, rank: int) -> jax.sharding.PartitionSpec:
-    """Where XLA says that an array lies, by the axes of a mesh; nothing, where it divides by a part of such an axis."""
+    """XLA's sharding in the axes of a mesh; empty if XLA divides by a part of a mesh axis."""
     try:
         spec: jax.sharding.PartitionSpec = parse_flatten_op_sharding(sharding._to_xla_hlo_sharding(rank), mesh)[0]
     except ValueError:
@@ -134,31 +140,30 @@ def spec_of(sharding: Any, mesh: jax.sharding.Mesh, rank: int) -> jax.sharding.P
     return spec
 
 
-def lying_as(made: jax.Array, aval: Any) -> jax.Array:
-    """A cotangent where its primal lies."""
+def resharded_like(cotangent: jax.Array, aval: Any) -> jax.Array:
+    """A cotangent with the sharding of its primal."""
     where = aval.sharding
-    if where.mesh.empty or jax.typeof(made).sharding.spec == where.spec:
-        return made
-    moved: jax.Array = jax.sharding.reshard(made, where)
+    if where.mesh.empty or jax.typeof(cotangent).sharding.spec == where.spec:
+        return cotangent
+    moved: jax.Array = jax.sharding.reshard(cotangent, where)
     return moved
 
 
-def differentiated_as(made: Primitive, first: Rule, more: Rule) -> None:
-    """A primitive of one array has the derivative of `first(array, **params)`, and in `jet` the series of `more`."""
+def differentiated_as(made: Primitive, f: Rule) -> None:
+    """Give a primitive of one array the derivatives of `f(array, **params)`, under `jet` too."""
 
     def jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-        return jax.jvp(partial(first, **params), primals, tuple(map(ad.instantiate_zeros, tangents)))
+        return jax.jvp(partial(f, **params), primals, tuple(map(ad.instantiate_zeros, tangents)))
 
     def series(primals: Any, terms: Any, **params: Any) -> Any:
-        return jet.jet(partial(more, **params), primals, terms, factorial_scaled=False)
+        return jet.jet(partial(f, **params), primals, terms, factorial_scaled=False)
 
     ad.primitive_jvps[made] = jvp
     SERIES[made] = series
 
 
 def derivatives_of(made: Primitive, jvp: Rule, series: Rule, transpose: Rule | None = None) -> None:
-    """The rules of a primitive by themselves. Of a tangent or a cotangent that is not there they are given None, and
-    give it."""
+    """Give a primitive these rules. A tangent or a cotangent that is zero for certain is None, in and out."""
 
     def with_zeros(primals: Any, tangents: Any, **params: Any) -> Any:
         values, moved = jvp(primals, [None if isinstance(t, ad.Zero) else t for t in tangents], **params)
@@ -182,21 +187,20 @@ def derivatives_of(made: Primitive, jvp: Rule, series: Rule, transpose: Rule | N
 
 
 def alike(a: jax.Array, b: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both operands varying, under shard_map, over the axes of the mesh over which one of them does."""
+    """Both operands, varying under shard_map over all mesh axes over which either varies."""
     axes = [_varying(jax.typeof(array)) for array in (a, b)]
-
     return _vary(a, axes[1] - axes[0]), _vary(b, axes[0] - axes[1])
 
 
-# The only place that knows more than one JAX: 0.10 and 0.8.2 brought other names for these two.
+# JAX 0.8.2 and 0.10 renamed what the next two functions use.
 def _varying(aval: Any) -> frozenset[str]:
-    """The axes of a mesh over which an array varies."""
+    """The mesh axes over which an array varies under shard_map."""
     axes: frozenset[str] = aval.manual_axis_type.varying if hasattr(aval, "manual_axis_type") else aval.vma
     return axes
 
 
 def _vary(array: jax.Array, axes: frozenset[str]) -> jax.Array:
-    """The array varying over these axes too."""
+    """The array, marked as varying over these axes too."""
     pcast: Rule | None = getattr(jax.lax, "pcast", None)
     cast: Rule = partial(pcast, to="varying") if pcast else jax.lax.pvary  # type: ignore[attr-defined, unused-ignore]
     varying: jax.Array = cast(array, tuple(axes)) if axes else array
@@ -204,7 +208,7 @@ def _vary(array: jax.Array, axes: frozenset[str]) -> jax.Array:
 
 
 def bilinear(made: Primitive, transpose: Rule) -> None:
-    """Linear in each operand: `transpose(cotangent, a, b, at=, **params)` is the cotangent of operand `at`."""
+    """Make a primitive bilinear: `transpose(cotangent, a, b, at=, **params)` is the cotangent of operand `at`."""
     ad.defbilinear(made, partial(transpose, at=0), partial(transpose, at=1))
     SERIES[made] = partial(SERIES[jax.lax.dot_general_p].func, made)
     partial_eval.partial_eval_jaxpr_custom_rules[made] = _saved_as_a_product
@@ -213,8 +217,9 @@ def bilinear(made: Primitive, transpose: Rule) -> None:
 def _saved_as_a_product(policy: Rule, unknown: Sequence[bool], there: Sequence[bool], eqn: Any) -> Any:
     """`jax.checkpoint` saves or recomputes a contraction as its policy says of XLA's convolution.
 
-    Returns what is computed in the forward pass, what in the backward pass, which results are unknown in the former and
-    which are there in the latter, and the operands that have to be saved.
+    Returns:
+      The equation of the forward pass, that of the backward pass (None where there is none), which results are unknown
+      in the forward pass, which are known in the backward pass, and the operands to save.
     """
     operands = [each for each, is_there in zip(eqn.invars, there, strict=True) if not is_there]
     if any(unknown):
@@ -227,7 +232,7 @@ def _saved_as_a_product(policy: Rule, unknown: Sequence[bool], there: Sequence[b
 
 
 def linear_pair(one: Primitive, other: Primitive) -> None:
-    """Both linear in the first operand, and each the adjoint of the other."""
+    """Make two primitives linear in their first operand, and each the adjoint of the other."""
     for made, adjoint in ((one, other), (other, one)):
 
         def series(primals: Any, terms: Any, *, made: Primitive = made, **params: Any) -> Any:
@@ -241,7 +246,7 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
         def transpose(cotangent: Any, a: Any, *others: Any, adjoint: Primitive = adjoint, **params: Any) -> Any:
             if isinstance(cotangent, ad.Zero):
                 return None, *(None for _ in others)
-            return lying_as(adjoint.bind(cotangent, *others, **params), a.aval), *(None for _ in others)
+            return resharded_like(adjoint.bind(cotangent, *others, **params), a.aval), *(None for _ in others)
 
         SERIES[made] = series
         ad.primitive_jvps[made] = jvp
@@ -249,18 +254,18 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
 
 
 def linear_pair_of_one(one: Primitive, other: Primitive) -> None:
-    """Both linear in their one array, and each the adjoint of the other."""
+    """The same for primitives of one array."""
     for made, adjoint in ((one, other), (other, one)):
 
         def transpose(cotangent: Any, a: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
-            return [lying_as(adjoint.bind(cotangent, **params), a.aval)]
+            return [resharded_like(adjoint.bind(cotangent, **params), a.aval)]
 
         ad.deflinear2(made, transpose)
         jet.deflinear(made)
 
 
 def _batch_in_front(made: Primitive) -> Rule:
-    """The mapped axis is put before all others, in all operands."""
+    """A batching rule that puts the mapped axis in front, in all operands."""
 
     def batch(arrays: Any, dims: Any, **params: Any) -> Any:
         size = next(array.shape[dim] for array, dim in zip(arrays, dims, strict=True) if dim is not None)
@@ -277,7 +282,7 @@ def _batch_in_front(made: Primitive) -> Rule:
 def bind_again(
     eqn: Any, values: Sequence[Any], instead: Rule | None = None, changed: Mapping[str, Any] | None = None
 ) -> Any:
-    """An equation of a jaxpr on other values, under its own name and line of source, as JAX itself evaluates it.
+    """Evaluate an equation of a jaxpr on other values, with its own name and source line, as JAX itself does.
 
     `instead` is called in its place, or some of its parameters are `changed`.
     """
@@ -293,8 +298,8 @@ def bind_again(
         return eqn.primitive.bind(*functions, *values, **params)
 
 
-def wrapped_anew(given: Any, f: Rule) -> Any:
-    """A function in the form in which JAX hands on the one that is given."""
+def wrapped_like(given: Any, f: Rule) -> Any:
+    """`f` wrapped as JAX wraps the function that is given."""
     from jax.extend import linear_util
 
     return linear_util.wrap_init(f, debug_info=given.debug_info)

@@ -1,12 +1,12 @@
-"""The maker of the rank-checked names: `conv2d` is `conv` that refuses any other rank."""
+"""Makes the names that check the rank: `conv2d` is `conv` for two spatial axes only."""
 
 import functools
 import inspect
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
-from jaxcnn._geometry import refuse
-from jaxcnn._padding import as_array
+from jaxcnn._arrays import as_array
+from jaxcnn._errors import message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -15,7 +15,7 @@ R = TypeVar("R")
 def ranked(
     operation: Callable[P, R], name: str, n: int, read: Callable[[str, Any, int], Any], example: str
 ) -> Callable[P, R]:
-    """`operation` for n spatial axes; `read(function, argument, n)` checks its second argument and may complete it."""
+    """`operation` for n spatial axes only: `read(function, argument, n)` checks and returns its second argument."""
     signature = inspect.signature(operation)
     required = [name for name, each in signature.parameters.items() if each.default is each.empty]
     second = required[1]
@@ -43,7 +43,7 @@ def ranked(
 
 
 def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
-    """A reader that asks of a kernel `lead` axes before its n window axes."""
+    """A `read` for kernels: they must have `lead` axes before their n window axes."""
 
     def read(function: str, kernel: Any, n: int) -> Any:
         rank = as_array(function, "kernel", kernel).ndim
@@ -51,7 +51,7 @@ def kernel_rank(lead: int) -> Callable[[str, Any, int], Any]:
             channels = f"{lead} of channels and " if lead else ""
             problem = f"has {rank} axes, but {function} takes {lead + n}: {channels}{n} of the window"
             other = f"use {function[:-2]}{rank - lead}d for this kernel" if 1 <= rank - lead <= 3 else ""
-            raise ValueError(refuse(function, "kernel", problem, other))
+            raise ValueError(message(function, "kernel", problem, other))
         return kernel
 
     return read

@@ -1,4 +1,4 @@
-"""How windows are reduced: which cell wins, and in which order the cells of a window are brought together."""
+"""Reduces windows to one number each: by a maximum or minimum with its winner, a sum, or any function of two cells."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -11,18 +11,20 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from jaxcnn._arrays import float_info
 from jaxcnn._engine.platforms import platform_of
-from jaxcnn._geometry import Axis, Geometry, refuse
-from jaxcnn._padding import Border, float_info
+from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._padding import Border, bordered
 from jaxcnn._reduce_xla import reduce_by_xla
 from jaxcnn._slices import LONG, each_window, levels, tap_slices
-from jaxcnn._windowed import Share, linear, windowed
+from jaxcnn._windowed import Linear, Share, linear, windowed
 from jaxcnn._winner import first_winner
 
-# Without a gradient, a longer window is halved: 15x15 with indices takes 2.1 s to compile by 15 taps, and 0.7 s so.
+# Along an axis, a window of more taps than this is reduced by halves, which compiles faster: max pooling of 15x15 with
+# indices takes 0.7 s to compile by halves, and 2.1 s by 15 slices.
 SHORT = 8
 
-# Arrays that are reduced together: the values, and for indices where each of them stood.
+# Arrays that are reduced together: the values, and for pooling with indices the index of each value.
 Cells = tuple[jax.Array, ...]
 Combine = Callable[[Cells, Cells], Cells]
 
@@ -32,16 +34,17 @@ def add(a: Cells, b: Cells) -> Cells:
 
 
 def first_max(a: Cells, b: Cells) -> Cells:
-    """The larger of two; a tie or a NaN in `a` keeps `a`: the value and the whole gradient of the first winner."""
+    """The larger of two. A tie or a NaN in `a` keeps `a`, so the first winner gets the whole gradient."""
     return _keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)
 
 
 def first_min(a: Cells, b: Cells) -> Cells:
+    """The smaller of two, by the same rule."""
     return _keep((a[0] <= b[0]) | (a[0] != a[0]), a, b)
 
 
 def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
-    if len(a) > 1:  # a place below 0 is padding, which never wins against a real cell
+    if len(a) > 1:  # an index below 0 is padding, which never wins against a cell
         keep = keep & ((a[1] >= 0) | (b[1] < 0))
     return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
 
@@ -50,12 +53,12 @@ def _best(best: Callable[[jax.Array, jax.Array], jax.Array]) -> Combine:
     return lambda a, b: (best(a[0], b[0]),)
 
 
-# What is asked of the winner where nobody asks which cell it is: its value, one instruction for three.
+# If only the winner's value is needed, `lax.max` gives it in one instruction instead of three.
 BEST: dict[Combine, Combine] = {first_max: _best(lax.max), first_min: _best(lax.min)}
 
 
-def limits(dtype: Any) -> tuple[Any, Any]:
-    """The lowest and the highest number of a dtype, infinite where it has infinities: the identities of max and min."""
+def extremes(dtype: Any) -> tuple[Any, Any]:
+    """The lowest and the highest number of a dtype, infinities included: the identities of max and min."""
     if jnp.issubdtype(dtype, jnp.floating):
         has_infinities = np.isinf(np.array(np.inf).astype(dtype))
         info = float_info(dtype)
@@ -74,26 +77,15 @@ def places(spatial: Sequence[int]) -> jax.Array:
     return index
 
 
-def beside(x: jax.Array, index: jax.Array) -> Cells:
-    """The cells of x and, for each of them, its index in its own map."""
+def with_indices(x: jax.Array, index: jax.Array) -> Cells:
+    """The cells of x, and with each of them its index in the map."""
     return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
-
-
-def refuse_bool_sum(function: str, x: jax.Array) -> None:
-    if jnp.issubdtype(x.dtype, jnp.bool_):
-        raise TypeError(refuse(function, "x", "is bool, whose sums do not fit in a bool", "pass x.astype(jnp.int32)"))
-
-
-def refuse_complex(function: str, x: jax.Array, mode: str = "max") -> None:
-    if jnp.issubdtype(x.dtype, jnp.complexfloating):
-        problem = f"is {x.dtype}, and complex numbers have no {mode}"
-        raise TypeError(refuse(function, "x", problem, "pool their jnp.abs"))
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
     """Reduce the windows of padded maps one axis at a time.
 
-    The last axis goes first, so that a tie still falls to the first cell in row-major order.
+    The last axis goes first, so that the first cell in row-major order wins a tie.
     """
     for axis in reversed(range(g.n)):
         cells = _reduce_along(cells, axis, g.axes[axis], g, combine)
@@ -102,30 +94,30 @@ def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:
 
 @dataclass(frozen=True)
 class Best:
-    """The best cell of each window, a function of windows."""
+    """A function of windows: the largest or smallest cell of each."""
 
     combine: Combine
-    of_cells: bool  # whether what lies around the map is the identity, which never wins against a cell
+    of_cells: bool  # whether the padding is the identity, which never wins against a cell of the map
     finds_winner: bool = False
 
     def __call__(self, share: Share, x: jax.Array) -> jax.Array:
         return self._winner(share, x) if self.finds_winner else self._value(share, x)
 
     def _value(self, share: Share, x: jax.Array) -> jax.Array:
-        """If only the best value is needed: a tie has one value, whoever wins it.
+        """The best value only. A tie has the same value whichever cell wins, so the order of the axes is free.
 
-        The first axis goes first, whose strides XLA vectorises: 5x5 takes 0.9 ms, the other order 1.5 ms.
+        XLA vectorises the strides of the first axis if that goes first: 5x5 takes 0.9 ms, in the other order 1.5 ms.
         """
         if platform_of(share.platform).reduces_by_xla(share.g) and jnp.issubdtype(x.dtype, jnp.inexact):
             lowest = self.combine is first_min
-            return reduce_by_xla(x, share.g, limits(x.dtype)[lowest], lowest=lowest)
+            return reduce_by_xla(x, share.g, extremes(x.dtype)[lowest], lowest=lowest)
         cells: Cells = (x,)
         for axis in range(share.g.n):
             cells = _reduce_along(cells, axis, share.g.axes[axis], share.g, BEST[self.combine])
         return cells[0]
 
     def _winner(self, share: Share, x: jax.Array) -> jax.Array:
-        """What has a gradient goes through the taps one axis at a time, or on some platforms through all at once."""
+        """The value with its gradient: by the taps of one axis after the other, or of all axes at once where faster."""
         origin = share.origin if self.of_cells else (0,) * share.g.n
         if platform_of(share.platform).pools_at_once(share.g):
             return first_winner(x, tuple(range(share.g.n)), share.g, dict(enumerate(origin)), self.combine)
@@ -139,54 +131,44 @@ class Best:
 
     @property
     def in_series(self) -> Any:
-        return partial(_with_second_array, self.combine)
+        return partial(_in_series, self.combine)
 
 
-def _with_second_array(combine: Combine, share: Share, x: jax.Array) -> jax.Array:
-    """`jet` loses its way in functions that have derivatives of their own."""
-    return reduce_windows((x, jnp.zeros(x.shape, jnp.int8)), share.g, combine)[0]
+def _in_series(combine: Combine, share: Share, x: jax.Array) -> jax.Array:
+    """The value without `custom_jvp`, which `jet` can't differentiate."""
+    return reduce_windows((x,), share.g, combine)[0]
 
 
 def best_of_windows(x: jax.Array, g: Geometry, border: Border, combine: Combine, *, of_cells: bool) -> jax.Array:
     return windowed(Best(combine, of_cells), x, g, border)
 
 
-# Sums of windows, whose adjoint spreads each of them over its window.
+def _sum(share: Share, x: jax.Array) -> jax.Array:
+    return reduce_windows((x,), share.g, add)[0]
 
 
-@dataclass(frozen=True)
-class Sums:
-    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
-        return reduce_windows((x,), share.g, add)[0]
-
-    @property
-    def adjoint(self) -> "Spread":
-        return Spread()
+def _spread(share: Share, y: jax.Array) -> jax.Array:
+    """Each sum goes back to all cells of its window."""
+    x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - share.g.n], *share.g.size), y.dtype)
+    spread: jax.Array = jax.linear_transpose(partial(_sum, share), x)(y)[0]
+    return spread
 
 
-@dataclass(frozen=True)
-class Spread:
-    def __call__(self, share: Share, y: jax.Array) -> jax.Array:
-        x = jax.ShapeDtypeStruct((*y.shape[: y.ndim - share.g.n], *share.g.size), y.dtype)
-        spread: jax.Array = jax.linear_transpose(lambda x: reduce_windows((x,), share.g, add)[0], x)(y)[0]
-        return spread
-
-    @property
-    def adjoint(self) -> Sums:
-        return Sums()
+SUMS = Linear(_sum, _spread)
 
 
 def sum_windows(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
-    return linear(Sums(), x, g, border)
+    """The sum of each window."""
+    return linear(SUMS, x, g, border)
 
 
 def _is_plain(a: Axis) -> bool:
-    """An axis between those that are windowed, along which there is nothing to reduce."""
+    """Whether each window is one cell, so that there is nothing to reduce."""
     return a.window == a.stride == 1 and a.padded == a.out
 
 
 def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combine) -> Cells:
-    """Reduce the windows `a` along one axis; a long window is a window of windows, and a rest."""
+    """Reduce the windows `a` along one axis. A long window is split into a window of short windows, and a rest."""
     if _is_plain(a):
         return cells
     if a.window <= SHORT:
@@ -203,15 +185,14 @@ def _reduce_along(cells: Cells, axis: int, a: Axis, g: Geometry, combine: Combin
 
 
 def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, combine: Combine) -> jax.Array:
-    """The same for a gradient, which goes back through one level after the other, so that fewer of them are faster."""
+    """The same for the winner. Its gradient passes every level of the split, so a window is split only above LONG."""
     if _is_plain(a):
         return x
-    laid = g.but(axis, a)
     if a.window <= LONG:
-        return first_winner(x, (axis,), laid, {axis: origin}, combine)
+        return first_winner(x, (axis,), g.but(axis, a), {axis: origin}, combine)
     run, long, last = _split(a, levels(a.window)[1])
     (runs,) = _cells_of((_winner_along(x, axis, run, g, origin, combine),), axis, g, 0, long.size)
-    # Of the cells of a run it is the last that shows whether one of them lies on the map.
+    # A run has a cell of the map if its last cell is one.
     y = _winner_along(runs, axis, long, g, origin + run.span - 1, combine)
     if last is None:
         return y
@@ -229,7 +210,7 @@ def _winner_along(x: jax.Array, axis: int, a: Axis, g: Geometry, origin: Any, co
 
 
 def _split(a: Axis, fine: int) -> tuple[Axis, Axis, Axis | None]:
-    """The windows along an axis as runs of `fine` taps, windows of these, and what is left over behind them."""
+    """Split windows into runs of `fine` taps, windows of these runs, and windows of the taps left over."""
     coarse, rest = divmod(a.window, fine)
     run = a._replace(size=a.padded, low=0, high=0, window=fine, stride=1)
     apart = fine * a.dilation
@@ -244,10 +225,10 @@ def _cells_of(cells: Cells, axis: int, g: Geometry, first: int, end: int | None)
 
 
 def reduce_each_window(
-    padded: jax.Array, g: Geometry, reduce: Callable[..., jax.Array], *others: jax.Array
+    reduce: Callable[..., jax.Array], x: jax.Array, g: Geometry, border: Border, *others: jax.Array
 ) -> jax.Array:
-    """The definition: `reduce` of one window at a time, for every window of every map, and of others for all maps."""
-    of_maps: Callable[..., jax.Array] = lambda one_map: each_window(reduce, one_map, g, *others)
-    for _ in range(padded.ndim - g.n):
+    """The definition: `reduce` each window of each map by itself; `others` are padded maps that go with each of x."""
+    of_maps: Callable[..., jax.Array] = lambda one_map: each_window(reduce, one_map, g.unpadded(), *others)
+    for _ in range(x.ndim - g.n):
         of_maps = jax.vmap(of_maps)
-    return of_maps(padded)
+    return of_maps(bordered(x, g, border))

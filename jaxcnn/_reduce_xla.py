@@ -1,15 +1,15 @@
-"""XLA's own reduction of windows, for the value alone where that is faster; the gradient is always ours."""
+"""The maximum or minimum of windows by XLA's own reduction, for a value without a gradient where that is faster."""
 
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.lax import reduce_window  # as it is now: somebody may put ours in its place later
+from jax.lax import reduce_window  # bound now, since a user may put ours in its place later
 
 from jaxcnn._geometry import Geometry
 
 
 def reduce_by_xla(padded: jax.Array, g: Geometry, start: float, *, lowest: bool) -> jax.Array:
-    """The largest or the lowest cell of each window of padded maps of floats; no cell is worse than `start`."""
+    """The largest or lowest cell of each window of padded maps of floats; `start` is the identity."""
     best = lax.min if lowest else lax.max
     lead = (1,) * (padded.ndim - g.n)
     y: jax.Array = reduce_window(

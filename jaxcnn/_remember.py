@@ -1,4 +1,4 @@
-"""A call is checked and compiled once for its shapes and options, and remembered."""
+"""Compiles a public function once for each set of options and shapes, and records calls for `explain`."""
 
 import functools
 import inspect
@@ -8,18 +8,18 @@ from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 import jax
 
-from jaxcnn._padding import as_array
+from jaxcnn._arrays import as_array
 
 P = ParamSpec("P")
 R = TypeVar("R")
-KEPT = 4096  # functions with their options
+CACHE_SIZE = 4096  # functions with their options
 
 
 def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator for a function of the arrays that are named here, and of options.
+    """A decorator for a function of the arrays named here, and of options.
 
-    Called eagerly, the function is compiled as a whole, once for its shapes and options. Called under a transformation,
-    the compiled function is inlined, as if there was nothing between.
+    An eager call compiles the function as a whole, once for its shapes and options. Under a transformation the compiled
+    function is inlined, as if it were not there.
     """
 
     def decorate(operation: Callable[P, R]) -> Callable[P, R]:
@@ -29,7 +29,7 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(operation)
         def call(*args: P.args, **kwargs: P.kwargs) -> R:
             if len(args) > len(positional) or not kwargs.keys().isdisjoint(positional[: len(args)]):
-                return operation(*args, **kwargs)  # Python says what is wrong
+                return operation(*args, **kwargs)  # raises Python's own TypeError
             options = dict(zip(positional, args, strict=False)) | kwargs
             operands = {
                 argument: as_array(name, argument, options.pop(argument))
@@ -40,9 +40,7 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
                 made.append(Call(operation, operands, options, getattr(jax.config, "jax_default_matmul_precision")))  # noqa: B009
             try:
                 compiled: Callable[..., R] = _compiled(operation, _Options(options))
-            except (
-                TypeError
-            ):  # an option that can't be remembered, such as an array; or it is wrong, and is told of here
+            except TypeError:  # an option without a hash, such as an array, or a wrong one, which `operation` reports
                 return operation(*args, **kwargs)
             return compiled(**operands)
 
@@ -52,12 +50,12 @@ def remembered(*arrays: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 class Call(NamedTuple):
-    """A call of one of the functions above, as `explain` sees it."""
+    """A call of a decorated function, as `explain` shows it."""
 
     operation: Callable[..., Any]
     operands: dict[str, Any]
     options: dict[str, Any]
-    precision: Any  # that is configured there
+    precision: Any  # `jax_default_matmul_precision` at the time
 
 
 _MADE: ContextVar[list[Call] | None] = ContextVar("calls made", default=None)
@@ -77,13 +75,13 @@ def calls_made_by(f: Callable[[], Any]) -> list[Call]:
     ]
 
 
-@functools.lru_cache(KEPT)
+@functools.lru_cache(CACHE_SIZE)
 def _compiled(operation: Callable[..., Any], options: "_Options") -> Callable[..., Any]:
     return jax.jit(functools.partial(operation, **options.given), inline=True)
 
 
 class _Options:
-    """Options with a hash, in which True is no 1: numbers of two types are two options."""
+    """Options with a hash in which 1, 1.0 and True differ."""
 
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
@@ -101,5 +99,5 @@ def _typed(option: Any) -> Any:
     if isinstance(option, tuple | list):
         return (type(option), *map(_typed, option))
     if callable(option):
-        raise TypeError("a function that is made anew for each call would be compiled anew")
+        raise TypeError("a function that is new for each call would be compiled for each call")
     return type(option), option

@@ -1,4 +1,4 @@
-"""What the taps of all windows see, as slices of the padded map, and its adjoint; the definition, window by window."""
+"""Slices of padded maps: one for each tap of all windows, or one for each window (the definition); and the adjoint."""
 
 import functools
 import itertools
@@ -15,43 +15,43 @@ from jaxcnn._geometry import Axis, Geometry
 
 
 def window_at(x: jax.Array, start: Sequence[jax.Array], g: Geometry) -> jax.Array:
-    """One window of one padded map: the cells that the taps see when the first of them lies at `start`."""
+    """The window of one padded map whose first tap is at `start`."""
     cells = lax.dynamic_slice(x, start, [a.span for a in g.axes])
     return cells[tuple(slice(None, None, d) for d in g.dilation)]
 
 
 def each_window(f: Callable[..., jax.Array], x: jax.Array, g: Geometry, *others: jax.Array) -> jax.Array:
-    """f of every window of one padded map, and of others like it: `vmap` runs it over the output positions."""
+    """f applied to every window of one padded map, and of others of its shape: `vmap` over the output positions."""
 
     def at(*start: jax.Array) -> jax.Array:
         return f(*(window_at(each, start, g) for each in (x, *others)))
 
-    for axis in reversed(range(g.n)):  # not of all positions in a row: JAX can't tell that their number is a size
+    for axis in reversed(range(g.n)):  # one axis at a time: JAX can't tell that a product of symbolic sizes is a size
         at = jax.vmap(at, in_axes=[0 if each == axis else None for each in range(g.n)])
     y: jax.Array = at(*(jnp.arange(a.out, dtype=jnp.int32) * a.stride for a in g.axes))
     return y
 
 
-# The fast way: slices of the padded array, one axis at a time --------------------------------------------------------
+# Faster: slices of the padded array, one axis at a time --------------------------------------------------------
 
-# One slice for each tap of a window longer than this takes long to compile: 31x31 with stride 3 and its gradients take
-# 2.6 s so, and 1.1 s as windows of windows.
+# Along an axis, a window of more taps than this is taken as a window of windows, which compiles faster than a slice for
+# each tap: 31x31 with stride 3 and its gradients compile in 1.1 s, by slices in 2.6 s.
 LONG = 16
 
 
 def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
-    """What each tap of the windows along one spatial axis of the padded x sees: one slice a tap."""
+    """One slice of the padded x for each tap of the windows along one spatial axis: the cells that it sees."""
     return [tap_slice(x, axis, tap, g) for tap in range(g.axes[axis].window)]
 
 
 def tap_slice(x: jax.Array, axis: int, tap: int, g: Geometry) -> jax.Array:
-    """What one tap sees."""
+    """The cells that one tap sees."""
     a, first = g.axes[axis], tap * g.axes[axis].dilation
     return lax.slice_in_dim(x, first, first + (a.out - 1) * a.stride + 1, a.stride, x.ndim - g.n + axis)
 
 
 def taps(x: jax.Array, g: Geometry, axes: Sequence[int] | None = None) -> jax.Array:
-    """The windows of the padded x, on all axes or some, taps first: (*lead, *spatial) to (*window, *lead, *out)."""
+    """The windows of the padded x on some or all axes, taps first: (*lead, *spatial) to (*window, *lead, *out)."""
     for axis in reversed(range(g.n) if axes is None else axes):
         x = _stack_taps(x, axis, g)
     return x
@@ -75,7 +75,7 @@ def _stack_taps(x: jax.Array, axis: int, g: Geometry) -> jax.Array:
 
 
 def levels(window: int) -> tuple[int, int]:
-    """A long window as a window of windows, of which the inner one is short: (windows, taps of the inner one)."""
+    """Split a long window into a window of short ones: how many of them, and the taps of each."""
     depth = next(depth for depth in itertools.count(1) if LONG**depth >= window)
     fine = next(taps for taps in range(1, LONG + 1) if taps**depth >= window)
     return -(-window // fine), fine
@@ -89,7 +89,7 @@ def fold_taps(seen: jax.Array, g: Geometry) -> jax.Array:
 
 
 def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
-    """What each tap saw along one axis, added back in its place: (window, ...) to the padded map on this axis."""
+    """The adjoint along one axis: (window, ...) to the padded map on this axis."""
     a, at = g.axes[axis], seen.ndim - 1 - g.n + axis
     coarse, fine = levels(a.window)
     if coarse == 1:
@@ -107,16 +107,16 @@ def _fold_axis(seen: jax.Array, axis: int, g: Geometry) -> jax.Array:
 
 
 def overlap_padding(a: Axis, at: int, rank: int) -> list[tuple[int, int, int]]:
-    """The padding of an axis of windows with which `overlap` can shift them."""
+    """The padding that an axis of windows needs before `overlap` shifts them."""
     low = (a.window - 1) * a.dilation // a.stride
     return [(low, -(-a.padded // a.stride) - a.out, 0) if i == at else (0, 0, 0) for i in range(rank)]
 
 
 def overlap(seen_by: Callable[[int], jax.Array], a: Axis, at: int) -> jax.Array:
-    """Add up what each tap saw, padded, where it lies on the padded axis: the sum of one shift of each, and no scatter.
+    """Sum what each tap saw into the padded axis, as a sum of shifted slices and without a scatter.
 
-    Tap t of window i lies on cell i * stride + t * dilation: in the block of the stride that is t * dilation // stride
-    after the i-th, at the place t * dilation % stride in it.
+    Cut the axis into blocks of `stride` cells. Tap t of window i sees cell i * stride + t * dilation: it is in block
+    i + t * dilation // stride, at place t * dilation % stride.
     """
     blocks, most = -(-a.padded // a.stride), (a.window - 1) * a.dilation // a.stride
     places: dict[int, list[jax.Array]] = {}
@@ -137,6 +137,6 @@ def overlap(seen_by: Callable[[int], jax.Array], a: Axis, at: int) -> jax.Array:
 
 
 def _no_cells(like: jax.Array, at: int, count: int) -> list[jax.Array]:
-    """Zeros for the places of a stride that no tap sees, however many there are."""
+    """Zeros for `count` neighbouring places of a block that no tap sees."""
     shape = (*like.shape[:at], count, *like.shape[at:])
     return [jnp.zeros(shape, like.dtype)] if count else []

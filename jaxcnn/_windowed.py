@@ -1,8 +1,8 @@
-"""Functions of windows, as one primitive of JAX: on one device, divided among several, and their derivatives.
+"""One JAX primitive for all functions that treat each window by itself, with its derivatives and its sharding.
 
-Such a function is given padded maps, and makes something of each window by itself. So on several devices it is the same
-function of each one's share, and so is its derivative; padding, or in its place what the neighbours have, is put around
-the maps before it. Its adjoint goes the same way back.
+Such a function takes padded maps. Because it treats each window by itself, several devices can each apply it to their
+share, and its tangent and cotangent too. Before it, each share gets padding around it, or cells of the neighbours; the
+adjoint gives these cells back.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,31 +14,31 @@ import jax
 import jax.numpy as jnp
 from jax.experimental import jet
 
-from jaxcnn._devices import Arrays, divided, lies, origin_of
+from jaxcnn._devices import Arrays, divided, origin_of, result_spec
 from jaxcnn._engine.platforms import names
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import Border, bordered
-from jaxcnn._primitives import derivatives_of, lying_as, primitive
+from jaxcnn._primitives import derivatives_of, primitive, resharded_like
 
 
 class Share(NamedTuple):
-    """What a function of windows knows beside its arrays."""
+    """What a function of windows gets with its arrays."""
 
-    g: Geometry  # the windows on maps that are padded already
-    origin: tuple[Any, ...]  # for each axis, on which cell of the whole map the first cell of these maps lies
+    g: Geometry  # the windows on maps that already have their padding
+    origin: tuple[Any, ...]  # for each axis, the place of these maps' first cell on the whole map
     platform: str
 
 
-# A function of windows: f(share, *arrays), hashable, and no tuple, of which JAX 0.8 can't hold a weak reference. It may
-# say what to take in its place where it is differentiated (`in_derivative`) and under `jet` (`in_series`), and what its
-# adjoint is (`adjoint`) if it is linear in the last array.
+# A function of windows, f(share, *arrays). It is hashable, and not a tuple: JAX 0.8 needs a weak reference to it. Its
+# optional attributes name functions to use in its place: `in_derivative` where it is differentiated, `in_series` under
+# `jet`, and `adjoint` for its transpose if it is linear in the last array.
 Function = Any
 
 
 def windowed(f: Function, x: jax.Array, g: Geometry, border: Border, dtype: Any = None) -> jax.Array:
-    """f of the windows on x, one cell for each: (*lead, *spatial) to (*lead, *out)."""
+    """f applied to the windows of x, one number for each: (*lead, *spatial) to (*lead, *out)."""
     made: jax.Array = of_windows.bind(
-        x, f=f, roles=("x",), borders=(border,), result="y", around=None, laid=g, dtype=jnp.dtype(dtype or x.dtype),
+        x, f=f, roles=("x",), borders=(border,), result="y", around=None, geometry=g, dtype=jnp.dtype(dtype or x.dtype),
         is_linear=False,
     )  # fmt: skip
     return made
@@ -47,23 +47,41 @@ def windowed(f: Function, x: jax.Array, g: Geometry, border: Border, dtype: Any 
 def linear(
     f: Function, a: jax.Array, g: Geometry, border: Border, role: str = "x", result: str = "y"
 ) -> jax.Array:  # fmt: skip
-    """The same, of a function that is linear, of arrays of any roles."""
+    """The same for a linear function, with maps, windows or one number a window as its input and its result."""
     made: jax.Array = of_windows.bind(
         a, f=f, roles=(role,), borders=(border if role == "x" else None,), result=result,
-        around=border if result == "x" else None, laid=g, dtype=a.dtype, is_linear=True,
+        around=border if result == "x" else None, geometry=g, dtype=a.dtype, is_linear=True,
     )  # fmt: skip
     return made
 
 
 def winners(f: Function, x: jax.Array, g: Geometry, border: Border) -> tuple[jax.Array, jax.Array]:
-    """The two results of f: the value of the winner of each window, and where it stands, an int32."""
-    value, place = winners_of_windows.bind(x, f=f, laid=g, border=border)
-    return value, place
+    """The two results of f: the value of each window's winner, and its index, an int32."""
+    value, index = winners_of_windows.bind(
+        x, f=f, roles=("x",), borders=(border,), result="y", around=None, geometry=g,
+        dtype=(x.dtype, jnp.dtype(jnp.int32)), is_linear=False,
+    )  # fmt: skip
+    return value, index
+
+
+@dataclass(frozen=True)
+class Linear:
+    """A linear function of windows and its adjoint, both as f(share, array)."""
+
+    forward: Callable[[Share, jax.Array], jax.Array]
+    back: Callable[[Share, jax.Array], jax.Array]
+
+    def __call__(self, share: Share, array: jax.Array) -> jax.Array:
+        return self.forward(share, array)
+
+    @property
+    def adjoint(self) -> "Linear":
+        return Linear(self.back, self.forward)
 
 
 @dataclass(frozen=True)
 class Tangent:
-    """The derivative of f in operand `at`, along a tangent, which is the last operand."""
+    """The tangent of f: its derivative in operand `at` along the last operand."""
 
     f: Any
     at: int
@@ -80,7 +98,7 @@ class Tangent:
 
 @dataclass(frozen=True)
 class Cotangent:
-    """The adjoint of that, of a cotangent, which is the last operand."""
+    """The cotangent of f in operand `at`; the last operand is that of its result."""
 
     f: Any
     at: int
@@ -102,47 +120,50 @@ def _in_operand(f: Any, at: int, share: Share, operands: Sequence[jax.Array]) ->
 # The primitive -------------------------------------------------------------------------------------------------------
 
 
-def _shape(a: Any, *_: Any, laid: Geometry, roles: Sequence[str], result: str, dtype: Any, **__: Any) -> Any:
-    sides = {"x": laid.size, "y": laid.out, "windows": (*laid.out, *laid.window)}
+def _shape(a: Any, *_: Any, geometry: Geometry, roles: Sequence[str], result: str, dtype: Any, **__: Any) -> Any:
+    sides = {"x": geometry.size, "y": geometry.out, "windows": (*geometry.out, *geometry.window)}
     return (*a.shape[: a.ndim - len(sides[roles[0]])], *sides[result]), dtype
 
 
 def _compute(
-    *arrays: jax.Array, platform: str, f: Function, laid: Geometry, borders: Sequence[Border | None],
+    *arrays: jax.Array, platform: str, f: Function, geometry: Geometry, borders: Sequence[Border | None],
     around: Border | None, origin: tuple[Any, ...] | None = None, **_: Any,
 ) -> jax.Array:  # fmt: skip
-    share = Share(laid.unpadded(), origin or origin_of(laid), platform)
+    share = Share(geometry.unpadded(), origin or origin_of(geometry), platform)
     made: jax.Array = f(share, *(
-        array if border is None else bordered(array, laid, border)
+        array if border is None else bordered(array, geometry, border)
         for array, border in zip(arrays, borders, strict=True)
     ))  # fmt: skip
     if around is None:
         return made
-    like = jax.ShapeDtypeStruct((*made.shape[: made.ndim - laid.n], *laid.size), made.dtype)
-    inside: jax.Array = jax.linear_transpose(partial(bordered, g=laid, border=around.of_tangents()), like)(made)[0]
+    like = jax.ShapeDtypeStruct((*made.shape[: made.ndim - geometry.n], *geometry.size), made.dtype)
+    inside: jax.Array = jax.linear_transpose(partial(bordered, g=geometry, border=around.of_tangents()), like)(made)[0]
     return inside
 
 
-def _arrays(rank: int, laid: Geometry, roles: Sequence[str], result: str) -> Arrays:
-    """`rank` is that of the first operand."""
-    spatial = laid.n * (2 if roles[0] == "windows" else 1)
+def _arrays(rank: int, geometry: Geometry, roles: Sequence[str], result: str) -> Arrays:
+    """The arrays by their roles; `rank` is that of the first operand."""
+    spatial = geometry.n * (2 if roles[0] == "windows" else 1)
     lead = tuple(f"lead{axis}" for axis in range(rank - spatial))
-    return Arrays(dict.fromkeys((*roles, result), lead), tuple(roles), result, laid.n)
+    return Arrays(dict.fromkeys((*roles, result), lead), tuple(roles), result, geometry.n)
 
 
-def _lies(*operands: Any, laid: Geometry, roles: Any, result: str, borders: Any, around: Any, **_: Any) -> Any:
-    return lies(_arrays(operands[0].ndim, laid, roles, result), laid, operands, (*borders, around))
+def _spec(*operands: Any, geometry: Geometry, roles: Any, result: str, borders: Any, around: Any, **_: Any) -> Any:
+    return result_spec(_arrays(operands[0].ndim, geometry, roles, result), geometry, operands, (*borders, around))
 
 
-def _divide(on_a_device: Any, ranks: Any, *, laid: Geometry, roles: Any, result: str, **params: Any) -> Any:
+def _divide(
+    on_a_device: Any, ranks: Any, *, geometry: Geometry, roles: Any, result: str, borders: Any, around: Any,
+    results: int = 1, **params: Any,
+) -> Any:  # fmt: skip
     def local(g: Geometry, origin: Any, *arrays: jax.Array) -> Any:
-        return on_a_device(*arrays, laid=g, origin=origin, **params)
+        return on_a_device(*arrays, geometry=g, origin=origin, borders=borders, around=around, **params)
 
-    return divided(local, _arrays(ranks[0], laid, roles, result), laid, params["borders"], params["around"])
+    return divided(local, _arrays(ranks[0], geometry, roles, result), geometry, borders, around, results)
 
 
 def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
-    """The tangent is the sum over the operands; each summand is linear in the last operand."""
+    """The tangent is a sum over the operands, and each summand is linear in its last operand."""
     f, roles, borders, is_linear = (params[name] for name in ("f", "roles", "borders", "is_linear"))
     differentiated = getattr(f, "in_derivative", f)
     y = of_windows.bind(*primals, **params | {"f": differentiated})
@@ -160,18 +181,18 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> Any:
 
 
 def _transpose(cotangent: Any, *operands: Any, **params: Any) -> Any:
-    """Of the last operand, in which it is linear."""
+    """The cotangent of the last operand, in which the function is linear."""
     *others, last = operands
     f, roles, borders, result, around = (params[name] for name in ("f", "roles", "borders", "result", "around"))
     turned = {
         "f": f.adjoint, "roles": (*roles[:-1], result), "borders": (*borders[:-1], around and around.of_tangents()),
         "result": roles[-1], "around": borders[-1], "dtype": last.aval.dtype,
     }  # fmt: skip
-    return [*(None for _ in others), lying_as(of_windows.bind(*others, cotangent, **params | turned), last.aval)]
+    return [*(None for _ in others), resharded_like(of_windows.bind(*others, cotangent, **params | turned), last.aval)]
 
 
 def _series(primals: Any, terms: Any, **params: Any) -> Any:
-    """Of Taylor: of a linear function term by term, of any other as JAX finds it."""
+    """The Taylor series: term by term for a linear function, as JAX finds it for any other."""
     if params["is_linear"] and len(primals) == 1:
         (border,) = params["borders"]
         of_terms = params | {"borders": (border and border.of_tangents(),)}
@@ -180,51 +201,31 @@ def _series(primals: Any, terms: Any, **params: Any) -> Any:
     return jet.jet(plain, primals, terms, factorial_scaled=False)
 
 
-of_windows = primitive("jaxcnn_of_windows", _shape, _compute, platforms=names(), lies=_lies, divide=_divide)
+of_windows = primitive("jaxcnn_of_windows", _shape, _compute, platforms=names(), result_spec=_spec, divide=_divide)
 derivatives_of(of_windows, _jvp, _series, _transpose)
 
 
-# Of two results, a value and a place; the value has the derivative of the function of windows that f says.
+# The same with two results, a value and an index. The value has the derivative of `f.in_derivative`.
 
 
-def _winners_shape(x: Any, *, laid: Geometry, **_: Any) -> Any:
-    return (*x.shape[: x.ndim - laid.n], *laid.out), (x.dtype, jnp.dtype(jnp.int32))
-
-
-def _winners(x: jax.Array, *, border: Border, **params: Any) -> Any:
-    return _compute(x, borders=(border,), around=None, **params)
-
-
-def _winners_lie(x: Any, *, laid: Geometry, border: Border, **_: Any) -> Any:
-    return lies(_arrays(x.ndim, laid, ("x",), "y"), laid, (x,), (border,))
-
-
-def _divide_winners(on_a_device: Any, ranks: Any, *, laid: Geometry, border: Border, f: Any) -> Any:
-    def local(g: Geometry, origin: Any, x: jax.Array) -> Any:
-        return on_a_device(x, laid=g, origin=origin, border=border, f=f)
-
-    return divided(local, _arrays(ranks[0], laid, ("x",), "y"), laid, (border,), results=2)
-
-
-def _winners_jvp(primals: Any, tangents: Any, *, f: Any, laid: Geometry, border: Border) -> Any:
-    (x,), (tangent,) = primals, tangents
-    value, place = winners_of_windows.bind(x, f=f, laid=laid, border=border)
+def _winners_jvp(primals: Any, tangents: Any, **params: Any) -> Any:
+    (x,), (tangent,), (border,) = primals, tangents, params["borders"]
+    results = winners_of_windows.bind(x, **params)
     if tangent is None or not jnp.issubdtype(x.dtype, jnp.inexact):
-        return (value, place), (None, None)
-    moved = of_windows.bind(
-        x, tangent, f=Tangent(f.in_derivative, 0), roles=("x", "x"), borders=(border, border.of_tangents()),
-        result="y", around=None, laid=laid, dtype=x.dtype, is_linear=True,
-    )  # fmt: skip
-    return (value, place), (moved, None)
+        return results, (None, None)
+    of_value = {
+        "f": Tangent(params["f"].in_derivative, 0), "roles": ("x", "x"), "borders": (border, border.of_tangents()),
+        "dtype": x.dtype, "is_linear": True,
+    }  # fmt: skip
+    return results, (of_windows.bind(x, tangent, **params | of_value), None)
 
 
-def _winners_series(primals: Any, terms: Any, *, f: Any, laid: Geometry, border: Border) -> Any:
-    return jet.jet(lambda x: tuple(_winners(x, platform="other", f=f, laid=laid, border=border)), primals, terms,
-                   factorial_scaled=False)  # fmt: skip
+def _winners_series(primals: Any, terms: Any, **params: Any) -> Any:
+    return jet.jet(partial(_compute, platform="other", **params), primals, terms, factorial_scaled=False)
 
 
 winners_of_windows = primitive(
-    "jaxcnn_winners_of_windows", _winners_shape, _winners, platforms=names(), lies=_winners_lie, divide=_divide_winners,
-    several=True,
+    "jaxcnn_winners_of_windows", _shape, _compute, platforms=names(), result_spec=_spec,
+    divide=partial(_divide, results=2), multiple_results=True,
 )  # fmt: skip
 derivatives_of(winners_of_windows, _winners_jvp, _winners_series)

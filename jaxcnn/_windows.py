@@ -1,29 +1,31 @@
-"""The windows that slide over a map, and their adjoint, which adds them up where they overlap."""
+"""`windows`: every window of a map as an array; and `fold`, its adjoint, which sums overlapping windows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import ArrayLike
 
-from jaxcnn._geometry import Geometry, axes_of, geometry, per_axis, refuse, side
-from jaxcnn._padding import Border, accumulator, as_array, none_if_zero, spatial_shape, with_border, zeros
+from jaxcnn._arrays import accumulator, as_array, spatial_shape
+from jaxcnn._errors import integer_or_symbol, message, per_axis, rank_of
+from jaxcnn._geometry import Geometry, geometry
+from jaxcnn._padding import Border, none_if_zero, with_border, zeros
 from jaxcnn._remember import remembered
 from jaxcnn._slices import fold_taps, taps
-from jaxcnn._windowed import Share, linear
+from jaxcnn._types import Ints, Padding, PaddingMode
+from jaxcnn._windowed import Linear, Share, linear
 
 
 @remembered("x")
 def windows(
-    x: jax.Array,
+    x: ArrayLike,
     size: Sequence[int],
     *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
-    padding_mode: str | Sequence[str] = "constant",
-    fill: Any = 0,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    padding_mode: PaddingMode = "constant",
+    fill: ArrayLike = 0,
 ) -> jax.Array:
     """Every window that slides over the last n axes of x, where n = len(size).
 
@@ -64,19 +66,19 @@ def windows(
     Source: `im2col` of Chellapilla, Puri and Simard, 2006, and `torch.nn.functional.unfold`, in any rank.
     """
     x = as_array("windows", "x", x)
-    spatial = spatial_shape("windows", x, axes_of("windows", "size", size))
+    spatial = spatial_shape("windows", x, rank_of("windows", "size", size))
     g = geometry("windows", spatial, size, stride=stride, padding=padding, dilation=dilation, named="size")
     return windows_of(*with_border("windows", x, g, padding_mode, none_if_zero(fill)))
 
 
 @remembered("w")
 def fold(
-    w: jax.Array,
+    w: ArrayLike,
     spatial: Sequence[int],
     *,
-    stride: int | Sequence[int] = 1,
-    padding: Any = 0,
-    dilation: int | Sequence[int] = 1,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
 ) -> jax.Array:
     """Overlapping windows summed back into the map they came from: the adjoint of `windows`.
 
@@ -85,7 +87,7 @@ def fold(
     Args:
       w: (*lead, *out, *size), as `windows` gives it.
       spatial: sides of the map, one int per axis.
-      stride, padding, dilation: as they were for `windows`; what lies on the padding is dropped.
+      stride, padding, dilation: as they were for `windows`; what falls on the padding is dropped.
 
     Returns:
       (*lead, *spatial); sums of bfloat16 and float16 are kept in float32 until the end.
@@ -108,47 +110,34 @@ def fold(
 
     Source: `torch.nn.functional.fold` and ONNX's Col2Im, in any rank.
     """
-    w, n = as_array("fold", "w", w), axes_of("fold", "spatial", spatial)
+    w, n = as_array("fold", "w", w), rank_of("fold", "spatial", spatial)
     if w.ndim < 2 * n:
         problem = f"has shape {w.shape}, but {n} spatial axes need (*lead, *out, *size)"
-        raise ValueError(refuse("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
+        raise ValueError(message("fold", "w", problem, f"pass an array of at least {2 * n} axes"))
     size = w.shape[w.ndim - n :]
-    spatial = per_axis("fold", "spatial", spatial, n, least=0, read=side)
+    spatial = per_axis("fold", "spatial", spatial, n, least=0, read=integer_or_symbol)
     g = geometry("fold", spatial, size, stride=stride, padding=padding, dilation=dilation)
     given = w.shape[w.ndim - 2 * n : w.ndim - n]
     if given != g.out:
         problem = f"has {given} windows of {size}, but a map of {tuple(spatial)} has {g.out} of them"
-        raise ValueError(refuse("fold", "w", problem, "pass the stride, padding and dilation that made w"))
-    return linear(Fold(), w, g, zeros(n), "windows", "x")
+        raise ValueError(message("fold", "w", problem, "pass the stride, padding and dilation that made w"))
+    return linear(WINDOWS.adjoint, w, g, zeros(n), "windows", "x")
 
 
 def windows_of(x: jax.Array, g: Geometry, border: Border) -> jax.Array:
-    """(*lead, *spatial) to (*lead, *out, *window)."""
-    return linear(Windows(), x, g, border, "x", "windows")
+    """The windows of x: (*lead, *spatial) to (*lead, *out, *window)."""
+    return linear(WINDOWS, x, g, border, "x", "windows")
 
 
-@dataclass(frozen=True)
-class Windows:
-    """A function of windows: they themselves."""
-
-    def __call__(self, share: Share, x: jax.Array) -> jax.Array:
-        n = share.g.n
-        return jnp.moveaxis(taps(x, share.g), range(n), range(-n, 0))
-
-    @property
-    def adjoint(self) -> "Fold":
-        return Fold()
+def _windows(share: Share, x: jax.Array) -> jax.Array:
+    n = share.g.n
+    return jnp.moveaxis(taps(x, share.g), range(n), range(-n, 0))
 
 
-@dataclass(frozen=True)
-class Fold:
-    """Its adjoint."""
+def _fold(share: Share, w: jax.Array) -> jax.Array:
+    n = share.g.n
+    seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
+    return fold_taps(seen, share.g).astype(w.dtype)
 
-    def __call__(self, share: Share, w: jax.Array) -> jax.Array:
-        n = share.g.n
-        seen = jnp.moveaxis(w, range(-n, 0), range(n)).astype(accumulator(w.dtype))
-        return fold_taps(seen, share.g).astype(w.dtype)
 
-    @property
-    def adjoint(self) -> Windows:
-        return Windows()
+WINDOWS = Linear(_windows, _fold)

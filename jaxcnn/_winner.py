@@ -1,4 +1,4 @@
-"""The first winner of each window, along one axis or along all, and where its gradient goes: to that cell, whole."""
+"""The maximum or minimum of each window with its gradient, which goes to the first winning cell alone."""
 
 import functools
 import itertools
@@ -11,26 +11,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._arrays import accumulator
 from jaxcnn._geometry import Axis, Geometry
-from jaxcnn._padding import accumulator
 from jaxcnn._primitives import linear_pair, primitive
-from jaxcnn._slices import overlap, overlap_padding, tap_slice
+from jaxcnn._slices import overlap, overlap_padding, tap_slices
 
 Axes = tuple[int, ...]
-
-
-def blocks_seen(g: Geometry) -> tuple[int, ...]:
-    """Over how many blocks, whose sides are the strides, a window reaches on each axis."""
-    return tuple(-(-a.window // a.stride) for a in g.axes)
 
 
 def first_winner(
     x: jax.Array, axes: Axes, g: Geometry, origin: Mapping[int, Any], combine: Callable[..., Any]
 ) -> jax.Array:
-    """The padded x reduced along some axes by `combine`, which keeps its first argument at a tie.
+    """Reduce the padded x along one axis, or along all axes (then without dilation), by `combine`.
 
-    They are one axis, or all axes, which then have no dilation. `origin` says on which cell of the map the first cell
-    of x lies: what lies before the map is the identity, and never wins.
+    `combine` keeps its first argument at a tie. `origin` is the place of x's first cell on the map, by axis: cells
+    before the map hold the identity, and never win.
     """
     before = [_windows_before(g.axes[axis], origin[axis]) for axis in axes]
     first = _first_taps(axes, g, origin) if any(count != 0 for count in before) else None
@@ -55,12 +50,15 @@ def _(slab: int | None, axes: Axes, g: Geometry, combine: Callable[..., Any], pr
     value, tap = functools.reduce(combine, zip(seen, taps, strict=True))
     if first is not None:
         tap = _at_least(tap, jnp.expand_dims(first, range(tap.ndim - g.n)), slab, tap.ndim - g.n + axes[0])
-    return value, pick.bind(tangents[0], tap, axes=axes, laid=g)
+    return value, pick.bind(tangents[0], tap, axes=axes, geometry=g)
 
 
 def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> jax.Array:
-    """The taps, raised to the first that sees a cell of the map; if it is known that only the first windows of an axis
-    begin before it, in these alone: in all, it costs a seventh of the gradient on a CPU."""
+    """Raise the winning taps to the first tap that sees a cell of the map.
+
+    If only the first `slab` windows of an axis begin before the map, raise it in these only: in all windows it costs a
+    seventh of the gradient's time on a CPU.
+    """
     if slab is None:
         return jnp.maximum(tap, first)
     begin, first = (lax.slice_in_dim(array, 0, slab, axis=at) for array in (tap, first))
@@ -69,7 +67,7 @@ def _at_least(tap: jax.Array, first: jax.Array, slab: int | None, at: int) -> ja
 
 
 def _windows_before(a: Axis, origin: Any) -> int | None:
-    """How many windows begin before the map, if that is known."""
+    """The number of windows that begin before the map, or None if it is unknown."""
     if not isinstance(origin, int):
         return None
     begin = -(origin // a.stride) if origin < 0 else 0
@@ -88,45 +86,37 @@ def _first_taps(axes: Axes, g: Geometry, origin: Mapping[int, Any]) -> jax.Array
 
 
 def _seen_by_taps(x: jax.Array, axes: Axes, g: Geometry) -> list[jax.Array]:
-    """What each tap sees, in row-major order."""
-    taps = itertools.product(*(range(g.axes[axis].window) for axis in axes))
-    return [_seen_by(x, tap, axes, g) for tap in taps]
+    """The cells that each tap sees, taps in row-major order."""
+    seen = [x]
+    for axis in axes:
+        seen = [cells for part in seen for cells in tap_slices(part, axis, g)]
+    return seen
 
 
-def _seen_by(x: jax.Array, tap: Sequence[int], axes: Axes, g: Geometry) -> jax.Array:
-    for axis, place in zip(axes, tap, strict=True):
-        x = tap_slice(x, axis, place, g)
-    return x
+# `pick` takes from each window the cell that the winning tap saw; `drop` is its adjoint. JAX's own adjoint of a slice
+# is a padding for each tap, which XLA computes cell by cell: the gradient of 5x5 windows takes 25 ms, by shifts 5 ms.
 
 
-# Given the tap that won in each window, the cell it saw, and the adjoint of that. JAX's own adjoint of a slice is a
-# padding for each tap, which XLA computes cell by cell: for windows of 5x5 the gradient takes 25 ms so, 5 by shifts.
-
-
-def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
-    seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(_seen_by_taps(x, axes, laid)))
+def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
+    seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(_seen_by_taps(x, axes, geometry)))
     return functools.reduce(operator.add, seen)
 
 
-def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, laid: Geometry, platform: str) -> jax.Array:
-    return _added_up(y.astype(accumulator(y.dtype)), tap, axes, laid).astype(y.dtype)
-
-
-def _added_up(y: jax.Array, tap: jax.Array, axes: Axes, laid: Geometry) -> jax.Array:
+def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
+    wide = y.astype(accumulator(y.dtype))
     if len(axes) > 1:
-        return _drop_on_blocks(y, tap, laid)
-    (axis,) = axes
-    a, at = laid.axes[axis], y.ndim - laid.n + axis
+        return _drop_on_blocks(wide, tap, geometry).astype(y.dtype)
+    a, at = geometry.axes[axes[0]], y.ndim - geometry.n + axes[0]
     around = overlap_padding(a, at, y.ndim)
-    y, tap = lax.pad(y, jnp.zeros((), y.dtype), around), lax.pad(tap, jnp.int8(-1), around)
-    return overlap(lambda i: jnp.where(tap == i, y, 0), a, at)
+    wide, tap = lax.pad(wide, jnp.zeros((), wide.dtype), around), lax.pad(tap, jnp.int8(-1), around)
+    return overlap(lambda i: jnp.where(tap == i, wide, 0), a, at).astype(y.dtype)
 
 
 def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
-    """Each cell looks whether its tap won a window that sees it: the map is written once, and by one loop.
+    """For each cell, sum over the windows that see it and that it won: one loop that writes the map once.
 
-    The strides cut the map into blocks, and a window begins at the first cell of its block. So the windows that see a
-    cell are that of its block and those of some blocks before.
+    Cut the map into blocks of `stride` cells. A window begins at the first cell of its block, so a cell is seen by the
+    window of its own block and by those of a few blocks before.
     """
     at, lead = y.ndim - g.n, y.shape[: y.ndim - g.n]
     blocks = [-(-a.padded // a.stride) for a in g.axes]
@@ -138,7 +128,7 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
         return lax.broadcast_in_dim(shifted, sides, (*range(at), *range(at, at + 2 * g.n, 2)))
 
     seen = []
-    for before in itertools.product(*map(range, blocks_seen(g))):
+    for before in itertools.product(*(range(-(-a.window // a.stride)) for a in g.axes)):
         own = lax.broadcast_in_dim(_taps_of_a_block(g, before), sides, range(at + 1, at + 2 * g.n, 2))
         won = of_windows_before(tap, -1, before) == own
         seen.append(jnp.where(won, of_windows_before(y, 0, before), jnp.zeros((), y.dtype)))
@@ -148,7 +138,7 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
 
 
 def _taps_of_a_block(g: Geometry, before: Sequence[int]) -> jax.Array:
-    """For each cell of a block, which tap of the window so many blocks before sees it; -2 is none."""
+    """For each cell of a block, the tap with which the window this many blocks before sees it; -2 if none."""
     tap, seen = jnp.zeros(g.stride, jnp.int32), jnp.ones(g.stride, bool)
     for axis, (a, blocks) in enumerate(zip(g.axes, before, strict=True)):
         place = blocks * a.stride + lax.broadcasted_iota(jnp.int32, g.stride, axis)
@@ -160,9 +150,9 @@ def _picked(x: Any, tap: Any, **_: Any) -> Any:
     return tap.shape, x.dtype
 
 
-def _dropped(y: Any, tap: Any, *, axes: Axes, laid: Geometry) -> Any:
-    first = y.ndim - laid.n
-    sides = (laid.axes[axis].padded if axis in axes else y.shape[first + axis] for axis in range(laid.n))
+def _dropped(y: Any, tap: Any, *, axes: Axes, geometry: Geometry) -> Any:
+    first = y.ndim - geometry.n
+    sides = (geometry.axes[axis].padded if axis in axes else y.shape[first + axis] for axis in range(geometry.n))
     return (*y.shape[:first], *sides), y.dtype
 
 

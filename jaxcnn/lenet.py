@@ -1,15 +1,17 @@
-"""LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` shows what lies between."""
+"""LeNet as functions: `init` draws the parameters, `apply` gives logits, `layers` every layer's output."""
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.typing import DTypeLike
 
 from jaxcnn._conv import conv
-from jaxcnn._geometry import axes_of, output_size, refuse
+from jaxcnn._errors import message, rank_of
+from jaxcnn._geometry import output_size
 from jaxcnn._pool import pool
 
 Params = dict[str, dict[str, jax.Array]]
@@ -34,7 +36,7 @@ def init(
     kernel_init: Initializer | None = None,
     bias_init: Initializer = jax.nn.initializers.zeros,
     dense_bias: bool = True,
-    dtype: Any = jnp.float32,
+    dtype: DTypeLike = jnp.float32,
 ) -> Params:
     """Draw LeNet's parameters.
 
@@ -66,7 +68,7 @@ def init(
     Source: LeCun, Bottou, Bengio, Haffner, "Gradient-based learning applied to document recognition", 1998.
     """
     kernel_init = kernel_init or jax.nn.initializers.lecun_normal()
-    n = axes_of("lenet.init", "spatial", spatial)
+    n = rank_of("lenet.init", "spatial", spatial)
     features = maps[-1] * math.prod(map(_feature_map, spatial))
     ins_and_outs = zip(CONVS, itertools.pairwise((channels, *maps)), strict=True)
     shapes = {name: (WINDOWED[name][0],) * n + pair for name, pair in ins_and_outs}
@@ -155,14 +157,9 @@ def layers(
     return seen | {DENSE[-1]: _dense(params[DENSE[-1]], x)}
 
 
-def _least_side() -> int:
-    side = 1
-    for window, stride, padding in reversed(WINDOWED.values()):
-        side = (side - 1) * stride + window - 2 * padding
-    return side
-
-
-LEAST_SIDE = _least_side()  # of an image: the last pooling leaves one cell of it
+LEAST_SIDE = functools.reduce(lambda side, layer: (side - 1) * layer[1] + layer[0] - 2 * layer[2],
+                              reversed(WINDOWED.values()), 1)  # fmt: skip
+"""Of an image: the last pooling then leaves one cell."""
 
 
 def _feature_map(side: int) -> int:
@@ -176,6 +173,6 @@ def _dense(layer: dict[str, jax.Array], x: jax.Array) -> jax.Array:
     if x.shape[-1] != layer["kernel"].shape[0]:
         problem = f"give {x.shape[-1]} features, but the dense kernel takes {layer['kernel'].shape[0]}"
         remedy = "draw the parameters with lenet.init(key, spatial=...) for these images"
-        raise ValueError(refuse("lenet.apply", "images", problem, remedy))
+        raise ValueError(message("lenet.apply", "images", problem, remedy))
     y = x @ layer["kernel"]
     return y + layer["bias"][None] if "bias" in layer else y

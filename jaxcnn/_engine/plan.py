@@ -12,13 +12,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._arrays import accumulator, is_below_a_byte
 from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.platforms import methods, platform_of
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
-from jaxcnn._geometry import refuse
-from jaxcnn._padding import accumulator, is_below_a_byte
+from jaxcnn._errors import check_name, message
 from jaxcnn._symbolic import known
 
 
@@ -85,9 +85,8 @@ def _wide(array: jax.Array) -> jax.Array:
 
 def check_method(function: str, method: str, dtype: Any) -> None:
     """Refuse an unknown algorithm, and a transform of numbers that it would round."""
-    if method != "auto" and method not in methods():
-        names = ", ".join(map(repr, ("auto", *methods())))
-        raise ValueError(refuse(function, "method", f"{method!r} is unknown", f"use one of {names}"))
+    if method != "auto":
+        check_name(function, "method", method, ("auto", *methods()))
     if method == "fft" and not jnp.issubdtype(dtype, jnp.inexact):
         problem = f"'fft' would round {jnp.dtype(dtype)}, which is exact otherwise"
-        raise ValueError(refuse(function, "method", problem, "use another method, or convert to float32"))
+        raise ValueError(message(function, "method", problem, "use another method, or convert to float32"))

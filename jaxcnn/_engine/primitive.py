@@ -11,13 +11,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._devices import Arrays, divided, lies
+from jaxcnn._arrays import common_dtype, devices_along
+from jaxcnn._devices import Arrays, divided, result_spec
 from jaxcnn._engine.plan import carry_out, check_method, plan
 from jaxcnn._engine.platforms import names
 from jaxcnn._engine.problem import AXES, MADE_OF, Problem, configured_precision
-from jaxcnn._geometry import Geometry, refuse
-from jaxcnn._padding import Border, bordered, common_dtype, devices_along, none_if_zero, with_border, zeros
-from jaxcnn._primitives import alike, bilinear, linear_pair_of_one, lying_as, primitive
+from jaxcnn._errors import message
+from jaxcnn._geometry import Geometry
+from jaxcnn._padding import Border, bordered, none_if_zero, with_border, zeros
+from jaxcnn._primitives import alike, bilinear, linear_pair_of_one, primitive, resharded_like
 
 
 def contract(
@@ -94,7 +96,7 @@ def _with_groups(function: str, role: str, array: jax.Array, n: int, groups: int
     if groups > 1 and groups % devices:
         problem = f"is {groups}, but {devices} devices along {division!r} divide the {array.shape[at]} channels"
         remedy = "reshard so that the devices divide the groups, or give the mesh AxisType.Auto, where XLA divides them"
-        raise ValueError(refuse(function, "groups", problem, remedy))
+        raise ValueError(message(function, "groups", problem, remedy))
     return array.reshape(*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
 
 
@@ -106,14 +108,14 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
         preferred = jnp.dtype(preferred)
     except TypeError:
         problem = f"is {preferred!r}, which is no dtype"
-        raise TypeError(refuse(function, "preferred_element_type", problem, "pass e.g. jnp.float32")) from None
+        raise TypeError(message(function, "preferred_element_type", problem, "pass e.g. jnp.float32")) from None
     kinds = [jnp.integer, jnp.floating, jnp.complexfloating]
     kept = all(jnp.issubdtype(preferred, kind) for kind in kinds if jnp.issubdtype(dtype, kind))
     signed = jnp.issubdtype(dtype, jnp.signedinteger) <= jnp.issubdtype(preferred, jnp.signedinteger)
     widened = jnp.issubdtype(dtype, jnp.integer) and jnp.issubdtype(preferred, jnp.floating)
     if not (widened or (kept and signed)) or preferred.itemsize < jnp.dtype(dtype).itemsize:
         problem = f"is {preferred}, which does not hold sums of {jnp.dtype(dtype)}"
-        raise TypeError(refuse(function, "preferred_element_type", problem, "pass a wider dtype of the same kind"))
+        raise TypeError(message(function, "preferred_element_type", problem, "pass a wider dtype of the same kind"))
     return preferred
 
 
@@ -189,7 +191,7 @@ def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any
     given = {face: cotangent, other: (b, a)[at]}
     aval = (a, b)[at].aval
     made = contraction.bind(*(given[role] for role in MADE_OF[wanted]), face=wanted, dtype=aval.dtype, **params)
-    return lying_as(made, aval)
+    return resharded_like(made, aval)
 
 
 def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
@@ -227,8 +229,8 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-def _lies(a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, **_: Any) -> Any:
-    return lies(_arrays(face, geometry, a.ndim), geometry, (a, b), (border,))
+def _spec(a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, **_: Any) -> Any:
+    return result_spec(_arrays(face, geometry, a.ndim), geometry, (a, b), (border,))
 
 
 def _divide(on_a_device: Any, ranks: Any, *, face: str, geometry: Geometry, border: Border, **params: Any) -> Any:
@@ -267,6 +269,6 @@ narrowed = primitive("jaxcnn_narrowed", lambda x: (x.shape, jnp.dtype(jnp.bfloat
 linear_pair_of_one(widened, narrowed)
 
 contraction = primitive(
-    "jaxcnn_contraction", _shape, _lower, _batch, platforms=names(), lies=_lies, divide=_divide
+    "jaxcnn_contraction", _shape, _lower, _batch, platforms=names(), result_spec=_spec, divide=_divide
 )  # fmt: skip
 bilinear(contraction, _transpose)

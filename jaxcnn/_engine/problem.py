@@ -13,8 +13,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._arrays import accumulator
 from jaxcnn._geometry import Geometry
-from jaxcnn._padding import accumulator
 
 # What each face is made of, in order, and the axes of each array before the spatial ones.
 MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}

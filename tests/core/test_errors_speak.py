@@ -84,10 +84,10 @@ VALUE_ERRORS = [
     ("windows(image, (2, 2), padding_mode=('reflect',))", "windows: padding_mode has 1 entries, but there are 2"),
     ("output_size((3, 4), (1, 1, 1))", "output_size: window has 3 entries, but there are 2"),
     # Unknown words.
-    ("conv(batch, kernel, padding='same')", "conv: padding 'same' is unknown; use 'VALID', 'SAME'"),
-    ("windows(line, (2,), padding_mode='wrap')", "padding_mode 'wrap' is unknown; use 'constant', 'reflect'"),
+    ("conv(batch, kernel, padding='same')", "conv: padding 'same' is unknown; use one of 'VALID', 'SAME'"),
+    ("windows(line, (2,), padding_mode='wrap')", "padding_mode 'wrap' is unknown; use one of 'constant', 'reflect'"),
     ("windows(line, (2,), padding_mode=None)", "windows: padding_mode None is unknown"),
-    ("pool(image, (2, 2), 'average')", "pool: mode 'average' is unknown; use 'max', 'min'"),
+    ("pool(image, (2, 2), 'average')", "pool: mode 'average' is unknown; use one of 'max', 'min'"),
     ("pool(image, (2, 2), 'max', method='fft')", "pool: method 'fft' is unknown; use one of 'auto'"),
     ("conv(batch, kernel, method='best')", "conv: method 'best' is unknown; use one of 'auto'"),
     ("correlate(line, line[:2], method='best')", "correlate: method 'best' is unknown"),

@@ -15,12 +15,13 @@ ROOT = Path(jaxcnn.__file__).parent
 FILES = sorted([*ROOT.rglob("*.py"), *ROOT.rglob("*.pyi")])  # a package's names stand in its stub
 
 FLOORS = [
-    {"jaxcnn._lazy", "jaxcnn._symbolic"},
-    {"jaxcnn._geometry"},
-    {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla"},
+    {"jaxcnn._lazy", "jaxcnn._symbolic", "jaxcnn._types"},
+    {"jaxcnn._errors"},
+    {"jaxcnn._geometry", "jaxcnn._arrays"},
+    {"jaxcnn._padding", "jaxcnn._primitives", "jaxcnn._reduce_xla", "jaxcnn._lax_arguments"},
     {"jaxcnn._remember", "jaxcnn._jaxprs"},
     {"jaxcnn._slices", "jaxcnn._layout", "jaxcnn._ranked", "jaxcnn._devices", "jaxcnn._adaptive_windows"}
-    | {"jaxcnn._along"},
+    | {"jaxcnn._whole_axis"},
     {"jaxcnn._engine", "jaxcnn._engine.problem"},
     {"jaxcnn._engine.algorithms.algorithm", "jaxcnn._engine.algorithms.columns_last"},
     {"jaxcnn._engine.algorithms"},  # a file for each algorithm
@@ -35,8 +36,8 @@ FLOORS = [
     {"jaxcnn._reduce", "jaxcnn._windows"},
     {"jaxcnn._norm"},
     {"jaxcnn._pool_modes"},
-    {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._lax_door"}
-    | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive", "jaxcnn._reduce_door"},
+    {"jaxcnn._correlate", "jaxcnn._conv", "jaxcnn._conv_transpose", "jaxcnn._conv_general_dilated"}
+    | {"jaxcnn._pool", "jaxcnn._pool_indices", "jaxcnn._adaptive", "jaxcnn._reduce_window"},
     {"jaxcnn.lenet", "jaxcnn._explain"},
     {"jaxcnn._lax_equations"},
     {"jaxcnn._accelerate"},

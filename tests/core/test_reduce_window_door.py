@@ -12,7 +12,7 @@ from checks import assert_close, run, run_both, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
-from jaxcnn._padding import accumulator
+from jaxcnn._arrays import accumulator
 
 REDUCERS = {
     "max": (-jnp.inf, lax.max),

@@ -8,10 +8,11 @@ from typing import Any
 import jax
 from jax.lax import conv_general_dilated  # as it is now: somebody may put ours in its place later
 
+from jaxcnn._arrays import accumulator
 from jaxcnn._engine.algorithms.algorithm import algorithm
 from jaxcnn._engine.problem import Problem
 from jaxcnn._geometry import Axis, Pair
-from jaxcnn._padding import accumulator, zero_pad
+from jaxcnn._padding import zero_pad
 from jaxcnn._symbolic import is_symbolic
 
 

@@ -1,16 +1,21 @@
-"""The door for those who come from lax: its signature, its results and its refusals, on our windows."""
+"""`conv_general_dilated`, with the signature, results and exceptions of `jax.lax.conv_general_dilated`."""
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
+from jax.typing import ArrayLike, DTypeLike
 
+from jaxcnn._arrays import as_array
 from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_transposed, result_dtype
-from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
-from jaxcnn._layout import layout
-from jaxcnn._padding import as_array
+from jaxcnn._errors import check_groups, integer, is_sequence, message
+from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._lax_arguments import ints, pairs
+from jaxcnn._layout import read_layout
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import known
 
@@ -19,18 +24,18 @@ _NAME = "conv_general_dilated"
 
 @remembered("lhs", "rhs")
 def conv_general_dilated(
-    lhs: jax.Array,
-    rhs: jax.Array,
+    lhs: ArrayLike,
+    rhs: ArrayLike,
     window_strides: Sequence[int],
     padding: str | Sequence[tuple[int, int]],
     lhs_dilation: Sequence[int] | None = None,
     rhs_dilation: Sequence[int] | None = None,
-    dimension_numbers: Any = None,
+    dimension_numbers: lax.ConvGeneralDilatedDimensionNumbers = None,
     feature_group_count: int = 1,
     batch_group_count: int = 1,
-    precision: Any = None,
-    preferred_element_type: Any = None,
-    out_sharding: Any = None,
+    precision: lax.PrecisionLike = None,
+    preferred_element_type: DTypeLike | None = None,
+    out_sharding: jax.sharding.NamedSharding | jax.sharding.PartitionSpec | None = None,
 ) -> jax.Array:
     """`jax.lax.conv_general_dilated`, with its signature, results and refusals, computed on windows.
 
@@ -62,41 +67,43 @@ def conv_general_dilated(
     lhs, rhs = as_array(_NAME, "lhs", lhs), as_array(_NAME, "rhs", rhs)
     if lhs.ndim != rhs.ndim:
         problem = f"has {rhs.ndim} axes, but lhs has {lhs.ndim}"
-        raise TypeError(refuse(_NAME, "rhs", problem, "give both the axes of one layout"))
+        raise TypeError(message(_NAME, "rhs", problem, "give both the axes of one layout"))
     if lhs.dtype != rhs.dtype:
-        raise TypeError(refuse(_NAME, "rhs", f"is {rhs.dtype}, but lhs is {lhs.dtype}", "convert one of them"))
+        raise TypeError(message(_NAME, "rhs", f"is {rhs.dtype}, but lhs is {lhs.dtype}", "convert one of them"))
     if lhs.ndim < 2:
-        raise IndexError(refuse(_NAME, "lhs", f"has shape {lhs.shape}, but needs axes for samples and channels"))
-    lay = layout(_NAME, dimension_numbers, lhs.ndim)
-    x, kernel = jnp.transpose(lhs, lay.lhs), jnp.transpose(rhs, lay.rhs)
+        raise IndexError(message(_NAME, "lhs", f"has shape {lhs.shape}, but needs axes for samples and channels"))
+    layout = read_layout(_NAME, dimension_numbers, lhs.ndim)
+    x, kernel = jnp.transpose(lhs, layout.lhs), jnp.transpose(rhs, layout.rhs)
     _check_groups(x.shape, kernel.shape, feature_group_count, batch_group_count)
-    g, spread = _laid(x.shape[2:], kernel.shape[2:], window_strides, padding, lhs_dilation, rhs_dilation)
+    g, spread = _lax_geometry(x.shape[2:], kernel.shape[2:], window_strides, padding, lhs_dilation, rhs_dilation)
     if batch_group_count > 1:
         # The groups of samples become groups of channels.
         x = x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)
         x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
     groups = max(feature_group_count, batch_group_count)
-    options = {"groups": groups, "precision": precision, "preferred_element_type": preferred_element_type}
-    options["channels_last"] = lay.channels_last
+    options: dict[str, Any] = {
+        "groups": groups, "precision": precision, "preferred_element_type": preferred_element_type,
+        "channels_last": layout.channels_last,
+    }  # fmt: skip
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
     elif _is_gradient_in_kernel(kernel, g, spread):
-        # The layer's channels are samples and outputs of what lax writes.
-        options["channels_last"] = lay.lhs[0] == lay.rhs[0] == lhs.ndim - 1 > 1
+        # Seen as a layer, its channels are the samples and output channels that lax's caller wrote.
+        options["channels_last"] = layout.lhs[0] == layout.rhs[0] == lhs.ndim - 1 > 1
         y = _gradient_in_kernel(x, kernel, g, spread, options)
     elif any(s > 1 for s in spread):
         y = _over_spread(x, kernel, g, spread, options)
     else:
         y = contract(_NAME, x, kernel, g, **options)
-    y = jnp.transpose(y, [lay.out.index(i) for i in range(y.ndim)])
+    y = jnp.transpose(y, [layout.out.index(i) for i in range(y.ndim)])
     return y if out_sharding is None else jax.sharding.reshard(y, out_sharding)
 
 
 def _over_spread(
     x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
-    """Correlate x whose cells lie `spread` apart: each cell lays the flipped kernel down, no zero is multiplied."""
+    """Correlate x dilated by `spread`, as a transposed layer: no zero between the cells is multiplied."""
     groups, n = options["groups"], g.n
     flipped = jnp.flip(kernel, range(2, 2 + n))
     grouped = flipped.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:]).swapaxes(1, 2)
@@ -104,13 +111,13 @@ def _over_spread(
     mirrored = zip(
         Geometry(tuple(a._replace(stride=1) for a in g.axes)).mirrored().axes, spread, x.shape[2:], strict=True
     )
-    laid = Geometry(tuple(a._replace(stride=s) for a, s, m in mirrored))
-    y = contract_transposed(_NAME, x, rows, laid, **options)
+    adjoint = Geometry(tuple(a._replace(stride=s) for a, s, m in mirrored))
+    y = contract_transposed(_NAME, x, rows, adjoint, **options)
     return y[(slice(None), slice(None), *(slice(None, None, a.stride) for a in g.axes))]
 
 
 def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
-    """More taps than outputs: so lax writes the gradient of a layer in its kernel, a map over a map."""
+    """Whether there are more taps than outputs, as lax writes the gradient of a layer in its kernel: map over map."""
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
     more = known(lambda: math.prod(g.window) > math.prod(g.out))
     return spelled and more and jnp.issubdtype(kernel.dtype, jnp.inexact)
@@ -119,12 +126,12 @@ def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ..
 def _gradient_in_kernel(
     x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
-    """The outputs are the taps of the layer; its samples are what is summed here as channels."""
+    """Compute it as that gradient: the outputs here are the layer's taps, the channels here its samples."""
     groups = options["groups"]
     maps, seen = _samples_as_channels(x, groups), kernel.swapaxes(0, 1)
     if all(s == 1 for s in spread):
         return contract_for_kernel(_NAME, maps, seen, g.of_taps(), **options).swapaxes(0, 1)
-    # Of a transposed layer: the kernel is its larger map, and the taps come in the opposite order.
+    # The gradient of a transposed layer: the kernel is its larger map, and its taps come in the opposite order.
     axes = []
     for a, apart, out in zip(g.axes, spread, g.out, strict=True):
         low = (out - 1) * a.stride - a.low
@@ -147,66 +154,37 @@ def _check_groups(x: tuple[int, ...], kernel: tuple[int, ...], features: Any, ba
         integer(_NAME, argument, count, least=1)
     if x[1] % features or x[1] // features != kernel[1]:
         problem = f"is {features}, but lhs has {x[1]} channels and each kernel {kernel[1]}"
-        raise ValueError(refuse(_NAME, "feature_group_count", problem, "channels = groups * channels of a kernel"))
-    if x[0] % batches:
-        problem = f"is {batches}, which does not divide the {x[0]} samples of lhs"
-        raise ValueError(refuse(_NAME, "batch_group_count", problem))
-    for argument, count in (("feature_group_count", features), ("batch_group_count", batches)):
-        if kernel[0] % count:
-            problem = f"is {count}, which does not divide the {kernel[0]} output channels of rhs"
-            raise ValueError(refuse(_NAME, argument, problem))
+        raise ValueError(message(_NAME, "feature_group_count", problem, "channels = groups * channels of a kernel"))
+    check_groups(_NAME, "batch_group_count", batches, samples=x[0], out_channels=kernel[0])
+    check_groups(_NAME, "feature_group_count", features, out_channels=kernel[0])
     if features > 1 and batches > 1:
         problem = f"is {batches} and feature_group_count is {features}"
-        raise ValueError(refuse(_NAME, "batch_group_count", problem, "only one of them may be above 1"))
+        raise ValueError(message(_NAME, "batch_group_count", problem, "only one of them may be above 1"))
 
 
-def _laid(
+def _lax_geometry(
     size: Sequence[int], window: Sequence[int], stride: Any, padding: Any, lhs_dilation: Any, rhs_dilation: Any
 ) -> tuple[Geometry, tuple[int, ...]]:
-    """lax's rules for where windows lie: as ours, but strings have its meaning and there may be no window at all."""
+    """The windows by lax's rules, which allow no window at all, and lhs_dilation as one int per axis."""
     n = len(window)
-    stride = _ints("window_strides", stride, n, ValueError)
+    read = partial(ints, _NAME, n=n, whose="the window", wrong_length=ValueError)
+    stride = read("window_strides", stride, below_one=ValueError)
     if isinstance(padding, str) and is_sequence(lhs_dilation) and any(s != 1 for s in lhs_dilation):
-        problem = f"is {padding!r}, which lax does not define beside lhs_dilation"
-        raise ValueError(refuse(_NAME, "padding", problem, "pass pairs, or use conv_transpose"))
-    spread = (1,) * n if lhs_dilation is None else _ints("lhs_dilation", lhs_dilation, n, TypeError)
-    apart = (1,) * n if rhs_dilation is None else _ints("rhs_dilation", rhs_dilation, n, TypeError)
+        problem = f"is {padding!r}, which lax does not define with lhs_dilation"
+        raise ValueError(message(_NAME, "padding", problem, "pass pairs, or use conv_transpose"))
+    spread, dilation = (
+        (1,) * n if values is None else read(argument, values, below_one=TypeError)
+        for argument, values in (("lhs_dilation", lhs_dilation), ("rhs_dilation", rhs_dilation))
+    )
     if 0 in window:
-        raise ValueError(refuse(_NAME, "rhs", f"has a window of {tuple(window)}, but each side must be at least 1"))
+        raise ValueError(message(_NAME, "rhs", f"has a window of {tuple(window)}, but each side must be at least 1"))
     sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(size, spread, strict=True)]
-    pairs = _pairs(padding, sizes, window, stride, apart)
-    for i, (m, (low, high)) in enumerate(zip(sizes, pairs, strict=True)):
+    pads = pairs(
+        _NAME, padding, sizes, window, stride, dilation,
+        whose="the window", unreadable=ValueError, wrong_length=TypeError,
+    )  # fmt: skip
+    for i, (m, (low, high)) in enumerate(zip(sizes, pads, strict=True)):
         if m + low + high < 0:
             problem = f"({low}, {high}) on axis {i} cuts off more than the {m} cells of lhs"
-            raise ValueError(refuse(_NAME, "padding", problem))
-    columns = zip(sizes, window, stride, pairs, apart, strict=True)
-    axes = (Axis(m, k, s, low, high, d).without_idle_stride() for m, k, s, (low, high), d in columns)
-    return Geometry(tuple(axes)), spread
-
-
-def _ints(argument: str, values: Any, n: int, below_one: type[Exception]) -> tuple[int, ...]:
-    """One int per axis, at least 1; lax's types of exception differ by argument."""
-    if not is_sequence(values):
-        raise TypeError(refuse(_NAME, argument, f"is {values!r}, but must be a sequence of {n} ints"))
-    numbers = tuple(integer(_NAME, f"{argument} on axis {i}", value) for i, value in enumerate(values))
-    if len(numbers) != n:
-        raise ValueError(refuse(_NAME, argument, f"has {len(numbers)} entries, but the window has {n} axes"))
-    if any(number < 1 for number in numbers):
-        raise below_one(refuse(_NAME, argument, f"is {numbers}, but each must be at least 1"))
-    return numbers
-
-
-def _pairs(padding: Any, size: Any, window: Any, stride: Any, dilation: Any) -> tuple[Pair, ...]:
-    if isinstance(padding, str):
-        if padding.upper() not in ("VALID", "SAME", "SAME_LOWER"):
-            problem = f"{padding!r} is unknown"
-            raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
-        return padding_pairs(_NAME, padding.upper(), size, window, stride, dilation)
-    try:
-        pairs = tuple((side(_NAME, "padding", low), side(_NAME, "padding", high)) for low, high in padding)
-    except (TypeError, ValueError) as error:
-        problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
-        raise ValueError(refuse(_NAME, "padding", problem)) from error
-    if len(pairs) != len(window):
-        raise TypeError(refuse(_NAME, "padding", f"has {len(pairs)} pairs, but the window has {len(window)} axes"))
-    return pairs
+            raise ValueError(message(_NAME, "padding", problem))
+    return Geometry.of(sizes, window, stride, pads, dilation), spread

@@ -1,4 +1,4 @@
-"""The second door for those who come from lax: `reduce_window`, with a gradient for every reducer."""
+"""`reduce_window`, with the signature of `jax.lax.reduce_window`, and a gradient for every reducer."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -9,16 +9,19 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._geometry import Axis, Geometry, Pair, integer, is_sequence, padding_pairs, refuse, side
-from jaxcnn._padding import accumulator, as_array, zeros
+from jaxcnn._arrays import accumulator, as_array
+from jaxcnn._errors import message
+from jaxcnn._geometry import Geometry, Pair
+from jaxcnn._lax_arguments import ints, pairs
+from jaxcnn._padding import zeros
 from jaxcnn._reduce import (
     Cells,
     Combine,
     add,
     best_of_windows,
+    extremes,
     first_max,
     first_min,
-    limits,
     reduce_windows,
     sum_windows,
 )
@@ -26,7 +29,7 @@ from jaxcnn._remember import remembered
 
 _NAME = "reduce_window"
 
-# Reducers that we know, by what a caller passes.
+# Reducers that have windows of their own here, by the function that a caller passes.
 _KNOWN = {lax.add: "add", lax.max: "max", lax.min: "min", jnp.add: "add", jnp.maximum: "max", jnp.minimum: "min"}
 _COMBINE: dict[str, Combine] = {"add": add, "max": first_max, "min": first_min}
 
@@ -72,33 +75,35 @@ def reduce_window(
     Source: `jax.lax.reduce_window`.
     """
     arrays, tree, starts = _operands(operand, init_value)
-    laid, apart = _laid(arrays[0].shape, window_dimensions, window_strides, padding, base_dilation, window_dilation)
+    g, base_dilation = _lax_geometry(
+        arrays[0].shape, window_dimensions, window_strides, padding, base_dilation, window_dilation
+    )
     if not callable(computation):
         problem = f"must be a function of two scalars, not {type(computation).__name__}"
-        raise TypeError(refuse(_NAME, "computation", problem, "pass e.g. jax.lax.max"))
+        raise TypeError(message(_NAME, "computation", problem, "pass e.g. jax.lax.max"))
     numbers = len(arrays) == 1 and not jnp.issubdtype(arrays[0].dtype, jnp.complexfloating)
     reducer = _KNOWN.get(computation) if numbers else None
     identity = reducer is not None and _is_identity(reducer, jax.tree.leaves(init_value)[0], arrays[0].dtype)
     if reducer == "add" and identity and arrays[0].dtype == bool:
-        raise TypeError(refuse(_NAME, "operand", "is bool, whose sums do not fit in a bool", "use jax.lax.bitwise_or"))
+        raise TypeError(message(_NAME, "operand", "is bool, whose sums do not fit in a bool", "use jax.lax.bitwise_or"))
     for array, start in zip(arrays, starts, strict=True):
         if not identity and array.dtype != start.dtype:
             problem = f"is {start.dtype}, but operand is {array.dtype}"
-            raise TypeError(refuse(_NAME, "init_value", problem, "give both one dtype"))
+            raise TypeError(message(_NAME, "init_value", problem, "give both one dtype"))
     if reducer is not None:
         y = known_reduction(
-            arrays[0], None if identity else starts[0], reducer=reducer, window_dimensions=laid.window,
-            window_strides=laid.stride, padding=laid.padding, base_dilation=apart, window_dilation=laid.dilation,
+            arrays[0], None if identity else starts[0], reducer=reducer, window_dimensions=g.window,
+            window_strides=g.stride, padding=g.padding, base_dilation=base_dilation, window_dilation=g.dilation,
         )  # fmt: skip
         return jax.tree.unflatten(tree, [y])
 
     combine = partial(_of_real_cells, partial(_cell_by_cell, computation, tree))
-    if 0 in laid.out:
-        return jax.tree.unflatten(tree, [jnp.zeros(laid.out, array.dtype) for array in arrays])
-    real = _spread(jnp.ones_like(arrays[0], bool), jnp.zeros((), bool), laid, apart)
-    padded = [_spread(array, start, laid, apart) for array, start in zip(arrays, starts, strict=True)]
+    if 0 in g.out:
+        return jax.tree.unflatten(tree, [jnp.zeros(g.out, array.dtype) for array in arrays])
+    real = _padded(jnp.ones_like(arrays[0], bool), jnp.zeros((), bool), g, base_dilation)
+    padded = [_padded(array, start, g, base_dilation) for array, start in zip(arrays, starts, strict=True)]
     *out, _ = _after_start(
-        [*starts, jnp.ones((), bool)], reduce_windows((*padded, real), laid.unpadded(), combine), combine
+        [*starts, jnp.ones((), bool)], reduce_windows((*padded, real), g.unpadded(), combine), combine
     )
     return jax.tree.unflatten(tree, out)
 
@@ -109,17 +114,19 @@ def known_reduction(
     window_strides: Sequence[int], padding: Sequence[Pair], base_dilation: Sequence[int] | None = None,
     window_dilation: Sequence[int] | None = None,
 ) -> jax.Array:  # fmt: skip
-    """The windows of one array by "add", "max" or "min"; an init_value of None is the identity of that."""
-    laid, apart = _laid(operand.shape, window_dimensions, window_strides, padding, base_dilation, window_dilation)
-    if 0 in laid.out:
-        return jnp.zeros(laid.out, operand.dtype)
+    """Reduce the windows of one array by "add", "max" or "min"; an init_value of None is the reducer's identity."""
+    g, base_dilation = _lax_geometry(
+        operand.shape, window_dimensions, window_strides, padding, base_dilation, window_dilation
+    )
+    if 0 in g.out:
+        return jnp.zeros(g.out, operand.dtype)
     combine, cells = _COMBINE[reducer], operand
     if reducer == "add":
         cells = operand.astype(accumulator(operand.dtype))
     identity = _identity(reducer, cells.dtype)
-    if any(between > 1 for between in apart):
-        cells = lax.pad(cells, jnp.asarray(identity, cells.dtype), [(0, 0, between - 1) for between in apart])
-    g = _without_leading(laid)
+    if any(between > 1 for between in base_dilation):
+        cells = lax.pad(cells, jnp.asarray(identity, cells.dtype), [(0, 0, between - 1) for between in base_dilation])
+    g = _without_leading(g)
     border = zeros(g.n)._replace(fill=identity, beyond=identity)
     made = (
         sum_windows(cells, g, border) if reducer == "add" else best_of_windows(cells, g, border, combine, of_cells=True)
@@ -130,14 +137,14 @@ def known_reduction(
 
 
 def _without_leading(g: Geometry) -> Geometry:
-    """The windows without the first axes, which nothing is done to: they are mapped."""
+    """The windows without the leading axes that have nothing to reduce: these are mapped."""
     first = next((i for i, a in enumerate(g.axes) if a.window > 1 or a.stride > 1 or a.low or a.high), g.n)
     return Geometry(g.axes[first:])
 
 
-def _spread(x: jax.Array, start: jax.Array, g: Geometry, apart: tuple[int, ...]) -> jax.Array:
-    """x with `start` around it and between its cells."""
-    config = [(a.low, a.high, between - 1) for a, between in zip(g.axes, apart, strict=True)]
+def _padded(x: jax.Array, start: jax.Array, g: Geometry, base_dilation: tuple[int, ...]) -> jax.Array:
+    """x with `start` as padding and between its cells."""
+    config = [(a.low, a.high, between - 1) for a, between in zip(g.axes, base_dilation, strict=True)]
     return lax.pad(x, start, config) if any(map(any, config)) else x
 
 
@@ -146,7 +153,7 @@ def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cel
 
 
 def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
-    """`combine` where both are cells of the operand, as the last array says; padding is passed over."""
+    """`combine` of cells of the operand only: the last array says which are, and the others are passed over."""
     *a_cells, a_real = a
     *b_cells, b_real = b
     both = combine(tuple(a_cells), tuple(b_cells))
@@ -156,7 +163,7 @@ def _of_real_cells(combine: Combine, a: Cells, b: Cells) -> Cells:
 
 
 def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells) -> Cells:
-    """A function of scalars for all cells of arrays."""
+    """Apply a function of scalars to all cells of arrays."""
 
     def of_scalars(a: Cells, b: Cells) -> Cells:
         made = computation(jax.tree.unflatten(tree, a), jax.tree.unflatten(tree, b))
@@ -165,95 +172,66 @@ def _cell_by_cell(computation: Callable[..., Any], tree: Any, a: Cells, b: Cells
             problem = (
                 f"gives {jax.tree.map(jnp.result_type, made)} for {jax.tree.unflatten(tree, [x.dtype for x in a])}"
             )
-            raise ValueError(refuse(_NAME, "computation", problem, "it must give what it takes, scalars of one kind"))
+            raise ValueError(message(_NAME, "computation", problem, "it must give what it takes, scalars of one kind"))
         return tuple(leaves)
 
     of_arrays = of_scalars
-    for _ in range(a[0].ndim):  # not of all cells in a row: JAX can't tell that the product of symbolic sizes is a size
+    for _ in range(a[0].ndim):  # axis by axis, since JAX can't reshape an array to the product of symbolic sizes
         of_arrays = jax.vmap(of_arrays)
     return of_arrays(a, b)
 
 
 def _identity(reducer: str, dtype: Any) -> Any:
-    return 0 if reducer == "add" else limits(dtype)[("max", "min").index(reducer)]
+    return 0 if reducer == "add" else extremes(dtype)[("max", "min").index(reducer)]
 
 
 def _is_identity(reducer: str, start: Any, dtype: Any) -> bool:
-    """Whether a number that is known when the function is traced changes nothing."""
+    """Whether `start` is known to be the identity when the function is traced."""
     if isinstance(start, jax.core.Tracer):
         return False
     return bool(np.asarray(start) == _identity(reducer, dtype))
 
 
-# lax's rules for what is given ---------------------------------------------------------------------------------------
+# lax's rules for arguments ---------------------------------------------------------------------------------------
 
 
 def _operands(operand: Any, init_value: Any) -> tuple[list[jax.Array], Any, list[jax.Array]]:
-    """The arrays, their tree, and a scalar for each."""
+    """The arrays, their tree, and an init_value for each."""
     tree: Any
     arrays, tree = jax.tree.flatten(operand)
     starts, given = jax.tree.flatten(init_value)
     if given != tree:
         problem = f"has the structure {given}, but operand has {tree}"
-        raise ValueError(refuse(_NAME, "init_value", problem, "pass one scalar for each array"))
+        raise ValueError(message(_NAME, "init_value", problem, "pass one scalar for each array"))
     if not arrays:
-        raise ValueError(refuse(_NAME, "operand", "has no array", "pass at least one"))
+        raise ValueError(message(_NAME, "operand", "has no array", "pass at least one"))
     arrays = [as_array(_NAME, "operand", array) for array in arrays]
     starts = [as_array(_NAME, "init_value", start) for start in starts]
     for array, start in zip(arrays, starts, strict=True):
         if start.shape != ():
             raise TypeError(
-                refuse(_NAME, "init_value", f"has shape {start.shape}, but must be a scalar", "pass x[0], say")
+                message(_NAME, "init_value", f"has shape {start.shape}, but must be a scalar", "pass x[0], say")
             )
         if array.shape != arrays[0].shape:
             problem = f"has arrays of shapes {arrays[0].shape} and {array.shape}"
-            raise ValueError(refuse(_NAME, "operand", problem, "give all arrays one shape"))
+            raise ValueError(message(_NAME, "operand", problem, "give all arrays one shape"))
     return arrays, tree, starts
 
 
-def _laid(
+def _lax_geometry(
     shape: Sequence[int], window: Any, stride: Any, padding: Any, base_dilation: Any, window_dilation: Any
 ) -> tuple[Geometry, tuple[int, ...]]:
     n = len(shape)
-    window = _ints("window_dimensions", window, n)
-    ones = (1,) * n
-    stride, apart, dilation = (
-        ones if values is None else _ints(argument, values, n)
+    read = partial(ints, _NAME, n=n, whose="operand", wrong_length=TypeError, below_one=TypeError)
+    window = read("window_dimensions", window)
+    stride, base_dilation, dilation = (
+        (1,) * n if values is None else read(argument, values)
         for argument, values in (
             ("window_strides", stride), ("base_dilation", base_dilation), ("window_dilation", window_dilation)
         )
     )  # fmt: skip
-    pairs = _pairs(padding, shape, window, stride, dilation)
-    sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(shape, apart, strict=True)]
-    columns = zip(sizes, window, stride, pairs, dilation, strict=True)
-    axes = (Axis(m, k, s, low, high, d).without_idle_stride() for m, k, s, (low, high), d in columns)
-    return Geometry(tuple(axes)), apart
-
-
-def _ints(argument: str, values: Any, n: int) -> tuple[int, ...]:
-    """One int for each axis of the operand, at least 1."""
-    if not is_sequence(values):
-        raise TypeError(refuse(_NAME, argument, f"is {values!r}, but must be a sequence of {n} ints"))
-    numbers = tuple(integer(_NAME, f"{argument} on axis {i}", value) for i, value in enumerate(values))
-    if len(numbers) != n:
-        problem = f"has {len(numbers)} entries, but operand has {n} axes"
-        raise TypeError(refuse(_NAME, argument, problem, "use 1 for an axis that is not windowed"))
-    if any(number < 1 for number in numbers):
-        raise TypeError(refuse(_NAME, argument, f"is {numbers}, but each must be at least 1"))
-    return numbers
-
-
-def _pairs(padding: Any, shape: Any, window: Any, stride: Any, dilation: Any) -> tuple[Pair, ...]:
-    if isinstance(padding, str):
-        if padding.upper() not in ("VALID", "SAME", "SAME_LOWER"):
-            problem = f"{padding!r} is unknown"
-            raise RuntimeError(refuse(_NAME, "padding", problem, "use 'VALID', 'SAME', 'SAME_LOWER' or pairs"))
-        return padding_pairs(_NAME, padding.upper(), shape, window, stride, dilation)
-    try:
-        pairs = tuple((side(_NAME, "padding", low), side(_NAME, "padding", high)) for low, high in padding)
-    except TypeError as error:
-        problem = f"is {padding!r}, but must be a string or one (low, high) of ints per axis"
-        raise TypeError(refuse(_NAME, "padding", problem)) from error
-    if len(pairs) != len(shape):
-        raise ValueError(refuse(_NAME, "padding", f"has {len(pairs)} pairs, but operand has {len(shape)} axes"))
-    return pairs
+    pads = pairs(
+        _NAME, padding, shape, window, stride, dilation, whose="operand", unreadable=TypeError, wrong_length=ValueError
+    )
+    sizes = [(m - 1) * s + 1 if m else 0 for m, s in zip(shape, base_dilation, strict=True)]
+    return Geometry.of(sizes, window, stride, pads, dilation), base_dilation

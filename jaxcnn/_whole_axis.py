@@ -1,4 +1,4 @@
-"""One axis reduced as a whole, which devices may have divided among them."""
+"""Reduces a whole axis, which several devices may divide: sums, and the first winner with its gradient."""
 
 import math
 from typing import Any
@@ -8,13 +8,13 @@ import jax.numpy as jnp
 from jax import lax
 from jax.sharding import PartitionSpec
 
-from jaxcnn._padding import devices_along
+from jaxcnn._arrays import devices_along
 from jaxcnn._primitives import differentiated_as, primitive
 from jaxcnn._symbolic import is_symbolic
 
 
 def sum_along(x: jax.Array, axis: int) -> jax.Array:
-    """Neighbours first, which rounds less than a running sum; the last 64 sums or so may lie on as many devices."""
+    """Sum pairs of neighbours, then pairs of sums: it rounds less than a running sum, and many devices divide it."""
     at = axis % x.ndim
     size = x.shape[at]
     if is_symbolic(size):
@@ -34,13 +34,13 @@ def _best(x: jax.Array, *, axis: int, lowest: bool, platform: str = "") -> jax.A
 
 
 def first_place(x: jax.Array, axis: int, lowest: bool) -> jax.Array:
-    """Where along an axis the first winner stands, or the first NaN."""
+    """The place of the first winner along an axis, or of the first NaN."""
     won = (x == jnp.expand_dims(_best(x, axis=axis, lowest=lowest), axis)) | (x != x)
     return jnp.min(jnp.where(won, _taps(x, axis), 2**31 - 1), axis, keepdims=True)
 
 
 def cell_at(tap: jax.Array, x: jax.Array, axis: int) -> jax.Array:
-    """The cell of x at one place along an axis."""
+    """The cell of x at place `tap` along an axis."""
     return jnp.sum(jnp.where(_taps(x, axis) == tap, x, jnp.zeros((), x.dtype)), axis, dtype=x.dtype)
 
 
@@ -49,7 +49,7 @@ def _taps(x: jax.Array, axis: int) -> jax.Array:
 
 
 def _with_gradient(x: jax.Array, *, axis: int, lowest: bool) -> jax.Array:
-    """The whole gradient goes to the first winner."""
+    """The same value as `_best`; its whole gradient goes to the first winner."""
     return cell_at(first_place(x, axis, lowest), x, axis)
 
 
@@ -59,6 +59,6 @@ def _without(entries: Any, axis: int) -> tuple[Any, ...]:
 
 best_along = primitive(
     "jaxcnn_best_along", lambda x, axis, **_: (_without(x.shape, axis), x.dtype), _best,
-    lies=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
+    result_spec=lambda x, axis, **_: PartitionSpec(*_without(x.sharding.spec, axis)),
 )  # fmt: skip
-differentiated_as(best_along, _with_gradient, _with_gradient)
+differentiated_as(best_along, _with_gradient)
