@@ -102,8 +102,8 @@ def operations(f, shapes, platform="cpu"):
 
 
 LARGE = 65536
-# The gradient of a window this long has the most operations, about 1,400: four levels of 16 taps. A program that grew with
-# the size would have tens of thousands.
+# The gradient of a window this long has the most operations, about 1,400: four levels of 16 taps. A program that grew
+# with the size would have tens of thousands.
 MOST = 1500
 
 
