@@ -5,8 +5,9 @@
     # %% [markdown] lang="en"
     # %% [markdown] lang="zh"
 
-A change of the text alone keeps the outputs. As a program: `python docs/_lessons.py` builds what is not up to date,
-`python docs/_lessons.py 3` runs lesson 3 anew. What the site shows of a lesson is made by `_publish.py`.
+The first pair says `optimize=true` in a lesson that computes for long. A change of the text alone keeps the outputs.
+As a program: `python docs/_lessons.py` builds what is not up to date, `python docs/_lessons.py 3` runs lesson 3 anew.
+What the site shows of a lesson is made by `_publish.py`.
 """
 
 import argparse
@@ -193,9 +194,13 @@ def _execute(lesson: Path, notebook: NotebookNode) -> None:
         resources={"metadata": {"path": str(DOCS)}},  # so that a lesson can import drawing
     )
     # The same numbers on each machine: no accelerator, and no message about one.
-    quiet = {"JAX_PLATFORMS": "cpu", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    settings = {"JAX_PLATFORMS": "cpu", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    if not notebook.cells[0].metadata.get(
+        "optimize"
+    ):  # then compiling takes longer than what is run once, on little data
+        settings["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"
     try:
-        asyncio.run(client.async_execute(env=os.environ | quiet))  # a loop of its own, as this may be any thread
+        asyncio.run(client.async_execute(env=os.environ | settings))  # a loop of its own, as this may be any thread
     except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
         raise LessonError(f"{lesson.name}: {error}") from error
 

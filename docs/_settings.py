@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import history
 import program_help
 import size_pictures
 from docutils import nodes
@@ -45,10 +46,11 @@ def of(language: str) -> dict[str, Any]:
     size_pictures.draw(source / "_built", language)
     if language == "en":
         program_help.write(source / "_built")
+        history.write(DOCS / "history", source / "_built")
     return {
         "project": "jaxcnn",
-        "author": "the authors of jaxcnn",
-        "copyright": "the authors of jaxcnn",
+        "author": "the jaxcnn developers",
+        "copyright": "the jaxcnn developers",
         "version": jaxcnn.__version__,
         "release": jaxcnn.__version__,
         "language": words["language"],

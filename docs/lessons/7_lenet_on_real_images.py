@@ -1,4 +1,4 @@
-# %% [markdown] lang="en" minutes=25 needs="4"
+# %% [markdown] lang="en" minutes=25 needs="4" optimize=true
 # # 7. LeNet on real images
 #
 # Noise can only be learnt by heart. Real images have something to find: strokes, ends, loops. Here LeNet learns
@@ -7,7 +7,7 @@
 #
 # <!-- picture: Twenty handwritten digits, 0 to 9 twice, white ink on black -->
 
-# %% [markdown] lang="zh" minutes=25 needs="4"
+# %% [markdown] lang="zh" minutes=25 needs="4" optimize=true
 # # 7. 真实图像上的 LeNet
 #
 # 噪声只能死记硬背；真实图像里才有东西可找：笔画、端点、圈。这一课用几秒钟教 LeNet 认手写数字，然后打开它看看：

@@ -1,4 +1,4 @@
-# %% [markdown] lang="en" minutes=25 needs="5"
+# %% [markdown] lang="en" minutes=25 needs="5" optimize=true
 # # 8. From loops to fast
 #
 # One layer, computed in six ways that give the same numbers. From the slowest to the fastest lies a factor of hundreds,
@@ -6,7 +6,7 @@
 # fetched, and by whom. The times on this page were measured once, on the machine named below while it did nothing else;
 # the notebook measures yours. Yours will differ, their order hardly.
 
-# %% [markdown] lang="zh" minutes=25 needs="5"
+# %% [markdown] lang="zh" minutes=25 needs="5" optimize=true
 # # 8. 从循环到飞快
 #
 # 同一个层，用六种办法来算，结果完全一样。最慢与最快之间差了几百倍，而这几乎与运算量无关：每种办法做的乘法是同一批。不

@@ -1,5 +1,6 @@
 """A program that runs operations on arrays divided among eight devices, and prints the result of each as JSON."""
 
+import functools
 import json
 import re
 import sys
@@ -96,6 +97,9 @@ def second_order(f):
     return lambda x, kernel: jax.jvp(with_gradients(f), (x, kernel), (x, kernel))[1]
 
 
+WAYS = {"forward": lambda f: f, "gradients": with_gradients, "second order": second_order}
+
+
 def numbers(operation, maps=MAPS):
     rng = np.random.default_rng(0)
     return [rng.normal(size=shape).astype("float32") for shape in (maps, OPERATIONS[operation][1])]
@@ -107,6 +111,14 @@ def difference(results, expected):
     return max(float(np.abs(np.asarray(a) - b).max() / np.abs(b).max()) for a, b in pairs)
 
 
+@functools.cache
+def on_one(operation, way, maps):
+    """The results of one device, and its bytes of temporary memory."""
+    arrays = numbers(operation, maps)
+    program = jax.jit(WAYS[way](OPERATIONS[operation][0])).lower(*arrays).compile()
+    return jax.tree.map(np.asarray, program(*arrays)), program.memory_analysis().temp_size_in_bytes
+
+
 def tried(operation, division, kind, ways=("forward", "gradients"), maps=MAPS):
     """For each way to run it: the collectives, the difference from one device, the sharding of the result, and the
     bytes of temporary memory on one of the eight and on a single device."""
@@ -115,19 +127,16 @@ def tried(operation, division, kind, ways=("forward", "gradients"), maps=MAPS):
     mesh = mesh_for(division, AxisType[kind])
     told = {}
     for way in ways:
-        g = {"forward": f, "gradients": with_gradients(f), "second order": second_order(f)}[way]
-        whole = jax.jit(g).lower(*arrays).compile()
+        expected, alone = on_one(operation, way, maps)
         with jax.set_mesh(mesh):
             specs = (DIVISIONS[division], P())
             placed = [jax.device_put(a, NamedSharding(mesh, spec)) for a, spec in zip(arrays, specs, strict=True)]
-            program = jax.jit(g).lower(*placed).compile()
+            program = jax.jit(WAYS[way](f)).lower(*placed).compile()
             text, results = program.as_text(), program(*placed)
         told[way] = {name: len(re.findall(rf" {name}(?:-start)?\(", text)) for name in COLLECTIVES}
-        told[way]["difference"] = difference(results, jax.tree.map(np.asarray, whole(*arrays)))
+        told[way]["difference"] = difference(results, expected)
         told[way]["lies"] = str(jax.tree.leaves(results)[0].sharding.spec)
-        told[way]["temporary"], told[way]["alone"] = (
-            each.memory_analysis().temp_size_in_bytes for each in (program, whole)
-        )
+        told[way] |= {"temporary": program.memory_analysis().temp_size_in_bytes, "alone": alone}
     return told
 
 

