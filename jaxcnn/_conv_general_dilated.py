@@ -17,7 +17,7 @@ from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._lax_arguments import ints, pairs
 from jaxcnn._layout import read_layout
 from jaxcnn._remember import remembered
-from jaxcnn._symbolic import known
+from jaxcnn._symbolic import is_symbolic
 
 _NAME = "conv_general_dilated"
 
@@ -119,7 +119,8 @@ def _over_spread(
 def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
     """Whether there are more taps than outputs, as lax writes the gradient of a layer in its kernel: map over map."""
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
-    more = known(lambda: math.prod(g.window) > math.prod(g.out))
+    is_known = not is_symbolic(*g.window, *g.out)  # JAX cannot compare products of several symbols
+    more = is_known and math.prod(g.window) > math.prod(g.out)
     return spelled and more and jnp.issubdtype(kernel.dtype, jnp.inexact)
 
 

@@ -21,6 +21,8 @@ from jaxcnn._geometry import Geometry
 from jaxcnn._padding import Border, bordered, none_if_zero, with_border, zeros
 from jaxcnn._primitives import alike, bilinear, linear_pair_of_one, primitive, resharded_like
 
+_DIVIDE_GROUPS = "reshard so that the devices divide the groups, or give the mesh AxisType.Auto, where XLA divides them"
+
 
 def contract(
     function: str, x: jax.Array, kernel: jax.Array, g: Geometry, *, padding_mode: Any = "constant", fill: Any = 0,
@@ -75,6 +77,10 @@ def _of_groups(
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
     at = _groups_at(face, made.ndim - 1, g.n)
+    devices, division = devices_along(made, at + 1)
+    if groups > 1 and devices > 1:
+        problem = f"is {groups}, but {devices} devices along {division!r} divide the channels of each group"
+        raise ValueError(message(function, "groups", problem, _DIVIDE_GROUPS))
     return made.reshape(*made.shape[:at], made.shape[at] * made.shape[at + 1], *made.shape[at + 2 :])
 
 
@@ -95,8 +101,7 @@ def _with_groups(function: str, role: str, array: jax.Array, n: int, groups: int
     devices, division = devices_along(array, at)
     if groups > 1 and groups % devices:
         problem = f"is {groups}, but {devices} devices along {division!r} divide the {array.shape[at]} channels"
-        remedy = "reshard so that the devices divide the groups, or give the mesh AxisType.Auto, where XLA divides them"
-        raise ValueError(message(function, "groups", problem, remedy))
+        raise ValueError(message(function, "groups", problem, _DIVIDE_GROUPS))
     return array.reshape(*array.shape[:at], groups, array.shape[at] // groups, *array.shape[at + 1 :])
 
 

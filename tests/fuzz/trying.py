@@ -25,7 +25,7 @@ from jaxcnn._engine import primitive
 from jaxcnn._engine.plan import plan
 from jaxcnn._engine.platforms import platform_of
 from jaxcnn._engine.rewrites import sample_blocks
-from jaxcnn._primitives import lying_as
+from jaxcnn._primitives import resharded_like
 
 
 @np.errstate(all="ignore")
@@ -182,7 +182,7 @@ def _program(trial, operation, method):
     def gradient(inputs):
         args, ct, _ = parts(inputs)
         results, pull = jax.vjp(floats, args)
-        ct = {name: lying_as(ct[name], jax.typeof(y)) for name, y in results.items()}
+        ct = {name: resharded_like(ct[name], jax.typeof(y)) for name, y in results.items()}
         return results | {f"in {name}": g for name, g in pull(ct)[0].items()}
 
     def jvp(inputs):

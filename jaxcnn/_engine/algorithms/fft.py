@@ -13,6 +13,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jax.experimental.layout import Layout, with_layout_constraint
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
 from jaxcnn._engine.problem import Problem
@@ -70,14 +71,22 @@ def _waves(problem: Problem, array: jax.Array, apart: Sequence[int]) -> jax.Arra
     zero = jnp.zeros((), problem.summed)
     spread = lax.pad(array.astype(problem.summed), zero, [(0, 0, 0)] * 3 + [(0, 0, step - 1) for step in apart])
     *lengths, last = _lengths(problem)
-    waves = jnp.fft.fft(spread, last) if _is_complex(problem) else jnp.fft.rfft(spread, last)
-    return jnp.fft.fftn(waves, lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
+    waves = (jnp.fft.fft if _is_complex(problem) else jnp.fft.rfft)(_in_order(spread), last)
+    waves = jnp.fft.fftn(_in_order(waves), lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
+    return _in_order(waves)
 
 
 def _cells(problem: Problem, waves: jax.Array) -> jax.Array:
     *lengths, last = _lengths(problem)
-    waves = jnp.fft.ifftn(waves, lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
-    return jnp.fft.ifft(waves, last) if _is_complex(problem) else jnp.fft.irfft(waves, last)
+    waves = jnp.fft.ifftn(_in_order(waves), lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
+    return _in_order((jnp.fft.ifft if _is_complex(problem) else jnp.fft.irfft)(_in_order(waves), last))
+
+
+def _in_order(array: jax.Array) -> jax.Array:
+    """The array with its last axis last in memory too: on several devices XLA (jaxlib 0.10.2) gives transforms other
+    layouts, which they refuse."""
+    ordered: jax.Array = with_layout_constraint(array, Layout(tuple(range(array.ndim))))
+    return ordered
 
 
 def _lengths(problem: Problem) -> list[int]:
