@@ -76,6 +76,7 @@ with jax.set_mesh(mesh):
         lambda: jc.pool(x, (3, 3), "max", stride=1, padding=1, fill=jnp.float32(0)),
         lambda: jc.max_unpool(x, jnp.zeros_like(x, int), (32, 32)),
         lambda: jc.conv(channels, jnp.ones((2, 4, 3, 3)), groups=2),
+        lambda: jc.conv_transpose(x, jax.device_put(jnp.ones((8, 8, 3, 3)), jax.P(None, "a")), groups=2),
     ):
         try:
             refused()
@@ -101,12 +102,15 @@ x = jax.device_put(jnp.arange(12.0), jax.NamedSharding(mesh, jax.P("a")))
 least = lambda x: jc.pool(x, (3,), "min", dilation=3)  # two windows, four devices
 print(*(jax.device_get(y) for y in jax.jit(lambda x: jax.jvp(least, (x,), (2 * x,)))(x)))
 """
-    padding, unpooled, groups, exported, *wide, three, two_windows = on_eight_devices("-c", program)
+    padding, unpooled, groups, in_groups, exported, *wide, three, two_windows = on_eight_devices("-c", program)
     assert wide == ["float64 True"] * 2
     assert three == "[ 3. 12.] [15.] (6,)"
     assert two_windows == "[0. 3.] [0. 6.]"
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")
+    assert in_groups.startswith(
+        "conv_transpose: groups is 2, but 8 devices along 'a' divide the channels of each group"
+    )
     assert exported.split(maxsplit=1)[0] == "True"
     assert exported.endswith("('a',)")

@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import lax
-from jax.experimental.layout import Layout, with_layout_constraint
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
 from jaxcnn._engine.problem import Problem
@@ -71,22 +70,29 @@ def _waves(problem: Problem, array: jax.Array, apart: Sequence[int]) -> jax.Arra
     zero = jnp.zeros((), problem.summed)
     spread = lax.pad(array.astype(problem.summed), zero, [(0, 0, 0)] * 3 + [(0, 0, step - 1) for step in apart])
     *lengths, last = _lengths(problem)
-    waves = (jnp.fft.fft if _is_complex(problem) else jnp.fft.rfft)(_in_order(spread), last)
-    waves = jnp.fft.fftn(_in_order(waves), lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
-    return _in_order(waves)
+
+    def transform(maps: jax.Array) -> jax.Array:
+        waves = jnp.fft.fft(maps, last) if _is_complex(problem) else jnp.fft.rfft(maps, last)
+        return jnp.fft.fftn(waves, lengths, range(1, problem.geometry.n)) if lengths else waves
+
+    return _of_each_map(transform, spread)
 
 
 def _cells(problem: Problem, waves: jax.Array) -> jax.Array:
     *lengths, last = _lengths(problem)
-    waves = jnp.fft.ifftn(_in_order(waves), lengths, range(3, 2 + problem.geometry.n)) if lengths else waves
-    return _in_order((jnp.fft.ifft if _is_complex(problem) else jnp.fft.irfft)(_in_order(waves), last))
+
+    def transform(maps: jax.Array) -> jax.Array:
+        waves = jnp.fft.ifftn(maps, lengths, range(1, problem.geometry.n)) if lengths else maps
+        return jnp.fft.ifft(waves, last) if _is_complex(problem) else jnp.fft.irfft(waves, last)
+
+    return _of_each_map(transform, waves)
 
 
-def _in_order(array: jax.Array) -> jax.Array:
-    """The array with its last axis last in memory too: on several devices XLA (jaxlib 0.10.2) gives transforms other
-    layouts, which they refuse."""
-    ordered: jax.Array = with_layout_constraint(array, Layout(tuple(range(array.ndim))))
-    return ordered
+def _of_each_map(transform: Callable[[jax.Array], jax.Array], array: jax.Array) -> jax.Array:
+    """With one axis for all maps: on several devices XLA (jaxlib 0.10.2) changes the order of axes of length 1, which
+    its transform refuses."""
+    made = transform(array.reshape(math.prod(array.shape[:3]), *array.shape[3:]))
+    return made.reshape(*array.shape[:3], *made.shape[1:])
 
 
 def _lengths(problem: Problem) -> list[int]:
