@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxcnn._primitives import bind_again, wrapped_like
+from jaxcnn._primitives import bind_again, resharded_like, wrapped_like
 
 
 class Replace(Protocol):
@@ -69,7 +69,9 @@ class Rewriting:
         instead = self.replace(eqn)
         if instead is not None:
             made = bind_again(eqn, values, instead)
-        elif eqn.primitive.name == "shard_map" and self._changes(eqn.params["jaxpr"]):
+            results = made if eqn.primitive.multiple_results else [made]
+            return [resharded_like(result, v.aval) for result, v in zip(results, eqn.outvars, strict=True)]
+        if eqn.primitive.name == "shard_map" and self._changes(eqn.params["jaxpr"]):
             made = bind_again(eqn, values, self._shard_map(eqn.params))
         else:
             made = bind_again(eqn, values, changed=self._inner_functions(eqn))

@@ -107,8 +107,6 @@ def _laid(eqn: Any) -> Any:
 def _not_ours(avals: Sequence[Any]) -> str:
     """Why operands are left to lax, whatever is done with them; nothing if they are not."""
     for aval in avals:
-        if any(axis is not None for axis in aval.sharding.spec):
-            return "an operand whose type names its sharding"
         if jnp.issubdtype(aval.dtype, jnp.inexact) and aval.dtype.itemsize < 2:
             return f"{aval.dtype} has no rule of ours"
     return "operands of two dtypes" if len({aval.dtype for aval in avals}) > 1 else ""
