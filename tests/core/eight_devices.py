@@ -15,7 +15,6 @@ from jax.sharding import PartitionSpec as P
 import jaxcnn as jc
 
 MAPS = (16, 8, 16, 32)
-of_groups = partial(jax.lax.conv_general_dilated, window_strides=(1, 1), padding="SAME", feature_group_count=2)
 # Functions of maps and a kernel, and the kernel's shape.
 OPERATIONS = {
     "conv": (partial(jc.conv, padding=1), (8, 8, 3, 3)),
@@ -70,10 +69,6 @@ OPERATIONS = {
     "accelerate, any reducer": (
         lambda x, k: k * jc.accelerate(jax.lax.reduce_window)(x, 1.0, jax.lax.mul, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
         (),
-    ),
-    "accelerate, grouped, of a gradient": (
-        lambda x, k: jc.accelerate(jax.grad(lambda k: jnp.sin(of_groups(x, k)).mean()), platform="cpu")(k),
-        (8, 4, 3, 3),
     ),
     "vmap": (lambda x, k: jax.vmap(lambda x: jc.conv(x, k, padding=1))(x), (8, 8, 3, 3)),
 }
