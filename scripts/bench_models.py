@@ -189,7 +189,7 @@ def on_torch(name: str, seconds: float) -> dict[str, float]:
 def torch_times(name: str, seconds: float) -> dict[str, float]:
     """The same in a process of its own: Keras has one backend per process."""
     command = [sys.executable, __file__, "--on-torch", name, "--seconds", str(seconds)]
-    done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True)  # noqa: PLW1510
+    done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True)
     if done.returncode:  # Keras has no NASNet on torch
         print(f"{name} on torch: {done.stderr.splitlines()[-1]}", file=sys.stderr)
         return {}
