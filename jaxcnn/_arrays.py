@@ -15,13 +15,13 @@ def as_array(function: str, argument: str, value: Any) -> jax.Array:
     """`value` as a JAX array, or a TypeError for something else or a dtype that cannot be computed with."""
     if not hasattr(value, "dtype") and not isinstance(value, bool | int | float | complex | list | tuple):
         raise TypeError(message(function, argument, f"must be an array, not {type(value).__name__}"))
-    if isinstance(value, jax.Array | np.ndarray) and (lack := _lack_of(value.dtype)):
+    if isinstance(value, jax.Array | np.ndarray) and (lack := lack_of(value.dtype)):
         raise TypeError(message(function, argument, f"is {value.dtype}, {lack}", "convert it to float32"))
     return value if isinstance(value, jax.Array) else jnp.asarray(value)
 
 
 @functools.cache
-def _lack_of(dtype: Any) -> str:
+def lack_of(dtype: Any) -> str:
     """Why a dtype cannot be computed with, in words; empty if it can."""
     if jnp.issubdtype(dtype, jnp.integer):  # XLA takes int1 for bool, and aborts where it pads int2 (jaxlib 0.10.2)
         return "of fewer than 4 bits" if jnp.iinfo(dtype).bits < 4 else ""  # type: ignore[no-untyped-call]

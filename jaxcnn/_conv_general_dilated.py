@@ -76,10 +76,6 @@ def conv_general_dilated(
     x, kernel = jnp.transpose(lhs, layout.lhs), jnp.transpose(rhs, layout.rhs)
     _check_groups(x.shape, kernel.shape, feature_group_count, batch_group_count)
     g, spread = _lax_geometry(x.shape[2:], kernel.shape[2:], window_strides, padding, lhs_dilation, rhs_dilation)
-    if batch_group_count > 1:
-        # The groups of samples become groups of channels.
-        x = x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)
-        x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
     groups = max(feature_group_count, batch_group_count)
     options: dict[str, Any] = {
         "groups": groups, "precision": precision, "preferred_element_type": preferred_element_type,
@@ -87,15 +83,21 @@ def conv_general_dilated(
     }  # fmt: skip
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
-        y = jnp.zeros((x.shape[0], kernel.shape[0], *g.out), dtype)
+        y = jnp.zeros((x.shape[0] // batch_group_count, kernel.shape[0], *g.out), dtype)
     elif _is_gradient_in_kernel(kernel, g, spread):
         # Seen as a layer, its channels are the samples and output channels that lax's caller wrote.
         options["channels_last"] = layout.lhs[0] == layout.rhs[0] == lhs.ndim - 1 > 1
-        y = _gradient_in_kernel(x, kernel, g, spread, options)
-    elif any(s > 1 for s in spread):
-        y = _over_spread(x, kernel, g, spread, options)
+        maps = x.swapaxes(0, 1) if batch_group_count > 1 else _samples_as_channels(x, groups)
+        y = _gradient_in_kernel(maps, kernel, g, spread, options)
     else:
-        y = contract(_NAME, x, kernel, g, **options)
+        if batch_group_count > 1:
+            # The groups of samples become groups of channels.
+            x = x.reshape(groups, x.shape[0] // groups, *x.shape[1:]).swapaxes(0, 1)
+            x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
+        if any(s > 1 for s in spread):
+            y = _over_spread(x, kernel, g, spread, options)
+        else:
+            y = contract(_NAME, x, kernel, g, **options)
     y = jnp.transpose(y, [layout.out.index(i) for i in range(y.ndim)])
     return y if out_sharding is None else jax.sharding.reshard(y, out_sharding)
 
@@ -125,11 +127,10 @@ def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ..
 
 
 def _gradient_in_kernel(
-    x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
+    maps: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
-    """Compute it as that gradient: the outputs here are the layer's taps, the channels here its samples."""
-    groups = options["groups"]
-    maps, seen = _samples_as_channels(x, groups), kernel.swapaxes(0, 1)
+    """Compute it as that gradient: the outputs here are the layer's taps, the channels of `maps` its samples."""
+    groups, seen = options["groups"], kernel.swapaxes(0, 1)
     if all(s == 1 for s in spread):
         return contract_for_kernel(_NAME, maps, seen, g.of_taps(), **options).swapaxes(0, 1)
     # The gradient of a transposed layer: the kernel is its larger map, and its taps come in the opposite order.
@@ -139,7 +140,7 @@ def _gradient_in_kernel(
         high = a.size + (out - 1) * a.stride - a.window - low
         axes.append(Axis(a.window, out, apart, low, high, a.stride))
     y = contract_for_kernel(_NAME, seen, maps, Geometry(tuple(axes)), **options)
-    y = y.reshape(groups, x.shape[0], *y.shape[1:]).swapaxes(0, 1).reshape(x.shape[0], kernel.shape[0], *g.out)
+    y = y.reshape(groups, -1, *y.shape[1:]).swapaxes(0, 1).reshape(-1, kernel.shape[0], *g.out)
     return jnp.flip(y, range(2, y.ndim))
 
 

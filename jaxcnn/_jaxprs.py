@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import jax
 import numpy as np
 
-from jaxcnn._primitives import bind_again, wrapped_like
+from jaxcnn._primitives import bind_again, resharded_like, wrapped_like
 
 
 class Replace(Protocol):
@@ -21,7 +21,7 @@ class Replace(Protocol):
 # Primitives with inner functions in their parameters that are called as they stand, and so can be rewritten.
 CALLS = {
     "jit", "pjit", "closed_call", "core_call", "remat", "remat2", "checkpoint", "scan", "while", "cond",
-    "custom_jvp_call", "custom_vjp_call", "custom_vmap_call",
+    "custom_jvp_call", "custom_vjp_call", "custom_vmap_call", "custom_linear_solve", "remat_opt",
 }  # fmt: skip
 
 
@@ -69,7 +69,9 @@ class Rewriting:
         instead = self.replace(eqn)
         if instead is not None:
             made = bind_again(eqn, values, instead)
-        elif eqn.primitive.name == "shard_map" and self._changes(eqn.params["jaxpr"]):
+            results = made if eqn.primitive.multiple_results else [made]
+            return [resharded_like(result, v.aval) for result, v in zip(results, eqn.outvars, strict=True)]
+        if eqn.primitive.name == "shard_map" and self._changes(eqn.params["jaxpr"]):
             made = bind_again(eqn, values, self._shard_map(eqn.params))
         else:
             made = bind_again(eqn, values, changed=self._inner_functions(eqn))
@@ -95,7 +97,8 @@ class Rewriting:
             elif name == "bwd":
                 changed[name] = wrapped_like(value, self._of_backward(value))
             elif isinstance(value, tuple) and any(map(_is_jaxpr, value)):
-                changed[name] = tuple(map(self._rewritten, value))
+                made = [self._rewritten(each) if _is_jaxpr(each) else each for each in value]
+                changed[name] = value._make(made) if hasattr(value, "_make") else tuple(made)
             elif _is_jaxpr(value):
                 changed[name] = self._rewritten(value)
         return changed

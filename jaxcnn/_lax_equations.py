@@ -2,13 +2,14 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from jaxcnn._arrays import lack_of
 from jaxcnn._conv_general_dilated import conv_general_dilated
 from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.plan import Plan, plan
@@ -66,9 +67,9 @@ class Choosing:
 
     def _choice(self, eqn: Any) -> Choice:
         avals = [atom.aval for atom in eqn.invars]
-        reason = _not_ours(avals)
-        if reason:
-            return _left(reason)
+        lack = next(filter(None, (lack_of(aval.dtype) for aval in avals)), "")
+        if lack:
+            return _left(f"{avals[0].dtype}, {lack}")
         if eqn.primitive.name != "conv_general_dilated":
             choice = _CHOOSE[eqn.primitive.name](eqn, self.platform)
             return choice._replace(ours=choice.ours and self._sharing_winners(eqn, choice.ours))
@@ -102,16 +103,6 @@ def _laid(eqn: Any) -> Any:
     names = ("window_dimensions", "window_strides", "padding")
     dilated = max(1, *eqn.params.get("base_dilation", (1,)), *eqn.params.get("window_dilation", (1,)))
     return id(eqn.invars[-1]), lowest, dilated, *(eqn.params[name] for name in names)
-
-
-def _not_ours(avals: Sequence[Any]) -> str:
-    """Why operands are left to lax, whatever is done with them; nothing if they are not."""
-    for aval in avals:
-        if any(axis is not None for axis in aval.sharding.spec):
-            return "an operand whose type names its sharding"
-        if jnp.issubdtype(aval.dtype, jnp.inexact) and aval.dtype.itemsize < 2:
-            return f"{aval.dtype} has no rule of ours"
-    return "operands of two dtypes" if len({aval.dtype for aval in avals}) > 1 else ""
 
 
 def _left(why: str) -> Choice:
@@ -187,7 +178,7 @@ def _any_reduction(eqn: Any, platform: str) -> Choice:
     params = _windows(eqn)
     if isinstance(params, Choice):
         return params
-    combine = body[0].primitive.bind
+    combine = partial(body[0].primitive.bind, **body[0].params)
     return Choice(lambda operand, start: [reduce_window(operand, start, combine, **params)], _pooling(platform))
 
 

@@ -34,8 +34,8 @@ OF_KERAS = (
 )  # fmt: skip
 WAYS = ("forward", "step")
 RATE = 1e-3
-OUTPUTS_WITHIN, GRADIENTS_WITHIN = 1e-3, 1e-9  # of the largest number, in float32 and in float64
-NOISE = 1e-12
+OUTPUTS_WITHIN = 1e-3  # of the largest number, in float32
+GRADIENTS_WITHIN = 1e-12  # of the largest number of each array, in float64
 
 
 class Model(NamedTuple):
@@ -141,7 +141,10 @@ OURS = {"WaveNet": tcn, "3-D U-Net": unet, "DCGAN generator": dcgan}
 
 def keras_model(name: str, dtype: str) -> Any:
     import keras
+    from keras.src.backend.common.dtypes import BIT64_TO_BIT32_DTYPE
 
+    # On JAX, Keras computes its layer normalisation in float32 whatever the model's dtype: 1.6e-7 from the truth.
+    BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     keras.utils.set_random_seed(0)
     keras.config.set_floatx(dtype)
     keras.config.set_dtype_policy(dtype)
@@ -186,9 +189,10 @@ def on_torch(name: str, seconds: float) -> dict[str, float]:
 def torch_times(name: str, seconds: float) -> dict[str, float]:
     """The same in a process of its own: Keras has one backend per process."""
     command = [sys.executable, __file__, "--on-torch", name, "--seconds", str(seconds)]
-    done = subprocess.run(
-        command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(command, env=os.environ | {"KERAS_BACKEND": "torch"}, capture_output=True, text=True)
+    if done.returncode:  # Keras has no NASNet on torch
+        print(f"{name} on torch: {done.stderr.splitlines()[-1]}", file=sys.stderr)
+        return {}
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -234,18 +238,15 @@ def check_gradients(name: str, make: Callable[[str, bool], Model]) -> float:
         model = make("float64", True)
         gradient = jax.jit(programs(model, model.params, model.x)["gradient"])
         theirs = gradient(model.params, model.x)
-        error = furthest(jax.jit(jc.accelerate(gradient))(model.params, model.x), theirs)
-        if error > GRADIENTS_WITHIN:  # a model that rounds to float32 inside jumps where its data move ever so little
-            noise = np.random.default_rng(1).normal(size=model.x.shape)
-            moved = furthest(gradient(model.params, model.x * (1 + NOISE * noise)), theirs)
-            if not error <= moved:
-                problem = f"differ by {error:.1e} of the largest, {moved:.1e} where the data move by {NOISE}"
-                raise AssertionError(f"{name}: gradients in float64 {problem}")
+        ours = jax.jit(jc.accelerate(gradient))(model.params, model.x)
+        error = max(map(furthest, jax.tree.leaves(ours), jax.tree.leaves(theirs)))  # a first layer's are the smallest
+    if not error <= GRADIENTS_WITHIN:
+        raise AssertionError(f"{name}: gradients in float64 differ by {error:.1e} of the largest")
     return error
 
 
 def measure(name: str, make: Callable[[str, bool], Model], seconds: float, torch: bool) -> dict[str, Any]:
-    row: dict[str, Any] = {"model": name, "gradient_error": check_gradients(name, make)}
+    row: dict[str, Any] = {"model": name}
     model = make("float32", False)
     args = jax.device_put((model.params, model.x))
     for way, f in list(programs(model, *args).items())[:2]:
@@ -280,6 +281,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", nargs="*", help="names of models, or parts of them")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each comparison")
+    parser.add_argument("--unchecked", action="store_true", help="no gradients in float64: half of the time")
     parser.add_argument("--json", help="a file for all figures")
     parser.add_argument("--on-torch", help=argparse.SUPPRESS)
     args = parser.parse_args()
@@ -301,7 +303,8 @@ def main() -> None:
     print(table_head("model", *heads), flush=True)
     rows = []
     for name in wanted:
-        rows.append(measure(name, models[name], args.seconds, torch))
+        checked = {} if args.unchecked else {"gradient_error": check_gradients(name, models[name])}
+        rows.append(checked | measure(name, models[name], args.seconds, torch))
         print(line(rows[-1]), flush=True)
     print(f"\ngeometric mean of the ratios: {geometric_means(rows)}")
     write_json(args.json, {"machine": facts, "rows": rows})

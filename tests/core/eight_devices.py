@@ -66,6 +66,10 @@ OPERATIONS = {
     "global max": (lambda x, k: k * jc.adaptive_pool(x, (1, 1), "max"), ()),
     "global by pool": (lambda x, k: k * jc.pool(x, x.shape[2:], "mean"), ()),
     "unpool": (lambda x, k: k * jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), x.shape[2:]), ()),
+    "accelerate, any reducer": (
+        lambda x, k: k * jc.accelerate(jax.lax.reduce_window)(x, 1.0, jax.lax.mul, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
+        (),
+    ),
     "vmap": (lambda x, k: jax.vmap(lambda x: jc.conv(x, k, padding=1))(x), (8, 8, 3, 3)),
 }
 # Where the maps lie, on meshes of 8, or of 4 by 2.

@@ -21,6 +21,10 @@ def layer(x, kernel):
     return jnp.tanh(lax.conv_general_dilated(x, kernel, (1, 1), "SAME"))
 
 
+def convolved(x, kernel):
+    return lax.conv(x, kernel, (1, 1), "SAME")
+
+
 def max_pool(x, window=(1, 1, 3, 2), stride=(1, 1, 2, 1), **options):
     return lax.reduce_window(x, -jnp.inf, lax.max, window, stride, "SAME", **options)
 
@@ -109,8 +113,29 @@ def _backward(padding, residuals, along):
 with_a_vjp.defvjp(_forward, _backward)
 
 
+@jax.custom_vjp
+def with_saved_residuals(x, kernel):
+    return layer(x, kernel)
+
+
+with_saved_residuals.defvjp(
+    lambda x, kernel: _forward(x, kernel, "SAME"), partial(_backward, "SAME"), optimize_remat=True
+)
+
+
 def of_custom_derivatives(x, kernel):
-    return with_a_vjp(with_a_jvp(x, kernel), kernel, "SAME") + jax.jit(with_a_jvp)(jax.nn.relu(x), kernel)
+    y = with_a_vjp(with_a_jvp(x, kernel), kernel, "SAME") + jax.jit(with_a_jvp)(jax.nn.relu(x), kernel)
+    return with_saved_residuals(y, kernel)
+
+
+def solved(x, kernel):
+    """y + layer(y) / 10 = x for y, and its adjoint."""
+
+    def steps(f, b):
+        return lax.fori_loop(0, 3, lambda _, y: y - (f(y) - b), b)
+
+    f = lambda y: y + lax.conv(y, kernel, (1, 1), "SAME") / 10
+    return lax.custom_linear_solve(f, x, steps, transpose_solve=steps)
 
 
 @partial(jax.custom_batching.custom_vmap)
@@ -155,6 +180,7 @@ FUNCTIONS = {
     "cond": in_cond,
     "remat": in_remat,
     "custom derivatives": of_custom_derivatives,
+    "linear solve": solved,
     "custom vmap": lambda x, kernel: with_a_vmap(x, kernel),
     "shard_map": on_a_mesh,
     "vmap": mapped,
@@ -331,13 +357,37 @@ def test_export_with_a_symbolic_batch():
     assert_close(exported.call(X.astype("float32")), run(f, X.astype("float32")))
 
 
-def test_a_named_sharding_stays():
-    """Where the types of arrays name their shardings, lax's operator says what the result's is."""
-    mesh = jax.make_mesh((1,), ("samples",), axis_types=(jax.sharding.AxisType.Explicit,))
-    with jax.set_mesh(mesh):
-        x = jax.device_put(X.astype("float32"), jax.NamedSharding(mesh, jax.P("samples")))
-        y = jax.jit(accelerate(layer))(x, K.astype("float32"))
-        assert jax.typeof(y).sharding.spec[0] == "samples"
+# lax itself refuses the first two; the third has a mesh of its own.
+NOT_OF_NAMED_SAMPLES = {"groups", "vmap", "shard_map"}
+OF_NAMED_SAMPLES = {name: f for name, f in FUNCTIONS.items() if name not in NOT_OF_NAMED_SAMPLES} | {
+    "depthwise": lambda x, kernel: lax.conv_general_dilated(x, kernel[:, :1], (2, 1), "SAME", feature_group_count=3)
+}
+
+
+@pytest.mark.parametrize("name", OF_NAMED_SAMPLES)
+def test_a_named_sharding_stays(name):
+    """Where the type of an array names its sharding, results and gradients have lax's types, and all is replaced."""
+    f = OF_NAMED_SAMPLES[name]
+    with jax.set_mesh(jax.make_mesh((1,), ("samples",), axis_types=(jax.sharding.AxisType.Explicit,))):
+        x, kernel = (jax.device_put(a.astype("float32"), spec) for a, spec in ((X, jax.P("samples")), (K, jax.P())))
+        gradient = jax.grad(loss_of(f), (0, 1))
+        pairs = [(f, accelerate(f))]
+        if name not in WITHOUT_GRADIENT:
+            pairs += [(gradient, accelerate(gradient)), (gradient, jax.grad(loss_of(accelerate(f)), (0, 1)))]
+        for theirs, ours in pairs:
+            expected, made = (jax.make_jaxpr(each)(x, kernel) for each in (theirs, ours))
+            assert [str(aval) for aval in made.out_avals] == [str(aval) for aval in expected.out_avals]
+            assert sum(map(is_of_windows, equations(made))) <= STAYS.get(name, 0)
+
+
+def test_numbers_of_a_byte():
+    """As near as lax comes to the sum in float32; a dtype without a zero, which padding needs, stays with lax."""
+    x, kernel = (jnp.abs(jnp.asarray(a, jnp.float8_e4m3fn)) for a in (X, K))
+    ours, theirs = (f(x, kernel).astype("float32") for f in (accelerate(convolved), convolved))
+    assert_close(ours, theirs, 2**-3 * np.abs(theirs).max())
+    for dtype, count in ((jnp.float8_e4m3fn, 1), (jnp.float8_e8m0fnu, 0)):
+        traced = jax.make_jaxpr(accelerate(convolved))(x.astype(dtype), kernel.astype(dtype))
+        assert [eqn.primitive.name for eqn in equations(traced)].count("jaxcnn_contraction") == count
 
 
 def test_an_unknown_primitive_is_passed_through():
