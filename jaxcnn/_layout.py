@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from jaxcnn._arrays import accumulator, as_array, common_dtype
 from jaxcnn._errors import integer, is_sequence, message, rank_of
+from jaxcnn._geometry import Axis, Geometry
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
@@ -35,6 +36,20 @@ def spatial_last(x: jax.Array, axes: Sequence[int]) -> jax.Array:
 def spatial_back(x: jax.Array, axes: Sequence[int]) -> jax.Array:
     """Move the last axes back to where they were."""
     return jnp.moveaxis(x, range(x.ndim - len(axes), x.ndim), axes)
+
+
+def on_axes_between(
+    g: Geometry, modes: Sequence[str], axes: Sequence[int], sides: Sequence[Any]
+) -> tuple[Geometry, tuple[str, ...]]:
+    """The windows, and the padding mode of each axis, from the first of `axes` (in ascending order) to the last of all.
+
+    The other axes have windows of one cell, so that nothing is transposed: max 3x3 with stride 2 of (4,112,112,64)
+    takes 1.4 ms so, and 35 ms transposed.
+    """
+    windowed = dict(zip(axes, zip(g.axes, modes, strict=True), strict=True))
+    among = range(axes[0], len(sides))
+    laid, named = zip(*(windowed.get(i, (Axis(sides[i], 1, 1, 0, 0, 1), modes[0])) for i in among), strict=True)
+    return Geometry(laid), named
 
 
 class Layout(NamedTuple):

@@ -9,8 +9,18 @@ from jax.typing import ArrayLike
 from jaxcnn._arrays import as_array, spatial_shape
 from jaxcnn._errors import check_name, integer, message, per_axis, rank_of
 from jaxcnn._geometry import geometry
-from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
-from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, pool_ordered, pool_powers, pool_sums, pool_with
+from jaxcnn._layout import on_axes_between, spatial_axes, spatial_back, spatial_last
+from jaxcnn._padding import padding_modes
+from jaxcnn._pool_modes import (
+    ORDERED,
+    POOL_MODES,
+    check_mode,
+    is_global,
+    pool_ordered,
+    pool_powers,
+    pool_sums,
+    pool_with,
+)  # fmt: skip
 from jaxcnn._ranked import ranked
 from jaxcnn._remember import remembered
 from jaxcnn._types import Ints, Padding, PaddingMode, PoolMode
@@ -80,11 +90,15 @@ def pool(
     n = rank_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
     spatial_shape("pool", x, n)
     axes = spatial_axes("pool", x, axes, n)
-    x = spatial_last(x, axes)
+    moved = spatial_last(x, axes)
     stride = window if stride is None else stride
-    g = geometry("pool", spatial_shape("pool", x, n), window, stride=stride, padding=padding, dilation=dilation,
+    g = geometry("pool", spatial_shape("pool", moved, n), window, stride=stride, padding=padding, dilation=dilation,
                  ceil_mode=ceil_mode)  # fmt: skip
     _check_options(mode, method, x, count_include_pad=count_include_pad, divisor=divisor, p=p)
+    if in_place := list(axes) == sorted(axes) and not is_global(g.trimmed()):
+        g, padding_mode = on_axes_between(g, padding_modes("pool", padding_mode, n), axes, x.shape)
+    else:
+        x = moved
     if callable(mode):
         y = pool_with(mode, x, g, padding_mode, fill, method)
     elif mode == "lp":
@@ -93,7 +107,7 @@ def pool(
         y = pool_ordered(mode, x, g, padding_mode, fill, method)
     else:
         y = pool_sums(mode, x, g, padding_mode, fill, method, count_include_pad, divisor)
-    return spatial_back(y, axes)
+    return y if in_place else spatial_back(y, axes)
 
 
 def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: bool, divisor: Any, p: Any) -> None:

@@ -118,6 +118,26 @@ def test_pool(axes):
     assert_close(here, [np.moveaxis(y, range(4 - n, 4), axes) for y in last])
 
 
+@pytest.mark.parametrize("mode", ["max", "mean", "lp", mean])
+def test_pool_between_other_axes_with_gradients(mode):
+    """Each axis keeps its own padding, padding mode and windows, wherever it stands."""
+    options = {
+        "stride": (2, 1),
+        "padding": ((1, 2), (0, 1)),
+        "padding_mode": ("reflect", "constant"),
+        "ceil_mode": True,
+    }
+    if mode != "mean":
+        options["fill"] = -0.5
+
+    def pooled(x, **axes):
+        return run(jax.value_and_grad(lambda x: (jc.pool(x, (3, 2), mode, **options, **axes) ** 2).sum()), x)
+
+    value, gradient = pooled(X)
+    moved_value, moved_gradient = pooled(X.transpose(2, 0, 3, 1), axes=(0, 2))
+    assert_close((moved_value, moved_gradient), (value, np.transpose(gradient, (2, 0, 3, 1))))
+
+
 @pytest.mark.parametrize(
     ("numbers", "error", "message"),
     [
