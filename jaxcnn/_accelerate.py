@@ -20,7 +20,7 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
     accelerate(f)(*args, **kwargs) = f(*args, **kwargs)
 
     It is a transformation, as `jax.jit` and `jax.grad` are, and composes with them in any order; under `jax.jit` it
-    costs nothing at run time. `f` is traced, and functions inside it are rewritten too: those of jit, scan, while, cond,
+    costs nothing at run time. `f` is traced, and functions inside it are rewritten too: of jit, scan, while, cond,
     remat, custom derivatives, custom_linear_solve, shard_map, vmap and pmap. Results lie on a mesh as lax's do.
 
     Args:
