@@ -1,4 +1,4 @@
-"""Any function with its convolutions and window reductions computed on our windows, where they are faster so."""
+"""A transformation that replaces lax's convolutions and window reductions in any function where ours are faster."""
 
 import functools
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import jax
 from jaxcnn._errors import message
 from jaxcnn._explain import as_arrays, check_platform, equations
 from jaxcnn._jaxprs import Rewriting, is_array
-from jaxcnn._lax_equations import Choosing, told
+from jaxcnn._lax_equations import Choosing, paragraph
 
 _NAME = "accelerate"
 
@@ -19,16 +19,15 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
 
     accelerate(f)(*args, **kwargs) = f(*args, **kwargs)
 
-    It is a transformation, as `jax.jit` and `jax.grad` are, and goes with them in any order; under `jax.jit` it costs
-    nothing at run time. `f` is traced, and what it calls is looked into: jit, scan, while, cond, remat, custom
-    derivatives, shard_map, vmap, pmap.
+    It is a transformation, as `jax.jit` and `jax.grad` are, and composes with them in any order; under `jax.jit` it
+    costs nothing at run time. `f` is traced, and functions inside it are rewritten too: of jit, scan, while, cond,
+    remat, custom derivatives, custom_linear_solve, shard_map, vmap and pmap. Results lie on a mesh as lax's do.
 
     Args:
       f: any function, such as the forward pass or the training step of a Keras, Flax, Equinox or Haiku model. Arguments
-        and results are trees; what is no array in them stays what it is, Python's numbers too.
-      platform: for which the choice is made, as in `explain`; None is the one that JAX uses by default. It is made when
-        f is traced, since an equation that stays lax's own can't wait for a program to be lowered: a wrong platform
-        costs time, and never changes a result.
+        and results are trees; leaves that are no arrays are passed on as they are, Python's numbers too.
+      platform: the platform to choose for, as in `explain`; None is JAX's default. The choice is made when f is traced,
+        not when it is lowered: a wrong platform costs time, and never changes a result.
       explain: return what is replaced, by what and why, in place of f's result; nothing is computed.
 
     Returns:
@@ -82,6 +81,6 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
         arrays_of_call = lambda arrays: list(filter(is_array, jax.tree.leaves(call(arrays))))
         choosing = Choosing(platform)
         choices = ((eqn, choosing.choice(eqn)) for eqn in equations(jax.make_jaxpr(arrays_of_call)(structs)))
-        return "\n".join(line for eqn, choice in choices if choice for line in told(eqn, choice))
+        return "\n".join(line for eqn, choice in choices if choice for line in paragraph(eqn, choice))
 
     return explained if explain else accelerated

@@ -1,4 +1,4 @@
-"""What of ours stands in the place of one of lax's equations on a platform, and why."""
+"""Which function of ours replaces an equation of lax on a platform, and why."""
 
 import inspect
 import math
@@ -19,67 +19,67 @@ from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._explain import contractions_in, how
 from jaxcnn._reduce_window import known_reduction, reduce_window
 
-# What is told of a convolution, in the order in which it is planned.
+# The parts of a convolution's plan, in the order in which they are planned.
 WAYS = ("value", "gradient in lhs", "gradient in rhs")
 
-# Reducers of one array, by the one primitive that they call.
+# Reducers of one array, named by the one primitive that they call.
 KNOWN = {"add", "max", "min"}
 ASSOCIATIVE = {"mul", "and", "or", "xor"}
 
 
 class Choice(NamedTuple):
-    """A function of an equation's operands, or None where it stays lax's own; and how the value and the gradients are
-    computed, each with the reason."""
+    """What replaces an equation (None: it stays lax's own), and how its value and gradients are computed, and why."""
 
     ours: Callable[..., Any] | None
     parts: tuple[tuple[str, str, str], ...]
 
 
 class Choosing:
-    """The choices for one platform, each made once."""
+    """Chooses for one platform, once for each equation."""
 
     def __init__(self, platform: str) -> None:
         self.platform = platform
-        self.made: dict[int, tuple[Any, Choice | None]] = {}  # by the identity of an equation, which is kept alive
+        self.choices: dict[int, tuple[Any, Choice | None]] = {}  # by the id of an equation, which is kept alive
         self.convolutions: dict[Any, Choice] = {}
-        self.with_gradient: dict[int, Any] = {}  # reductions whose gradient comes later in the same function
+        self.with_gradient: dict[int, Any] = {}  # reductions whose gradient follows in the same function
         self.pulls: dict[Any, tuple[Any, Callable[..., Any]]] = {}  # their gradients, by the operand and the windows
 
     def __call__(self, eqn: Any) -> Callable[..., Any] | None:
-        """What stands in the equation's place."""
+        """What replaces the equation."""
         choice = self.choice(eqn)
         return choice and choice.ours
 
     def look_ahead(self, jaxpr: Any) -> None:
-        """A value and its gradient find the winners once, as they do where a gradient is taken of ours."""
-        gradients = {_laid(eqn) for eqn in jaxpr.eqns if eqn.primitive.name == "select_and_scatter_add"}
+        """Note which reductions are followed by their gradient, so that both share one search for the winners."""
+        gradients = {_winners_key(eqn) for eqn in jaxpr.eqns if eqn.primitive.name == "select_and_scatter_add"}
         for eqn in jaxpr.eqns:
-            if eqn.primitive.name in ("reduce_window_max", "reduce_window_min") and _laid(eqn) in gradients:
+            if eqn.primitive.name in ("reduce_window_max", "reduce_window_min") and _winners_key(eqn) in gradients:
                 self.with_gradient[id(eqn)] = eqn
 
     def choice(self, eqn: Any) -> Choice | None:
-        """None for an equation that reduces no window."""
+        """None for an equation that is neither a convolution nor a window reduction."""
         if eqn.primitive.name not in _CHOOSE:
             return None
-        if id(eqn) not in self.made:
-            self.made[id(eqn)] = eqn, self._choice(eqn)
-        return self.made[id(eqn)][1]
+        if id(eqn) not in self.choices:
+            self.choices[id(eqn)] = eqn, self._choice(eqn)
+        return self.choices[id(eqn)][1]
 
     def _choice(self, eqn: Any) -> Choice:
         avals = [atom.aval for atom in eqn.invars]
         lack = next(filter(None, (lack_of(aval.dtype) for aval in avals)), "")
         if lack:
-            return _left(f"{avals[0].dtype}, {lack}")
+            return _stays_lax(f"{avals[0].dtype}, {lack}")
         if eqn.primitive.name != "conv_general_dilated":
             choice = _CHOOSE[eqn.primitive.name](eqn, self.platform)
             return choice._replace(ours=choice.ours and self._sharing_winners(eqn, choice.ours))
-        asked = tuple((aval.shape, aval.dtype) for aval in avals), tuple(eqn.params.items())
-        if asked not in self.convolutions:
-            self.convolutions[asked] = _convolution(eqn, self.platform)
-        return self.convolutions[asked]
+        key = tuple((aval.shape, aval.dtype) for aval in avals), tuple(eqn.params.items())
+        if key not in self.convolutions:
+            self.convolutions[key] = _convolution(eqn, self.platform)
+        return self.convolutions[key]
 
     def _sharing_winners(self, eqn: Any, ours: Callable[..., Any]) -> Callable[..., Any]:
-        windows = _laid(eqn)[1:]
+        """`ours`, but the gradient uses the winners that the value before it has found."""
+        windows = _winners_key(eqn)[1:]
 
         def value(operand: Any) -> Any:
             if id(eqn) not in self.with_gradient:
@@ -97,30 +97,30 @@ class Choosing:
         return gradient if name == "select_and_scatter_add" else value if len(eqn.invars) == 1 else ours
 
 
-def _laid(eqn: Any) -> Any:
-    """What a reduction and its gradient have in common: the operand, the windows, and which cell wins."""
+def _winners_key(eqn: Any) -> Any:
+    """The same for a reduction and its gradient: the operand, the windows, and which cell wins."""
     lowest = eqn.primitive.name == "reduce_window_min" or getattr(eqn.params.get("select_prim"), "name", "") == "le"
     names = ("window_dimensions", "window_strides", "padding")
     dilated = max(1, *eqn.params.get("base_dilation", (1,)), *eqn.params.get("window_dilation", (1,)))
     return id(eqn.invars[-1]), lowest, dilated, *(eqn.params[name] for name in names)
 
 
-def _left(why: str) -> Choice:
+def _stays_lax(why: str) -> Choice:
     return Choice(None, (("value", "lax's own", why),))
 
 
 def _convolution(eqn: Any, platform: str) -> Choice:
-    """Ours, unless XLA would compute the value and both gradients as lax's own operator does."""
+    """Ours, unless our plans for the value and for both gradients are XLA's own convolution."""
     lhs, rhs = (jax.ShapeDtypeStruct(atom.aval.shape, atom.aval.dtype) for atom in eqn.invars)
     numbers = eqn.params["dimension_numbers"]
     sides = [lhs.shape[i] for i in numbers.lhs_spec[2:]] + [rhs.shape[i] for i in numbers.rhs_spec[2:]]
     if not all(isinstance(side, int) for side in sides):
-        return _left("a symbolic size of a map or a window")
+        return _stays_lax("a symbolic size of a map or a window")
     ours = partial(conv_general_dilated, **eqn.params)
     jaxpr = jax.make_jaxpr(partial(inspect.unwrap(conv_general_dilated), **eqn.params))(lhs, rhs)
     contractions = contractions_in(jaxpr, platform)
     if not contractions:
-        return _left("no product")
+        return _stays_lax("no product")
     ((problem, _),) = contractions
     faces = [problem.face, *MADE_OF[problem.face]]
     value, *gradients = (plan(problem.but(face=face)) for face in faces)
@@ -133,7 +133,7 @@ def _convolution(eqn: Any, platform: str) -> Choice:
 
 
 def _with_our_kernel_gradient(eqn: Any, ours: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
-    """lax's own equation, whose gradient in rhs is ours: its derivative is one of a product."""
+    """lax's own equation with our gradient in rhs."""
     lax_own = partial(eqn.primitive.bind, **eqn.params)
 
     @jax.custom_jvp
@@ -167,11 +167,11 @@ def _reduction(reducer: str, eqn: Any, platform: str) -> Choice:
 
 
 def _any_reduction(eqn: Any, platform: str) -> Choice:
-    """By what its reducer calls; one of several arrays, or of several steps, is left alone."""
+    """A reducer is known by the one primitive that it calls; any other, and one of several arrays, stays with lax."""
     body = eqn.params["jaxpr"].eqns
     name = body[0].primitive.name if len(body) == 1 and len(eqn.invars) == 2 else ""
     if name not in KNOWN | ASSOCIATIVE or set(body[0].invars) != set(eqn.params["jaxpr"].invars):
-        return _left("a reducer that we do not know")
+        return _stays_lax("a reducer that we do not know")
     if name in KNOWN:
         choice = _reduction(name, eqn, platform)
         return choice._replace(ours=choice.ours and (lambda *operands: [choice.ours(*operands)]))  # type: ignore[misc]
@@ -183,7 +183,7 @@ def _any_reduction(eqn: Any, platform: str) -> Choice:
 
 
 def _gradient(eqn: Any, platform: str, *, forward: bool = False) -> Choice:
-    """Of max or min: lax's primitives for it take a tangent or a cotangent, and the operand whose cells compete."""
+    """The gradient of max or min: lax's primitive takes the (co)tangent and the operand whose cells compete."""
     params = _windows(eqn)
     if isinstance(params, Choice):
         return params
@@ -201,17 +201,17 @@ def _gradient(eqn: Any, platform: str, *, forward: bool = False) -> Choice:
 
 
 def _windows(eqn: Any) -> dict[str, Any] | Choice:
-    """The parameters that lay the windows, or why they are left to lax."""
+    """The parameters of the windows, or why the equation stays with lax."""
     names = ("window_dimensions", "window_strides", "padding", "base_dilation", "window_dilation")
     params = {name: tuple(eqn.params[name]) for name in names if name in eqn.params}
     shape, columns = eqn.invars[-1 if "select_prim" in eqn.params else 0].aval.shape, list(params.values())
     still = [all(value in (1, (0, 0)) for value in axis) for axis in zip(*columns, strict=True)]
     if not all(isinstance(side, int) or alone for side, alone in zip(shape, still, strict=True)):
-        return _left("a symbolic size of a map")
+        return _stays_lax("a symbolic size of a map")
     if math.prod(params["window_dimensions"]) == 1:
-        return _left("windows of one cell")
+        return _stays_lax("windows of one cell")
     if jnp.issubdtype(eqn.invars[0].aval.dtype, jnp.complexfloating):
-        return _left("complex numbers have no rule of ours")
+        return _stays_lax("complex numbers have no rule of ours")
     return params
 
 
@@ -231,14 +231,14 @@ _CHOOSE: dict[str, Callable[[Any, str], Choice]] = {
 }
 
 
-def told(eqn: Any, choice: Choice) -> Iterator[str]:
+def paragraph(eqn: Any, choice: Choice) -> Iterator[str]:
     """A paragraph for `accelerate(f, explain=True)`."""
     shapes = " and ".join(str(atom.aval.shape) for atom in eqn.invars)
     head = f"{eqn.primitive.name} of {shapes} in {eqn.invars[0].aval.dtype}"
     yield head if choice.ours else f"{head} stays lax's own"
     reasons = set()
     for part, way, why in choice.parts:
-        if why not in reasons:  # a gradient for the same reason goes without saying
+        if why not in reasons:  # a gradient with the same reason is not printed again
             reasons.add(why)
             yield f"  {part}: {way}"
             yield f"    {why}"
