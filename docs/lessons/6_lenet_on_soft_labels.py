@@ -497,7 +497,7 @@ for rate, steps in ((0.03, 400), (0.003, 100), (0.0003, 100)):
     if rate == 0.03:
         print(f"   highest {losses.max():.0f}, at step {losses.argmax()}")
         assert losses[10] > 2 * losses[0]
-        assert losses[0] / 2 < losses[-1] < losses[0]
+        assert losses[0] / 2 < losses[-1] < 1.5 * losses[0]
     if rate == 0.003:
         assert losses[-1] < losses[0] / 2
         print(
@@ -506,7 +506,7 @@ for rate, steps in ((0.03, 400), (0.003, 100), (0.0003, 100)):
 
 # %% [markdown] lang="en"
 # At 0.03 the run is thrown far up within ten steps and thrown about for hundreds more, and after four hundred it is
-# hardly better than where it began. It has not diverged to infinity, since sigmoids saturate; it just does not learn.
+# about as bad as where it began. It has not diverged to infinity, since sigmoids saturate; it just does not learn.
 # At 0.003 it learns, yet compare the printed border with the rate: it is the same edge again, reached at a tenth of the
 # rate with ten times the samples, and the loss may rise at every other step, as it does for ten samples at 0.03. Only
 # 0.0003 has room below the border, and pays for it by being slow.
@@ -516,7 +516,7 @@ for rate, steps in ((0.03, 400), (0.003, 100), (0.0003, 100)):
 # 0.003 on their sum.
 
 # %% [markdown] lang="zh"
-# 学习率 0.03 时，损失十步之内就被高高抛起，此后几百步起伏不定，走完四百步也只比出发时略好。它没有发散到无穷，因为
+# 学习率 0.03 时，损失十步之内就被高高抛起，此后几百步起伏不定，走完四百步还和出发时差不多。它没有发散到无穷，因为
 # sigmoid 会饱和；它只是学不动。0.003 学得动，不过请把打印出的分界线和学习率比一比：又到了同一个边缘，只是样本多了十
 # 倍，学习率小了十倍；损失也可能隔一步升一次，跟十个样本、学习率 0.03 时一样。只有 0.0003 离分界线还有余地，代价是慢。
 #
