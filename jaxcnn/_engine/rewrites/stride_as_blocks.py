@@ -10,6 +10,7 @@ import jax
 from jax import lax
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.algorithms.columns_last import in_place
 from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._geometry import Geometry
@@ -22,7 +23,7 @@ def _sides(problem: Problem) -> tuple[int, ...]:
 
 
 def _applies(problem: Problem, _: Algorithm | None) -> bool:
-    return math.prod(_sides(problem)) > 1
+    return math.prod(_sides(problem)) > 1 and not in_place(problem)
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
