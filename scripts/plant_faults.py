@@ -209,8 +209,8 @@ FAULTS = (
     Fault(
         "groups of samples are interleaved",
         "_conv_general_dilated.py",
-        "x.reshape(batch_group_count, x.shape[0] // batch_group_count, *x.shape[1:]).swapaxes(0, 1)",
-        "x.reshape(x.shape[0] // batch_group_count, batch_group_count, *x.shape[1:])",
+        "x.reshape(groups, x.shape[0] // groups, *x.shape[1:]).swapaxes(0, 1)",
+        "x.reshape(x.shape[0] // groups, groups, *x.shape[1:])",
         "core/test_lax_door",
     ),
     Fault(

@@ -52,11 +52,11 @@ def records(run_dir):
     return [{name: record[name] for name in record.keys() - TIMES} for record in read_metrics(run_dir)]
 
 
-def refused(capsys, main, *arguments):
-    """Call a command that must exit with 2 and say one line, on stderr; return that line."""
+def refused(capsys, main, *arguments, lines=1):
+    """Call a command that must exit with 2 and say one line on stderr, and few on stdout; return that one line."""
     assert main(list(map(str, arguments))) == 2
     out, err = capsys.readouterr()
-    assert out.count("\n") <= 1  # what is begun, at most
+    assert out.count("\n") <= lines  # what is begun
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     return err

@@ -171,7 +171,7 @@ def test_a_full_disk_is_reported_in_a_line(config, tmp_path, monkeypatch, capsys
     settings.write_text(config.to_json())
     full = shutil.disk_usage(tmp_path)._replace(free=10**5)
     monkeypatch.setattr(shutil, "disk_usage", lambda path: full)
-    err = refused(capsys, main, "--config", settings, "--run-dir", tmp_path / "run")
+    err = refused(capsys, main, "--config", settings, "--run-dir", tmp_path / "run", lines=3)
     assert "checkpoints can't be written (No space left on device): make room for it" in err
 
 
