@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import history
+import benchmark_history
 import program_help
 import size_pictures
 from docutils import nodes
@@ -46,7 +46,7 @@ def of(language: str) -> dict[str, Any]:
     size_pictures.draw(source / "_built", language)
     if language == "en":
         program_help.write(source / "_built")
-        history.write(DOCS / "history", source / "_built")
+        benchmark_history.write(DOCS / "history", source / "_built")
     return {
         "project": "jaxcnn",
         "author": "the jaxcnn developers",

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT / "docs"), str(ROOT / "docs" / "extensions")]
-history = importlib.import_module("history")
+history = importlib.import_module("benchmark_history")
 MACHINE = {"cores": 2, "cpu": "some processor", "jax": "0.10.2", "date": "2026-11-27T12:00:00+00:00"}
 BOTH = {"compared": {"lax": {"ratio": 2.0}}}
 OPS = {"machine": MACHINE, "rows": [{"case": "dense", "once": False, "both": BOTH}, {"case": "huge", "once": True}]}
