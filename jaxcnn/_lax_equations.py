@@ -116,12 +116,12 @@ def _convolution(eqn: Any, platform: str) -> Choice:
     sides = [lhs.shape[i] for i in numbers.lhs_spec[2:]] + [rhs.shape[i] for i in numbers.rhs_spec[2:]]
     if not all(isinstance(side, int) for side in sides):
         return _stays_lax("a symbolic size of a map or a window")
-    ours = partial(conv_general_dilated, **eqn.params)
-    jaxpr = jax.make_jaxpr(partial(inspect.unwrap(conv_general_dilated), **eqn.params))(lhs, rhs)
-    contractions = contractions_in(jaxpr, platform)
+    traced = jax.make_jaxpr(partial(inspect.unwrap(conv_general_dilated), **eqn.params))(lhs, rhs)
+    contractions = contractions_in(traced, platform)
     if not contractions:
         return _stays_lax("no product")
     ((problem, _),) = contractions
+    ours = _traced_once(traced, partial(conv_general_dilated, **eqn.params))
     faces = [problem.face, *MADE_OF[problem.face]]
     value, *gradients = (plan(problem.but(face=face)) for face in faces)
     parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
@@ -130,6 +130,23 @@ def _convolution(eqn: Any, platform: str) -> Choice:
         kept = [(way, "lax's own", why) for way, _, why in parts[:2]]
         return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
     return Choice(None if all(as_lax) else ours, tuple(parts))
+
+
+def _traced_once(traced: Any, f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:
+    """f, but under a trace by the equations that were found before, where its operands are what they were found for.
+
+    Operands on a mesh or of another width are not.
+    """
+    from jax.extend.core import jaxpr_as_fun
+
+    def call(*operands: jax.Array) -> jax.Array:
+        are_traced = all(isinstance(operand, jax.core.Tracer) for operand in operands)
+        if are_traced and list(map(jax.typeof, operands)) == traced.in_avals:
+            y: jax.Array = jaxpr_as_fun(traced)(*operands)[0]
+            return y
+        return f(*operands)
+
+    return call
 
 
 def _with_our_kernel_gradient(eqn: Any, ours: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

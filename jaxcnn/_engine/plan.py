@@ -16,6 +16,7 @@ from jaxcnn._arrays import accumulator, is_below_a_byte
 from jaxcnn._engine.algorithms.algorithm import Algorithm
 from jaxcnn._engine.platforms import methods, platform_of
 from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._engine.rewrites.rewrite import Rewrite
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._errors import check_name, message
@@ -36,8 +37,9 @@ def plan(problem: Problem, method: str = "auto") -> Plan:
     platform, named = platform_of(problem.platform), methods().get(method)
     easier = platform.EASIER
     if named is not None:
-        others = [rewrite for rewrite in easier if rewrite is not stride_as_blocks]
-        easier = (stride_as_blocks, *others) if named.in_blocks else others
+        easier = [
+            rewrite for rewrite in easier if rewrite is mirror or (rewrite is stride_as_blocks and named.in_blocks)
+        ]
     rewrites, left = _applying(easier, problem, None)
     algorithm, why = _choice(left) if named is None else (named, f"method={method!r}")
     if not known(lambda: algorithm.can(left)):

@@ -6,7 +6,6 @@ Of arrays whose channels lie last the loop runs along the channels, and nothing 
 import functools
 import itertools
 import math
-import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -32,19 +31,24 @@ CACHED = 2**18
 
 
 def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
-    x = x.astype(problem.summed)
+    x, n = x.astype(problem.summed), problem.geometry.n
     if lies_last(problem):
         weights = _weights(problem, kernel)
         seen = _shifted(problem, problem.as_given("x", x), 1)
-        y = _sum([cells * weights[i] for i, cells in enumerate(seen)])
-        return problem.as_ours("y", y)
-    weights = kernel.astype(problem.summed).reshape(1, problem.groups, problem.outs, -1, *(1,) * problem.geometry.n)
-    return _sum(
-        [
-            seen * lax.index_in_dim(weights, i, 3, keepdims=False)
-            for i, seen in enumerate(_each_channel_shifted(problem, x))
-        ]
+        return problem.as_ours("y", _sum([_times(cells, weights, i, [n + 1]) for i, cells in enumerate(seen)]))
+    weights = kernel.astype(problem.summed).reshape(problem.groups, problem.outs, problem.terms)
+    weights = lax.transpose(weights, (2, 0, 1))
+    seen = _each_channel_shifted(problem, x)
+    of_each_out = (
+        lax.broadcast_in_dim(cells, (*cells.shape[:2], problem.outs, *cells.shape[3:]), range(n + 3)) for cells in seen
     )
+    return _sum([_times(cells, weights, i, [1, 2]) for i, cells in enumerate(of_each_out)])
+
+
+def _times(cells: jax.Array, weights: jax.Array, i: int, axes: Sequence[int]) -> jax.Array:
+    """Cells times the weight i of each channel. JAX traces a product of lax faster than one of jnp."""
+    weight = lax.index_in_dim(weights, i, 0, keepdims=False)
+    return lax.mul(cells, lax.broadcast_in_dim(weight, cells.shape, axes))
 
 
 def lies_last(problem: Problem) -> bool:
@@ -53,14 +57,13 @@ def lies_last(problem: Problem) -> bool:
 
 
 def _weights(problem: Problem, kernel: jax.Array) -> jax.Array:
-    """One for each tap and channel: (taps, 1, *ones, channels)."""
-    ones = (1,) * (1 + problem.geometry.n)
-    return problem.as_given("kernel", kernel.astype(problem.summed)).reshape(problem.taps, *ones, problem.groups)
+    """One for each tap and channel: (taps, channels)."""
+    return problem.as_given("kernel", kernel.astype(problem.summed)).reshape(problem.taps, problem.groups)
 
 
 def _sum(terms: Sequence[jax.Array]) -> jax.Array:
-    chains = (functools.reduce(operator.add, terms[i::CHAINS]) for i in range(min(CHAINS, len(terms))))
-    return functools.reduce(operator.add, chains)
+    chains = (functools.reduce(lax.add, terms[i::CHAINS]) for i in range(min(CHAINS, len(terms))))
+    return functools.reduce(lax.add, chains)
 
 
 def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -81,7 +84,7 @@ def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
                 starts = [low - strides for low, (strides, _) in zip(before, tap, strict=True)]
                 stops = [start + side for start, side in zip(starts, sides, strict=True)]
                 cells = lax.slice(given, (0, *starts, 0), (given.shape[0], *stops, given.shape[-1]))
-                terms.append(cells * weights[i])
+                terms.append(_times(cells, weights, i, [g.n + 1]))
         return _sum(terms) if terms else jnp.zeros((given.shape[0], *sides, given.shape[-1]), given.dtype)
 
     parts = [seen_from(rests) for rests in itertools.product(*map(range, g.stride))]
@@ -98,7 +101,7 @@ def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     x, y, n = x.astype(problem.summed), y.astype(problem.summed), problem.geometry.n
     if lies_last(problem) and not is_symbolic(y.size) and y.size <= CACHED:
         given = problem.as_given("y", y)
-        products = [seen * given for seen in _shifted(problem, problem.as_given("x", x), 1)]
+        products = [lax.mul(seen, given) for seen in _shifted(problem, problem.as_given("x", x), 1)]
         sums = _sums(products, range(n + 1))
         return problem.as_ours("kernel", jnp.stack(sums).reshape(*problem.geometry.window, 1, problem.groups))
     products = [seen * y for seen in _each_channel_shifted(problem, x)]

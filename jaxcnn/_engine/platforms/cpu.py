@@ -15,13 +15,14 @@ from jaxcnn._engine.problem import Problem
 from jaxcnn._engine.rewrites.isolate import isolate
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._engine.rewrites.pad_first import pad_first
+from jaxcnn._engine.rewrites.planes import planes
 from jaxcnn._engine.rewrites.sample_blocks import sample_blocks
 from jaxcnn._engine.rewrites.stride_as_blocks import stride_as_blocks
 from jaxcnn._engine.rewrites.strips import strips
 from jaxcnn._geometry import Geometry
 
 NAMES = ("cpu",)
-EASIER = (stride_as_blocks, mirror)
+EASIER = (stride_as_blocks, mirror, planes)
 PIECES = (pad_first, isolate, strips, sample_blocks)
 
 # From this many taps on, by the number of axes, the transform is three times as fast as what keeps small numbers beside
