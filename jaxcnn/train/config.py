@@ -24,7 +24,8 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _known(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Refuse a value of an option that is none of these."""
     if value not in choices:
         near = difflib.get_close_matches(value, choices, n=1)
         meant = f"did you mean {near[0]}? There are" if near else "take one of"
@@ -203,7 +204,7 @@ class Config:
         for name, choices in _CHOICES.items():
             value = getattr(self, name)
             if value is not None:
-                _known(name, value, choices)
+                check_choice(name, value, choices)
         synthetic = self.data == "synthetic"
         if synthetic and self.samples is None:
             raise InputError("--samples: say how many synthetic samples to draw, for instance --samples 10")
@@ -325,7 +326,7 @@ def preset(data: str) -> Config:
     >>> preset("synthetic").loss, preset("mnist").loss
     ('sum', 'mean')
     """
-    _known("data", data, tuple(PRESETS))
+    check_choice("data", data, tuple(PRESETS))
     return PRESETS[data]
 
 
