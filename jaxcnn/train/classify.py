@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from jaxcnn.train import picture
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
+from jaxcnn.train.saved import Run
 
 
 def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:

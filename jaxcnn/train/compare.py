@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 
 from jaxcnn.train.config import LENGTH, WHERE, Config, read_config
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.record import read_metrics, write_atomically
+from jaxcnn.train.files import write_atomically
 from jaxcnn.train.report import filled
 from jaxcnn.train.report.facts import curves
+from jaxcnn.train.saved import read_metrics
 
 COLOURS = ("#0b6a8a", "#b8501a", "#6b5b95", "#4a8f3c", "#b03060", "#8a6d0b", "#3b6fb6", "#7a4a2b", "#2a9d8f", "#888888")
 SCRIPTS = ("draw.js", "chart.js", "compare.js")

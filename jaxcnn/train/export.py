@@ -16,7 +16,7 @@ from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import temporary_path
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run, preprocessing_of
+from jaxcnn.train.saved import Run
 
 Function = Callable[[Any], Any]
 DType = Literal["float32", "bfloat16"]
@@ -71,7 +71,7 @@ def to_stablehlo(run: Run) -> bytes:
 
 def metadata(run: Run) -> dict[str, Any]:
     """The metadata of an exported file: its classes, and how a picture becomes an image."""
-    return {"classes": list(run.classes), "preprocessing": preprocessing_of(run).to_json()}
+    return {"classes": list(run.classes), "preprocessing": run.known.preprocessing.to_json()}
 
 
 def load_exported(path: Path) -> Function:

@@ -73,6 +73,32 @@ def temporary_path(path: Path, remedy: str) -> Iterator[Path]:
             temporary.unlink()
 
 
+def write_atomically(
+    path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir"
+) -> None:
+    """Write a file so that a reader finds the old content or the new, nothing in between.
+
+    Args:
+      path: the file, in a folder that exists.
+      content: all of it.
+      remedy: what to do where it can't be written.
+
+    Raises:
+      InputError: no permission, no room.
+
+    >>> write_atomically(Path("/nowhere/config.json"), b"")
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: /nowhere/config.json can't be written (No such file or directory):
+    make room for it, or choose another --run-dir
+    """
+    with temporary_path(path, remedy) as temporary:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
 def read_text(path: Path, errors: str = "strict") -> str:
     """The text of a UTF-8 file.
 

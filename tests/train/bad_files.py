@@ -33,8 +33,9 @@ from jaxcnn.train.checkpoint import Checkpoints
 from jaxcnn.train.config import PRESETS, read_config
 from jaxcnn.train.loop import make_plan
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import METRICS, RunDirectory, read_metrics
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report.facts import curves
+from jaxcnn.train.saved import METRICS, read_metrics
 
 LONGEST = 1000
 """Characters of a message."""

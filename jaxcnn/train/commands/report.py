@@ -27,8 +27,8 @@ class Report:
 @command(Report, "no report was written", ("runs/a", "runs/a --out page.html"))
 def main(options: Report) -> int:
     """Write a report and say where."""
-    from jaxcnn.train.record import open_run
     from jaxcnn.train.report import facts_of, write_report
+    from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)
     facts = facts_of(run, data_dir=options.data_dir, data_file=options.data_file)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from jaxcnn.train.record import Run, write_atomically
+from jaxcnn.train.files import write_atomically
 from jaxcnn.train.report.facts import Facts, facts_of
+from jaxcnn.train.saved import Run
 
 __all__ = ["facts_of", "page", "write_report"]
 

@@ -14,12 +14,11 @@ from jaxcnn import lenet
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import SPLITS, read_known
 from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
-from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.run_data import evaluation_split, reload
+from jaxcnn.train.saved import FIRST, Run, load_params, read_metrics
 from jaxcnn.train.scores import confusion, likeliest
 
 Facts = dict[str, Any]
@@ -49,13 +48,6 @@ def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None =
     Raises:
       InputError: the data are gone or are others than the run's, a damaged metrics.jsonl, parameters that are no
         numbers.
-
-    >>> from pathlib import Path
-    >>> from jaxcnn.train.config import Config
-    >>> facts_of(Run(Path("/nowhere"), Config(), {}, (1, 28, 28), ("0", "1")))
-    Traceback (most recent call last):
-    jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory):
-    it is damaged, or no run's
     """
     records = read_metrics(run.path)
     steps, epochs = ([record for record in records if name in record] for name in ("step", "steps"))
@@ -87,22 +79,15 @@ def _data(
     run: Run, data_dir: Path | None, data_file: Path | None
 ) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
     """The images to show, how many there are in each split (None: no such split), and notes about the data."""
-    known = run.known or read_known(run.path, run.config.data)
-    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
-    data = loaded.data
-    splits = {name: getattr(data, name) for name in SPLITS}
-    counted = {name: None if split is None else len(split.targets) for name, split in splits.items()}
-    if data.test is None and not (known.counts or {}).get("test"):
-        if not len(data.train.targets):
+    loaded = reload(run.config, run.known, data_dir=data_dir, data_file=data_file)
+    counted = {name: count or None for name, count in run.known.counts.items()}
+    if not counted["test"]:
+        train = loaded.data.train
+        if not len(train.targets):
             raise InputError(f"{run.path}: none of the data that it was trained on is there any more: bring them back")
-        return data.train, counted, loaded.notes
+        return train, counted, loaded.notes
     split, notes = evaluation_split(loaded, other=data_dir is not None or data_file is not None)
-    trained = {name: count or None for name, count in (known.counts or {}).items()}
-    return (
-        split,
-        {**counted, **trained, "train": trained.get("train") or counted["train"], "test": len(split.targets)},
-        notes,
-    )
+    return split, counted | {"test": len(split.targets)}, notes
 
 
 def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
