@@ -9,14 +9,12 @@ from typing import Any, Literal
 import jax
 import jax.export
 import jax.numpy as jnp
-import jax.stages
 import numpy as np
 
 from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import temporary_path
-from jaxcnn.train.model import make_apply
-from jaxcnn.train.saved import Run
+from jaxcnn.train.saved import Run, logits_of
 
 Function = Callable[[Any], Any]
 DType = Literal["float32", "bfloat16"]
@@ -28,21 +26,6 @@ TOLERANCE = {"float32": 1e-5, "bfloat16": 2.0**-6}  # times the greatest logit: 
 OPSET, IR_VERSION = 17, 8  # of 2022, which every runtime in use reads
 ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
-
-
-def logits_of(run: Run, *, dtype: DType | None = None) -> jax.stages.Wrapped:
-    """A run's model as a function of images alone.
-
-    Args:
-      run: what `open_run` returns.
-      dtype: what it computes in; None is what the run computed in.
-
-    Returns:
-      A jitted function from (samples, channels, *spatial) to float32 (samples, classes).
-    """
-    config = run.config if dtype is None else replace(run.config, dtype=dtype)
-    apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
-    return jax.jit(lambda images: apply(params, images).astype(jnp.float32))
 
 
 def to_stablehlo(run: Run) -> bytes:

@@ -9,10 +9,9 @@ import numpy as np
 
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.model import make_apply
 from jaxcnn.train.run_data import evaluation_split, reload
-from jaxcnn.train.saved import Run
-from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
+from jaxcnn.train.saved import Run, logits_of
+from jaxcnn.train.scores import Score, confusion, likeliest, logits_of_all, scores
 
 
 @dataclass(frozen=True)
@@ -58,7 +57,7 @@ def measure(
       InputError: data without a test split, or that can't be loaded.
     """
     test, notes = test_of(run, data_dir=data_dir, data_file=data_file)
-    predicted = predictions(make_apply(run.config), run.params, test)
+    predicted = logits_of_all(logits_of(run), test).argmax(axis=-1)
     matrix = confusion(likeliest(test), predicted, len(run.classes))
     return Measurement(int(np.trace(matrix)), int(matrix.sum()), scores(matrix, run.classes)), notes
 

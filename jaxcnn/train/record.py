@@ -1,4 +1,4 @@
-"""Writes a run directory. Each file but metrics.jsonl, which grows, is written elsewhere and moved: so it is always whole."""
+"""Writes a run directory. Each file is moved into it when it is complete; only metrics.jsonl grows."""
 
 import io
 import json

@@ -3,10 +3,13 @@
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
+import jax.stages
 from numpy.typing import NDArray
 
 from jaxcnn.train.arrays import read_npz
@@ -15,7 +18,7 @@ from jaxcnn.train.config import Config, read_config
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
 from jaxcnn.train.known import Known, read_known
-from jaxcnn.train.model import initial_params, make_optimizer, make_schedule
+from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.step import new_state
 
 Params = dict[str, dict[str, NDArray[Any]]]
@@ -114,6 +117,21 @@ def _last_params(path: Path, config: Config, known: Known) -> tuple[dict[str, An
             break
         return jax.device_get(found.state.params), found.steps
     raise _nothing_saved(path)
+
+
+def logits_of(run: Run, *, dtype: Literal["float32", "bfloat16"] | None = None) -> jax.stages.Wrapped:
+    """A run's model as a function of images alone.
+
+    Args:
+      run: whose parameters it has.
+      dtype: what it computes in; None is what the run computed in.
+
+    Returns:
+      A jitted function from (samples, channels, *spatial) to float32 (samples, classes).
+    """
+    config = run.config if dtype is None else replace(run.config, dtype=dtype)
+    apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
+    return jax.jit(lambda images: apply(params, images).astype(jnp.float32))
 
 
 def load_params(path: Path) -> Params:

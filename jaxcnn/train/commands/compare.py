@@ -24,12 +24,13 @@ class Compare:
 @command(Compare, "nothing was compared", ("runs/*", "runs/a runs/b --out compare.html", "runs/* --csv > runs.csv"))
 def main(options: Compare) -> int:
     """Print a table of runs."""
-    from jaxcnn.train.compare import as_csv, lines, read_runs, table, write_page
+    from jaxcnn.train.compare import as_csv, lines, page, read_runs, table
+    from jaxcnn.train.report import write_page
 
     runs = read_runs(options.run_dirs)
     columns, rows = table(runs)
     if options.out is not None:
-        write_page(runs, options.out)
+        write_page(options.out, page(runs))
     say(*(as_csv(columns, rows).splitlines() if options.csv else lines(columns, rows)))
     if options.out is not None and not options.csv:
         say(f"page: {options.out}")

@@ -27,12 +27,13 @@ class Report:
 @command(Report, "no report was written", ("runs/a", "runs/a --out page.html"))
 def main(options: Report) -> int:
     """Write a report and say where."""
-    from jaxcnn.train.report import facts_of, write_report
+    from jaxcnn.train.report import facts_of, page, write_page
     from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)
     facts = facts_of(run, data_dir=options.data_dir, data_file=options.data_file)
-    written = write_report(run, options.out or options.run_dir / "report.html", facts)
+    out = options.out or options.run_dir / "report.html"
+    write_page(out, page(facts))
     note(*run.notes, *facts["notes"])
-    say(f"report: {written}")
+    say(f"report: {out}")
     return 0

@@ -11,15 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
-from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
+from jaxcnn.train.model import ACTIVATIONS, initial_params
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.report.pictures import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.run_data import evaluation_split, reload
-from jaxcnn.train.saved import FIRST, Run, load_params, read_metrics
-from jaxcnn.train.scores import confusion, likeliest
+from jaxcnn.train.saved import FIRST, Run, load_params, logits_of, read_metrics
+from jaxcnn.train.scores import confusion, likeliest, logits_of_all
 
 Facts = dict[str, Any]
 
@@ -31,7 +30,6 @@ MAPS = 64
 CHANNELS = 8
 SIDE = 64
 EXPLORER_SIDE = 32
-BATCH = 500
 
 
 def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None = None) -> Facts:
@@ -54,7 +52,7 @@ def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None =
     _check_finite(run)
     split, counted, notes = _data(run, data_dir, data_file)
     tested = counted["test"] is not None
-    logits = _logits(run, split) if tested else None
+    logits = logits_of_all(logits_of(run), split).astype(np.float64) if tested else None
     counts = None if logits is None else confusion(likeliest(split), logits.argmax(axis=-1), len(run.classes))
     return {
         "run": _summary(run, counted, steps, epochs),
@@ -136,12 +134,6 @@ def _curve(name: str, points: Sequence[tuple[int, float]]) -> Facts:
 
 def _rounded(number: float) -> float:
     return float(f"{number:.6g}")
-
-
-def _logits(run: Run, split: Split) -> NDArray[Any]:
-    apply = jax.jit(make_apply(run.config))
-    params, split = jax.device_put((run.params, split))
-    return np.concatenate(over_batches(lambda batch: apply(params, batch.images), split, BATCH)).astype(np.float64)
 
 
 def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
