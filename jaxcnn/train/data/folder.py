@@ -106,7 +106,7 @@ def load(
     labels = np.array([picture.label for picture in pictures], np.int32)
     splits = np.array([picture.split for picture in pictures], np.int8)
     low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
-    return Samples(images, labels, classes, splits, low, high, notes=tuple(notes))
+    return Samples(images, labels, classes, splits, low, high, notes=tuple(notes), place=str(folder))
 
 
 def _groups(folder: Path, of_run: bool) -> tuple[list[tuple[int, Path]], list[str]]:

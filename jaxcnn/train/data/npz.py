@@ -117,6 +117,7 @@ def load(
         high=ends.high,
         exact=ends.exact,
         notes=tuple(notes),
+        place=str(path),
     )
 
 

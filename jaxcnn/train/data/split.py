@@ -63,6 +63,9 @@ class Samples(NamedTuple):
     notes: tuple[str, ...] = ()
     """What the user should know about how the data were read."""
 
+    place: str = "the data"
+    """Where they were read, as an error names it."""
+
 
 def join(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str], **facts: Any) -> Samples:
     """Put the samples of several splits together.
@@ -93,7 +96,7 @@ def divide(samples: Samples) -> Data:
         if (counts == 1).any():
             name = samples.classes[int(np.argmax(counts == 1))]
             which = f"class {name} has one sample" if targets.ndim == 1 else "there is one sample"
-            raise InputError(f"the data can't be divided: {which}: give two or more, one of them is for the test")
+            raise InputError(f"{samples.place} can't be divided: {which}: give two or more, one of them is for the test")
         kept, test = hold_out_test(labels)
         train, test = np.concatenate([train, at[UNASSIGNED][kept]]), at[UNASSIGNED][test]
     else:
