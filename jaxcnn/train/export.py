@@ -31,9 +31,6 @@ ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 def to_stablehlo(run: Run) -> bytes:
     """A run's model, parameters included, for any number of images on a CPU, a GPU or a TPU.
 
-    Args:
-      run: what `open_run` returns.
-
     Returns:
       The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. Its
       `fun_name` is a JSON object, {"classes", "preprocessing"}. JAX promises to read the file for six months at least.
@@ -60,9 +57,6 @@ def metadata(run: Run) -> dict[str, Any]:
 def load_exported(path: Path) -> Function:
     """Read back what `to_stablehlo` wrote; JAX alone can do it too, by `jax.export.deserialize`.
 
-    Args:
-      path: the file.
-
     Returns:
       The function from images (b, channels, *spatial) to logits (b, classes).
 
@@ -86,9 +80,6 @@ def load_exported(path: Path) -> Function:
 
 def to_onnx(run: Run) -> bytes:
     """A run's model as an ONNX graph, in float32 whatever the run computed in.
-
-    Args:
-      run: what `open_run` returns.
 
     Returns:
       The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names
@@ -148,17 +139,7 @@ def to_onnx(run: Run) -> bytes:
 
 
 def load_onnx(path: Path) -> Function:
-    """Read an ONNX file back, to run it by ONNX's own reference implementation.
-
-    Args:
-      path: the file.
-
-    Returns:
-      The function from "images" to "logits".
-
-    Raises:
-      InputError: onnx isn't installed.
-    """
+    """Read an ONNX file back, as a function from "images" to "logits" by ONNX's own reference implementation."""
     _onnx()
     from onnx.reference import ReferenceEvaluator
 
@@ -186,13 +167,8 @@ WRITERS: dict[str, tuple[Callable[[Run], bytes], Callable[[Path], Function]]] = 
 }
 
 
-def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
+def export(run: Run, path: Path, kind: Literal["stablehlo", "onnx"]) -> tuple[float, float]:
     """Write a model to a file, which replaces an old one only after it was read back and gave the run's own logits.
-
-    Args:
-      run: what `open_run` returns.
-      path: where to write.
-      kind: "stablehlo" or "onnx".
 
     Returns:
       The greatest difference of a logit, and the greatest logit.

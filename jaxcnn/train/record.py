@@ -97,15 +97,7 @@ class RunDirectory:
             self.save_metrics()
 
     def resume_at(self, plan: Plan, steps: int, seconds: float) -> Progress:
-        """Cut metrics.jsonl off after a step, where a run is resumed.
-
-        Args:
-          plan: of the run.
-          steps: done so far.
-          seconds: that they took.
-
-        Returns:
-          What the loop continues from.
+        """Cut metrics.jsonl off after the steps that a checkpoint holds, and return what the loop continues from.
 
         Raises:
           InputError: a metrics.jsonl that is damaged or lacks some of these steps.
@@ -153,11 +145,7 @@ class RunDirectory:
         self._lines, self._saved = [], time.monotonic()
 
     def save_params(self, params: Any, name: str = "params.npz") -> None:
-        """Write params.npz, {"conv1/kernel": ..., ...}.
-
-        Args:
-          params: nested dicts of arrays.
-          name: of the file.
+        """Write nested dicts of arrays as params.npz, {"conv1/kernel": ..., ...}.
 
         Raises:
           InputError: no permission, no room.

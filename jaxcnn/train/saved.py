@@ -123,8 +123,8 @@ def logits_of(run: Run, *, dtype: Literal["float32", "bfloat16"] | None = None) 
     """A run's model as a function of images alone.
 
     Args:
-      run: whose parameters it has.
-      dtype: what it computes in; None is what the run computed in.
+      run: read back by `open_run`.
+      dtype: in which it computes; None is that of the run.
 
     Returns:
       A jitted function from (samples, channels, *spatial) to float32 (samples, classes).

@@ -51,15 +51,7 @@ def likeliest(split: Split) -> NDArray[Any]:
 
 
 def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """The confusion matrix.
-
-    Args:
-      targets: (samples,) true class indices.
-      predicted: (samples,) predicted class indices.
-      classes: how many there are.
-
-    Returns:
-      (classes, classes): row i, column j counts the samples of class i that were predicted as class j.
+    """The confusion matrix: row i, column j counts the samples of class i that were predicted as class j.
 
     >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
@@ -69,14 +61,7 @@ def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> N
 
 
 def scores(matrix: NDArray[np.int64], names: Sequence[str]) -> list[Score]:
-    """Precision, recall and F1 of every class.
-
-    Args:
-      matrix: what `confusion` returns.
-      names: of the classes.
-
-    Returns:
-      A `Score` a class, in their order.
+    """Precision, recall and F1 of every class, from the confusion matrix.
 
     >>> scores(np.array([[1, 1], [0, 1]]), ("cat", "dog"))[0]
     Score(name='cat', precision=1.0, recall=0.5, f1=0.6666666666666666, count=2)

@@ -39,7 +39,9 @@ def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
     params = random_params(config, image, len(classes))
     path.mkdir(exist_ok=True)
     (path / "config.json").write_text(config.to_json())
-    known = Known(Preprocessing(image, STYLES.get(config.data, "plain")), tuple(classes), None, dict.fromkeys(SPLITS, 0))
+    known = Known(
+        Preprocessing(image, STYLES.get(config.data, "plain")), tuple(classes), None, dict.fromkeys(SPLITS, 0)
+    )
     (path / "data.json").write_text(json.dumps(known.to_json()))
     save_arrays(path / "params.npz", params)
     return path, params

@@ -32,7 +32,7 @@ def load_samples(config: Config, *, like: Preprocessing | None = None, known_cla
     """The data set that a config names, before the samples are divided.
 
     Args:
-      config: as above.
+      config: as for `load`.
       like: how an earlier run prepared its images, if these are for it.
       known_classes: the classes of that run.
 

@@ -106,9 +106,6 @@ def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], e
 def curves(steps: Sequence[Facts], epochs: Sequence[Facts]) -> dict[str, list[Facts]]:
     """Loss and accuracy over the steps, as metrics.jsonl has them, at most 500 points a curve.
 
-    Args:
-      steps, epochs: lines of metrics.jsonl.
-
     Returns:
       {"loss", "accuracy"}, each a list of {"name", "points" [[steps done, value], ...]}; every number of an epoch
       whose name ends in loss or accuracy has a curve.
@@ -142,16 +139,7 @@ def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
 
 
 def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list[Facts]:
-    """The worst mistakes: at most 16, the least probable truth first.
-
-    Args:
-      logits: (samples, classes).
-      split: the images that they are of.
-      classes: their names.
-
-    Returns:
-      A list of {"index", "truth", "guess", "truth_probability", "guess_probability", "picture"}.
-    """
+    """The worst mistakes, at most 16, the least probable truth first, with their pictures and probabilities."""
     truth, guess, log = likeliest(split), logits.argmax(axis=-1), _log_probabilities(logits)
     samples = np.arange(len(truth))
     wrong = samples[guess != truth]
@@ -178,9 +166,6 @@ def _photo(image: NDArray[Any]) -> Facts:
 def filters(run: Run) -> list[Facts]:
     """The kernels of both convolutions before the first step and after the last, on one scale of colours.
 
-    Args:
-      run: read back by `open_run`.
-
     Returns:
       A list of {"layer", "outs", "ins", "all_outs", "all_ins", "before", "after"}; the pictures are the kernels of
       output map 0 for every input map, then of output map 1, ...
@@ -202,10 +187,6 @@ def filters(run: Run) -> list[Facts]:
 
 def feature_maps(run: Run, split: Split) -> Facts:
     """The first image of a split, and the maps of C1, S2, C3, S4 and the output for it.
-
-    Args:
-      run: read back by `open_run`.
-      split: its first image is followed.
 
     Returns:
       {"truth", "image", "layers": [{"layer", "count", "picture"}, ...], "probabilities"}; at most 64 maps a layer.
@@ -230,11 +211,7 @@ def feature_maps(run: Run, split: Split) -> Facts:
 
 
 def explorer(run: Run, split: Split) -> Facts | None:
-    """The numbers for the window explorer: the first image and the first layer.
-
-    Args:
-      run: read back by `open_run`.
-      split: its first image is taken, of a large one the middle.
+    """The numbers for the window explorer: the first image, of a large one the middle, and the first layer.
 
     Returns:
       {"image" (channels, height, width), "cut", "kernels" (maps, channels, *window), "bias"}, or None unless images
