@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
-from jaxcnn.train.picture import Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 
 SPLITS = ("train", "validation", "test")
 DIGEST = np.dtype([("image", "<u8"), ("target", "<u8")])

@@ -17,7 +17,7 @@ from jaxcnn.train.data import Data, Samples, Split, divide, hold_out_validation,
 from jaxcnn.train.data.split import TEST, take
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.known import SPLITS, Known, digest
-from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
+from jaxcnn.train.preprocessing import PLAIN, STYLES, Preprocessing
 
 DRAWN = ("synthetic", "volumes")
 """Drawn from the seed each time, so they get no digests: another machine may round differently."""

@@ -11,7 +11,7 @@ import pytest
 from jaxcnn.train import make_step, training
 from jaxcnn.train.known import SPLITS, Known
 from jaxcnn.train.model import initial_params
-from jaxcnn.train.picture import STYLES, Preprocessing
+from jaxcnn.train.preprocessing import STYLES, Preprocessing
 from jaxcnn.train.saved import read_metrics
 
 DIGITS = tuple("0123456789")

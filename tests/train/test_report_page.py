@@ -28,7 +28,7 @@ from jaxcnn.train import run as train
 from jaxcnn.train.commands.report import main
 from jaxcnn.train.known import Known
 from jaxcnn.train.model import initial_params, make_apply
-from jaxcnn.train.picture import Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of, page, write_page
 from jaxcnn.train.report.facts import curves

@@ -18,7 +18,7 @@ from jaxcnn.__main__ import main
 from jaxcnn.train import Config, load_params, open_run, run
 from jaxcnn.train.data import load_samples
 from jaxcnn.train.loop import Plan
-from jaxcnn.train.picture import read_as
+from jaxcnn.train.preprocessing import read_as
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of
 from jaxcnn.train.run_data import reload

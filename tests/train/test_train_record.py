@@ -15,7 +15,7 @@ import pytest
 from jaxcnn.train import Config, Evaluation, InputError, load_params
 from jaxcnn.train.files import write_atomically
 from jaxcnn.train.known import Known
-from jaxcnn.train.picture import Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.tracker import EpochReport, StepReport
 

@@ -39,7 +39,7 @@ def main(options: Predict) -> int:
     if options.top < 1:
         raise InputError(f"--top {options.top}: give 1 or more")
     from jaxcnn.train.classify import make_classify, pictures_in, top_classes
-    from jaxcnn.train.picture import read_as
+    from jaxcnn.train.preprocessing import read_as
     from jaxcnn.train.saved import open_run
 
     run = open_run(options.run_dir)

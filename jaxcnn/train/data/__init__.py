@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
 from jaxcnn.train.data.split import Data, Samples, Split, divide, hold_out_validation
-from jaxcnn.train.picture import Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 
 __all__ = ["Data", "Samples", "Split", "divide", "hold_out_validation", "load", "load_samples"]
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, read_as, unit, values
+from jaxcnn.train.picture import ENDINGS, NoPictureError, decode, read, unit, values
+from jaxcnn.train.preprocessing import Preprocessing, prepare, read_as
 
 SPLIT_FOLDERS = {
     "train": TRAIN,

@@ -14,8 +14,8 @@ from jaxcnn import lenet
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import ACTIVATIONS, initial_params
+from jaxcnn.train.report.encode import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.report.layer_table import layer_table
-from jaxcnn.train.report.pictures import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.run_data import evaluation_split, reload
 from jaxcnn.train.saved import FIRST, Run, load_params, logits_of, read_metrics
 from jaxcnn.train.scores import confusion, likeliest, logits_of_all
