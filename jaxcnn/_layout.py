@@ -47,9 +47,9 @@ def on_axes_between(
     takes 1.4 ms so, and 35 ms transposed.
     """
     windowed = dict(zip(axes, zip(g.axes, modes, strict=True), strict=True))
-    among = range(axes[0], len(sides))
-    laid, named = zip(*(windowed.get(i, (Axis(sides[i], 1, 1, 0, 0, 1), modes[0])) for i in among), strict=True)
-    return Geometry(laid), named
+    between = range(axes[0], len(sides))
+    all_axes, names = zip(*(windowed.get(i, (Axis(sides[i], 1, 1, 0, 0, 1), modes[0])) for i in between), strict=True)
+    return Geometry(all_axes), names
 
 
 class Layout(NamedTuple):

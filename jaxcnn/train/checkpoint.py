@@ -127,7 +127,8 @@ class Checkpoints:
         """
         there = sorted(self._manager.all_steps(), reverse=True)
         if steps is not None and steps not in there:
-            raise InputError(f"{self.path} has no checkpoint of step {steps}, only of {_steps(there)}")
+            saved = ", ".join(map(str, reversed(there))) or "none"
+            raise InputError(f"{self.path} has no checkpoint of step {steps}, only of {saved}")
         if not there:
             return None
         wanted = there[0] if steps is None else steps
@@ -238,7 +239,3 @@ def _digest(arrays: Any) -> str:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _steps(there: list[int]) -> str:
-    return ", ".join(map(str, sorted(there))) or "none"

@@ -170,8 +170,7 @@ class Config:
         >>> Config.from_json(Config(run_dir=Path("runs/a")).to_json()).run_dir.name
         'a'
         """
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return json.dumps(settings, indent=2) + "\n"
+        return json.dumps(asdict(self), indent=2, default=str) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -230,24 +229,21 @@ class Config:
             raise InputError("--validation, --shift, --rotate: --data synthetic is learnt as it is: leave them out")
         if self.patience is not None and not self.validation and self.data not in ("folder", "npz"):
             raise InputError(NEEDS_VALIDATION)
-        for name in _AT_LEAST_1:
+        for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and not 1 <= value < MOST:
-                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '1 or more'}")
-        for name in ("validation", "warmup", "weight_decay", "shift", "rotate"):
+            if value is not None and not least <= value < MOST:
+                fits = "less than 2**31" if value > 0 else f"{least} or more"
+                raise InputError(f"{option(name)} {value}: give {fits}")
+        for name in ("clip", "learning_rate"):
             value = getattr(self, name)
-            if not 0 <= value < MOST:
-                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '0 or more'}")
-        if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
-            raise InputError(f"--clip {self.clip}: give a positive number")
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{option(name)} {value}: give a positive number")
         if (self.coordinator is None) != (self.processes == 1):
             raise InputError("--coordinator and --processes belong together: give both, or neither")
         if self.coordinator is not None and not _is_address(self.coordinator):
             raise InputError(f"--coordinator {self.coordinator}: give HOST:PORT, for instance 127.0.0.1:12345")
         if not 0 <= self.process < self.processes:
             raise InputError(f"--process {self.process}: give a number from 0 to {self.processes - 1}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"--learning-rate {self.learning_rate}: give a positive number")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2**32 - 1")
 
@@ -277,8 +273,13 @@ def _is_address(text: str) -> bool:
     return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
 
 
-_AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps",
-               "image_size")  # fmt: skip
+_LEAST = {
+    **dict.fromkeys(("samples", "epochs", "steps", "batch_size", "patience", "width", "image_size"), 1),
+    **dict.fromkeys(("devices", "processes", "save_steps"), 1),
+    **dict.fromkeys(("validation", "warmup", "weight_decay", "shift", "rotate"), 0),
+}
+"""The least value of each setting that has one."""
+
 _KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Config).items()}
 _CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
 
@@ -344,8 +345,7 @@ def learning(config: Config) -> dict[str, Any]:
     >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
     (None, 3)
     """
-    settings = {name: value for name, value in vars(config).items() if name not in WHERE}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    return {name: value for name, value in json.loads(config.to_json()).items() if name not in WHERE}
 
 
 def read_config(run_dir: Path) -> Config:

@@ -1,4 +1,4 @@
-"""Open, parse and write files of the user's. A pipe or a device is refused, since reading it may never end."""
+"""Opens, parses and writes the user's files. A pipe or a device is refused, since reading it may never end."""
 
 import errno
 import json

@@ -76,7 +76,7 @@ class Preprocessing:
         try:
             image, style, low, high = (found[name] for name in ("image", "style", "low", "high"))
             ends = [tuple(map(float, end)) for end in (low, high)]
-            sound = style in LOOKS and all(type(side) is int and 0 < side < MOST for side in image)
+            sound = style in LOOKS and len(image) > 1 and all(type(side) is int and 0 < side < MOST for side in image)
             if not (sound and all(len(end) in (1, image[0]) and all(map(math.isfinite, end)) for end in ends)):
                 raise ValueError("no preprocessing")
         except (KeyError, TypeError, IndexError) as error:

@@ -46,9 +46,7 @@ def load_new(config: Config) -> Loaded:
       InputError: anything wrong with them.
     """
     samples = load_samples(config)
-    data = divide(samples)
-    if config.validation:
-        data = hold_out_validation(data, config.validation, config.seed)
+    data = _divided(samples, config)
     if config.patience is not None and data.validation is None:
         raise InputError(NEEDS_VALIDATION)
     image = tuple(samples.images.shape[1:])
@@ -88,11 +86,13 @@ def reload(config: Config, known: Known, *, data_dir: Path | None = None, data_f
     notes: list[str] = list(samples.notes)
     samples = _as_known(samples, known, notes)
     if known.samples is None:
-        data = divide(samples)
-        if config.validation:
-            data = hold_out_validation(data, config.validation, config.seed)
-        return Loaded(data, known, tuple(notes))
+        return Loaded(_divided(samples, config), known, tuple(notes))
     return _matched(samples, known, notes)
+
+
+def _divided(samples: Samples, config: Config) -> Data:
+    data = divide(samples)
+    return hold_out_validation(data, config.validation, config.seed) if config.validation else data
 
 
 def _moved(config: Config, known: Known, data_dir: Path | None, data_file: Path | None) -> Config:

@@ -79,17 +79,14 @@ def open_run(path: Path) -> Run:
         note = f"{path} hasn't ended: this is its last checkpoint, after {steps} steps"
         return Run(path, config, params, known, (note,))
     params = load_params(file)
-    if _shapes(params) != _shapes(_initial(config, known)):
+    expected = jax.eval_shape(lambda: initial_params(config, known.image, len(known.classes)))
+    if _shapes(params) != _shapes(expected):
         raise InputError(f"{file} holds other parameters than its run's, of {known.image} images: it is damaged")
     return Run(path, config, params, known)
 
 
-def _initial(config: Config, known: Known) -> Any:
-    """The shapes and dtypes of a run's parameters."""
-    return jax.eval_shape(lambda: initial_params(config, known.image, len(known.classes)))
-
-
 def _shapes(params: Any) -> dict[str, tuple[Any, Any]]:
+    """The shape and the dtype of each parameter, by its name."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {jax.tree_util.keystr(at): (leaf.shape, leaf.dtype) for at, leaf in leaves}
 

@@ -137,7 +137,7 @@ def run(
         state = replicate(new_state(params, optimizer, config.seed), mesh)
         with interruptible() as stop, Recorder(config, display, resume=resume) as recorder:
             if config.init_from is not None and not resume:
-                recorder.save_initial_params(params)
+                recorder.save_params(params, FIRST)  # those of another run, which may be deleted later
             progress = Progress()
             if resume:
                 state, progress = recorder.restore(state, plan, mesh, from_step)
@@ -169,7 +169,7 @@ def run(
             if config.patience is not None and data.test is not None:
                 state = recorder.best_state(state, mesh)
                 test = evaluate(state.params, data.test)
-            recorder.save_params(state)
+            recorder.save_params(state.params)
     seconds = progress.seconds + time.perf_counter() - began
     stopped = stop() if steps < plan.steps else 0
     return Outcome(state.params, test, steps, seconds, recorder.path, steps < plan.steps and not stopped, stopped)
@@ -246,15 +246,10 @@ class Recorder:
             params = multihost_utils.broadcast_one_to_all(params)
         return replace(state, params=replicate(params, mesh))
 
-    def save_initial_params(self, params: dict[str, Any]) -> None:
-        """Write the parameters before the first step: those of another run, which may be deleted later."""
+    def save_params(self, params: dict[str, Any], name: str = "params.npz") -> None:
+        """Write the parameters after the last step, or others by another name."""
         if self._leads:
-            self._record.save_params(params, FIRST)
-
-    def save_params(self, state: State) -> None:
-        """Write the parameters after the last step."""
-        if self._leads:
-            self._record.save_params(state.params)
+            self._record.save_params(params, name)
 
 
 def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Path | None) -> Loaded:

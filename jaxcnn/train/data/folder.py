@@ -103,7 +103,10 @@ def load(
         notes.append(
             f"{others} {'file that is no picture is' if others == 1 else 'files that are no pictures are'} left out"
         )
-    images = _images(pictures, like) if like else _unit_images(pictures)
+    if like is None:
+        images = _unit_images(pictures)
+    else:
+        images = np.stack([picture.pixels for picture in pictures]).reshape(-1, *like.image)
     labels = np.array([picture.label for picture in pictures], np.int32)
     splits = np.array([picture.split for picture in pictures], np.int8)
     low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
@@ -220,10 +223,6 @@ def _fitted(path: Path, size: int) -> NDArray[np.float32]:
     channels = 1 if pixels.ndim == 2 else 3
     made = prepare(pixels, (channels, size, size), style="plain")
     return made[0] if channels == 1 else np.moveaxis(made, 0, -1)
-
-
-def _images(pictures: list[Picture], like: Preprocessing) -> NDArray[np.float32]:
-    return np.stack([picture.pixels for picture in pictures]).reshape(-1, *like.image)
 
 
 def _unit_images(pictures: list[Picture]) -> NDArray[np.float32]:
