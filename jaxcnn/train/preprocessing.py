@@ -15,8 +15,8 @@ from jaxcnn.train.picture import Pixels, read
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own conversion to grey
 MIDDLE_GREY = 0.5
 LEAST_CONTRAST = 0.1
-EDGE = 0.1  # of the darkest ink; below it are the traces of JPEG and of the paper
-BOX = 20 / 28
+EDGE = 0.1  # of the strongest ink; what is fainter are traces of JPEG and of the paper
+BOX = 20 / 28  # of each side: the part that MNIST's digits fit into
 
 HANDWRITING, BRIGHT, PLAIN = "handwriting", "bright on dark", "plain"
 LOOKS = {
@@ -109,7 +109,7 @@ def read_as(path: Path, preprocessing: Preprocessing) -> Pixels:
 
 
 def prepare(pixels: Pixels, image: Sequence[int], *, style: str) -> Pixels:
-    """Make of a picture what a network was trained on.
+    """Turn the pixels of a picture into what a network was trained on.
 
     A network of three channels takes colours, of one channel grey.
 
@@ -210,7 +210,7 @@ def _fit(plane: Pixels, sides: Sequence[float]) -> Pixels:
 
 
 def _placed(small: Pixels, canvas: Pixels, starts: Sequence[int]) -> Pixels:
-    """Laid on the canvas, moved back where it would stand out."""
+    """Put on the canvas at these starts, or moved inside where it would reach past an edge."""
     inside = [
         min(max(start, 0), side - extent) for start, side, extent in zip(starts, canvas.shape, small.shape, strict=True)
     ]

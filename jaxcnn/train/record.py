@@ -18,7 +18,7 @@ from jaxcnn.train.files import write_atomically
 from jaxcnn.train.known import Known
 from jaxcnn.train.lock import Lock
 from jaxcnn.train.loop import Plan
-from jaxcnn.train.saved import METRICS, read_metrics
+from jaxcnn.train.saved import METRICS, PARAMS, read_metrics
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport
 
 RUNS = Path("runs")
@@ -121,7 +121,7 @@ class RunDirectory:
             write_atomically(self.path / METRICS, "".join(f"{json.dumps(record)}\n" for record in records).encode())
             if steps < plan.steps:  # those of an earlier end, which its checkpoint holds too
                 with suppress(OSError):
-                    (self.path / "params.npz").unlink(missing_ok=True)
+                    (self.path / PARAMS).unlink(missing_ok=True)
         losses = [(record["loss"], plan.batch_size) for record in of_steps[begun:]]
         epochs = [record for record in records if "steps" in record]
         return Progress(steps, seconds, losses, [r.get("validation_loss", r["test_loss"]) for r in epochs])
@@ -144,7 +144,7 @@ class RunDirectory:
             ) from error
         self._lines, self._saved = [], time.monotonic()
 
-    def save_params(self, params: Any, name: str = "params.npz") -> None:
+    def save_params(self, params: Any, name: str = PARAMS) -> None:
         """Write nested dicts of arrays as params.npz, {"conv1/kernel": ..., ...}.
 
         Raises:

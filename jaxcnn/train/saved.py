@@ -25,7 +25,7 @@ Params = dict[str, dict[str, NDArray[Any]]]
 """{"conv1": {"kernel": ..., "bias": ...}, ...}"""
 
 METRICS = "metrics.jsonl"
-FIRST = "first.npz"
+PARAMS, FIRST = "params.npz", "first.npz"
 
 
 class Run(NamedTuple):
@@ -69,7 +69,7 @@ def open_run(path: Path) -> Run:
     jaxcnn.train.errors.InputError: /nowhere is no run directory: it has no config.json
     """
     config = read_config(path)
-    file = path / "params.npz"
+    file = path / PARAMS
     finished = file.is_file()
     if not finished and not (path / FOLDER).is_dir():
         raise _nothing_saved(path)

@@ -26,7 +26,7 @@ from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
 from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.run_data import Loaded, check_unchanged, load_new, reload
-from jaxcnn.train.saved import FIRST, load_params, open_run, transferred
+from jaxcnn.train.saved import FIRST, PARAMS, load_params, open_run, transferred
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.watchers import TensorBoard, Trace
@@ -246,7 +246,7 @@ class Recorder:
             params = multihost_utils.broadcast_one_to_all(params)
         return replace(state, params=replicate(params, mesh))
 
-    def save_params(self, params: dict[str, Any], name: str = "params.npz") -> None:
+    def save_params(self, params: dict[str, Any], name: str = PARAMS) -> None:
         """Write the parameters after the last step, or others by another name."""
         if self._leads:
             self._record.save_params(params, name)

@@ -20,7 +20,7 @@ Options = TypeVar("Options")
 
 METAVARS = {int: "NUMBER", float: "NUMBER", Path: "PATH", str: "TEXT"}
 KINDS = {int: "a whole number", float: "a number", Path: "a path", str: "a text"}
-KEPT = "\N{NO-BREAK SPACE}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def started_as() -> str:
@@ -97,13 +97,13 @@ def _dashed(argument: str) -> str:
 def _add(group: Any, name: str, hint: Any, text: str, default: Any) -> None:
     option, kinds = "--" + name.replace("_", "-"), get_args(hint) or (hint,)
     if hint is bool:
-        shown = "" if default is False else f" (default:{KEPT}yes)"
+        shown = "" if default is False else f" (default:{NO_BREAK}yes)"
         group.add_argument(option, action=_Flag, default=default, help=text + shown)
         return
     choices = [choice for kind in (hint, *kinds) if get_origin(kind) is Literal for choice in get_args(kind)]
     kind = str if choices else next(kind for kind in kinds if kind is not type(None))
     metavar = f"{{{','.join(choices)}}}" if choices else METAVARS[kind]
-    shown = "" if default is None else f" (default:{KEPT}{default})"
+    shown = "" if default is None else f" (default:{NO_BREAK}{default})"
     group.add_argument(
         option, type=_reader(kind, type(None) in kinds), default=default, metavar=metavar, help=text + shown
     )
@@ -142,7 +142,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return super()._format_action_invocation(action)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return [line.replace(KEPT, " ") for line in super()._split_lines(text, width)]
+        return [line.replace(NO_BREAK, " ") for line in super()._split_lines(text, width)]
 
 
 class _Parser(argparse.ArgumentParser):

@@ -7,21 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
+from jaxcnn.train.config import NEEDS_DATA_DIR
+from jaxcnn.train.data.split import SPLIT_NAMES, TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.picture import ENDINGS, NoPictureError, decode, read, unit, values
 from jaxcnn.train.preprocessing import Preprocessing, prepare, read_as
-
-SPLIT_FOLDERS = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-    "test": TEST,
-    "testing": TEST,
-}
-"""Folders that hold the classes of one split, by the names that people give them."""
 
 LITTER = ("__MACOSX", "@eaDir")
 """Folders that archivers and file servers leave behind."""
@@ -70,7 +60,7 @@ def load(
     jaxcnn.train.errors.InputError: /nowhere can't be looked at (No such file or directory): check --data-dir
     """
     if folder is None:
-        raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
+        raise InputError(NEEDS_DATA_DIR)
     of_run = bool(known_classes)
     groups, notes = _groups(folder, of_run)
     classes = _classes(folder, groups, of_run)
@@ -118,7 +108,7 @@ def _groups(folder: Path, of_run: bool) -> tuple[list[tuple[int, Path]], list[st
     there = _subfolders(folder)
     splits: dict[int, str] = {}
     for name in there:
-        split = SPLIT_FOLDERS.get(name.lower())
+        split = SPLIT_NAMES.get(name.lower())
         if split is None or not _holds_classes(folder / name):
             continue
         if split in splits:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from jaxcnn import lenet
 from jaxcnn.train.arrays import read_npz
 from jaxcnn.train.data.labels import Array, check_count, classes_of, finite, strings_of, targets_of
-from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples, join, scaled
+from jaxcnn.train.data.split import SPLIT_NAMES, TEST, TRAIN, UNASSIGNED, VALIDATION, Samples, join, scaled
 from jaxcnn.train.errors import InputError
 
 FEW = 4
@@ -27,14 +27,6 @@ FEW = 4
 DARK = 64
 """Floats up to 255 with a maximum of at least this run from 0 to 255. Whole numbers with a smaller one look dark."""
 
-SPLIT_WORDS = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "test": TEST,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-}
 IMAGES, LABELS, CLASSES = "images", "labels", "classes"
 KINDS = {
     **dict.fromkeys(("images", "image", "imgs", "x", "data"), IMAGES),
@@ -133,7 +125,7 @@ def _kind(name: str) -> tuple[int, str] | None:
     """
     words = name.lower().replace("-", "_").split("_")
     kinds = [KINDS[word] for word in words if word in KINDS]
-    parts = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
+    parts = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
     if len(kinds) != 1 or len(parts) > 1 or len(kinds) + len(parts) != len(words):
         return None
     return (parts[0] if parts else TRAIN), kinds[0]

@@ -39,6 +39,13 @@ class Data(NamedTuple):
 UNASSIGNED, TRAIN, VALIDATION, TEST = range(4)
 """The split of a sample; `divide` assigns those that have none to training or test."""
 
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+"""The split that people mean by a folder or an array of this name."""
+
 
 class Samples(NamedTuple):
     """All samples of a data set, before `divide`."""
