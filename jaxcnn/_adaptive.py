@@ -12,7 +12,6 @@ from jaxcnn._adaptive_windows import bounds, spread
 from jaxcnn._arrays import accumulator, as_array, spatial_shape
 from jaxcnn._errors import integer_or_symbol, message, rank_of
 from jaxcnn._pool_modes import ORDERED, POOL_MODES, check_mode, refuse_complex
-from jaxcnn._reduce import places
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 from jaxcnn._whole_axis import best_along, cell_at, first_place, sum_along
@@ -82,8 +81,10 @@ def adaptive_max_pool_with_indices(x: ArrayLike, output_size: Sequence[int | Non
     x = as_array("adaptive_max_pool_with_indices", "x", x)
     outs = _outs("adaptive_max_pool_with_indices", x, output_size)
     refuse_complex("adaptive_max_pool_with_indices", x)
-    spatial = x.shape[x.ndim - len(outs) :]
-    values, indices = _winners(x, outs, False, places(spatial))
+    index = jnp.zeros((), jnp.int32)
+    for size in x.shape[x.ndim - len(outs) :]:
+        index = index[..., None] * size + jnp.arange(size, dtype=jnp.int32)[(None,) * index.ndim]
+    values, indices = _winners(x, outs, False, index)
     return values, indices
 
 
@@ -104,7 +105,7 @@ def _winners(x: jax.Array, outs: Sequence[int], lowest: bool, index: jax.Array |
     The last axis goes first, so that the first cell in row-major order wins a tie.
     """
     if index is not None:
-        index = jnp.broadcast_to(jnp.expand_dims(index, range(x.ndim - len(outs))), x.shape)
+        index = jnp.broadcast_to(index, x.shape)
     for axis, out in reversed(list(zip(range(-len(outs), 0), outs, strict=True))):
         seen, sees = spread(x, axis, out)
         if sees is not None:  # a tap that sees no cell repeats the window's first, which wins any tie

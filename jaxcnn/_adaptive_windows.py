@@ -1,4 +1,4 @@
-"""The windows of adaptive pooling along one axis, and their adjoint. The program is as long for any size.
+"""The windows of adaptive pooling along one axis, and their adjoint, by a program whose length no size changes.
 
 Window i of `out` on `size` cells sees the cells from floor(i * size / out) up to ceil((i + 1) * size / out). Cell c is
 seen by the windows from floor(c * out / size) up to ceil((c + 1) * out / size): the same rule with the sizes exchanged.

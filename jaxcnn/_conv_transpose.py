@@ -1,4 +1,4 @@
-"""`conv_transpose`, the transposed layer: the adjoint of the zero-padded `conv` in x; and its names for 1 to 3 axes."""
+"""`conv_transpose`, the transposed layer: the adjoint of the zero-padded `conv`; `conv_transpose1d`, `2d` and `3d`."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`correlate`, maps with one kernel, `convolve`, which flips it first, and `corr1d`, `corr2d`, `corr3d`."""
+"""`correlate` slides one kernel over maps; `convolve` flips it first; `corr1d`, `corr2d`, `corr3d` check the rank."""
 
 from typing import Any
 

@@ -71,6 +71,13 @@ def is_sequence(value: Any) -> bool:
     return isinstance(value, Iterable) and not isinstance(value, str) and getattr(value, "ndim", 1) > 0
 
 
+def check_entries(function: str, argument: str, values: tuple[Any, ...], n: int, remedy: str) -> None:
+    """Raise unless there is one entry for each spatial axis."""
+    if len(values) != n:
+        problem = f"has {len(values)} entries, but there are {n} spatial axes"
+        raise ValueError(message(function, argument, problem, remedy))
+
+
 def per_axis(
     function: str, argument: str, value: Any, n: int, *, least: int | None = None, read: Callable[..., Any] = integer
 ) -> tuple[int, ...]:
@@ -78,9 +85,7 @@ def per_axis(
     if not is_sequence(value):
         return (read(function, argument, value, least=least),) * n
     values = tuple(value)
-    if len(values) != n:
-        raise ValueError(message(function, argument, f"has {len(values)} entries, but there are {n} spatial axes",
-                                f"pass one int, or a tuple of {n}"))  # fmt: skip
+    check_entries(function, argument, values, n, f"pass one int, or a tuple of {n}")
     return tuple(read(function, f"{argument} on axis {i}", v, least=least) for i, v in enumerate(values))
 
 

@@ -143,11 +143,10 @@ def _contractions(call: Call, wanted: Mapping[str, Any], platform: str) -> list[
 def contractions_in(jaxpr: Any, platform: str) -> list[tuple[Problem, str]]:
     """The contractions in a jaxpr, as problems on a platform with the method that was given for each."""
     found = (eqn for eqn in equations(jaxpr) if eqn.primitive.name == "jaxcnn_contraction")
-    return [(_problem(eqn, platform), eqn.params["method"]) for eqn in found]
-
-
-def _problem(eqn: Any, platform: str) -> Problem:
-    return problem_of(*(value.aval for value in eqn.invars), **eqn.params, platform=platform)
+    return [
+        (problem_of(*(value.aval for value in eqn.invars), **eqn.params, platform=platform), eqn.params["method"])
+        for eqn in found
+    ]
 
 
 def equations(jaxpr: Any) -> Iterator[Any]:

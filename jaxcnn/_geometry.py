@@ -5,7 +5,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple, Self, overload
 
-from jaxcnn._errors import check_name, integer_or_symbol, is_sequence, message, per_axis, require_at_least
+from jaxcnn._errors import (
+    check_entries,
+    check_name,
+    integer_or_symbol,
+    is_sequence,
+    message,
+    per_axis,
+    require_at_least,
+)
 from jaxcnn._symbolic import at_least, is_symbolic, larger, smaller
 from jaxcnn._types import Ints, Padding
 
@@ -207,9 +215,7 @@ def padding_pairs(
             raise ValueError(message(function, "padding", problem, f"for low and high write ({tuple(padding)},)"))
         return tuple((p, p) for p in per_axis(function, "padding", padding, n, read=integer_or_symbol))
     entries = tuple(padding)
-    if len(entries) != n:
-        raise ValueError(message(function, "padding", f"has {len(entries)} entries, but there are {n} spatial axes",
-                                "pass one (low, high) per axis"))  # fmt: skip
+    check_entries(function, "padding", entries, n, "pass one (low, high) per axis")
     return tuple(_pair(function, i, entry) for i, entry in enumerate(entries))
 
 

@@ -6,13 +6,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from jaxcnn._arrays import accumulator, as_array, common_dtype
+from jaxcnn._arrays import accumulator, as_array, common_dtype, spatial_shape
 from jaxcnn._errors import integer, is_sequence, message, rank_of
 from jaxcnn._geometry import Axis, Geometry
 
 
 def spatial_axes(function: str, x: jax.Array, axes: Any, n: int) -> tuple[int, ...]:
     """Read `axes`: the n windowed axes of x, counted from 0; None is the last n."""
+    spatial_shape(function, x, n)
     if axes is None:
         return tuple(range(x.ndim - n, x.ndim))
     if rank_of(function, "axes", axes) != n:
@@ -47,9 +48,9 @@ def on_axes_between(
     takes 1.4 ms so, and 35 ms transposed.
     """
     windowed = dict(zip(axes, zip(g.axes, modes, strict=True), strict=True))
-    among = range(axes[0], len(sides))
-    laid, named = zip(*(windowed.get(i, (Axis(sides[i], 1, 1, 0, 0, 1), modes[0])) for i in among), strict=True)
-    return Geometry(laid), named
+    between = range(axes[0], len(sides))
+    all_axes, names = zip(*(windowed.get(i, (Axis(sides[i], 1, 1, 0, 0, 1), modes[0])) for i in between), strict=True)
+    return Geometry(all_axes), names
 
 
 class Layout(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 from jax import lax
 
 from jaxcnn._arrays import as_array, devices_along
-from jaxcnn._errors import check_name, is_sequence, message, require_at_least
+from jaxcnn._errors import check_entries, check_name, is_sequence, message, require_at_least
 from jaxcnn._geometry import Geometry, Pair
 from jaxcnn._symbolic import at_least, is_symbolic, larger
 
@@ -114,9 +114,7 @@ def none_if_zero(fill: Any) -> Any:
 def padding_modes(function: str, mode: Any, n: int) -> tuple[str, ...]:
     """One mode for all n axes or one per axis, as a tuple of n names."""
     modes = tuple(mode) if is_sequence(mode) else (mode,) * n
-    if len(modes) != n:
-        problem = f"has {len(modes)} entries, but there are {n} spatial axes"
-        raise ValueError(message(function, "padding_mode", problem, f"pass one mode, or a tuple of {n}"))
+    check_entries(function, "padding_mode", modes, n, f"pass one mode, or a tuple of {n}")
     for name in modes:
         check_name(function, "padding_mode", name, PADDING_MODES)
     return modes

@@ -88,7 +88,6 @@ def pool(
     """
     x = as_array("pool", "x", x)
     n = rank_of("pool", "window", window, f"pass one int per axis, or use pool1d, pool2d or pool3d with {window!r}")
-    spatial_shape("pool", x, n)
     axes = spatial_axes("pool", x, axes, n)
     moved = spatial_last(x, axes)
     stride = window if stride is None else stride
@@ -126,14 +125,9 @@ def _check_options(mode: Any, method: str, x: jax.Array, *, count_include_pad: b
             raise ValueError(message("pool", "divisor", "is 0", "pass the number to divide by"))
         if not count_include_pad:
             raise ValueError(message("pool", "count_include_pad", "means nothing with a divisor", "pass one of them"))
-    if p is not None:
-        _check_p(p)
-
-
-def _check_p(p: Any) -> None:
-    if isinstance(p, bool) or not isinstance(p, int | float):
+    if p is not None and (isinstance(p, bool) or not isinstance(p, int | float)):
         raise TypeError(message("pool", "p", f"must be a Python number, not {type(p).__name__}"))
-    if not p > 0:
+    if p is not None and not p > 0:
         raise ValueError(message("pool", "p", f"is {p}, but must be above 0", "for p = -inf pool jnp.abs(x) by min"))
 
 

@@ -18,7 +18,7 @@ from jaxcnn._geometry import Geometry, geometry
 from jaxcnn._layout import spatial_axes, spatial_back, spatial_last
 from jaxcnn._padding import zeros
 from jaxcnn._pool_modes import refuse_complex
-from jaxcnn._reduce import Best, extremes, first_max, reduce_windows, with_indices
+from jaxcnn._reduce import Best, extremes, first_max, reduce_windows
 from jaxcnn._remember import remembered
 from jaxcnn._symbolic import is_symbolic
 from jaxcnn._types import Ints, Padding
@@ -63,7 +63,6 @@ def max_pool_with_indices(
     x = as_array(function, "x", x)
     refuse_complex(function, x)
     n = rank_of(function, "window", window)
-    spatial_shape(function, x, n)
     axes = spatial_axes(function, x, axes, n)
     x = spatial_last(x, axes)
     spatial, stride = spatial_shape(function, x, n), window if stride is None else stride
@@ -88,7 +87,7 @@ class Winner:
         for axis, (first, size) in enumerate(zip(share.origin, self.size, strict=True)):
             place = first + lax.broadcasted_iota(jnp.int32, index.shape, axis)
             index, on_map = index * size + place, on_map & (place >= 0) & (place < size)
-        return reduce_windows(with_indices(x, jnp.where(on_map, index, -1)), share.g, first_max)
+        return reduce_windows((x, jnp.broadcast_to(jnp.where(on_map, index, -1), x.shape)), share.g, first_max)
 
     @property
     def in_derivative(self) -> Best:

@@ -253,17 +253,6 @@ def linear_pair(one: Primitive, other: Primitive) -> None:
         ad.primitive_transposes[made] = transpose
 
 
-def linear_pair_of_one(one: Primitive, other: Primitive) -> None:
-    """The same for primitives of one array."""
-    for made, adjoint in ((one, other), (other, one)):
-
-        def transpose(cotangent: Any, a: Any, *, adjoint: Primitive = adjoint, **params: Any) -> Any:
-            return [resharded_like(adjoint.bind(cotangent, **params), a.aval)]
-
-        ad.deflinear2(made, transpose)
-        jet.deflinear(made)
-
-
 def _batch_in_front(made: Primitive) -> Rule:
     """A batching rule that puts the mapped axis in front, in all operands."""
 

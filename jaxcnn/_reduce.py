@@ -1,7 +1,7 @@
 """Reduces windows to one number each: by a maximum or minimum with its winner, a sum, or any function of two cells."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -67,19 +67,6 @@ def extremes(dtype: Any) -> tuple[Any, Any]:
         return False, True
     info = jnp.iinfo(dtype)  # type: ignore[no-untyped-call]
     return info.min, info.max
-
-
-def places(spatial: Sequence[int]) -> jax.Array:
-    """The flat index of each cell of a map."""
-    index = jnp.zeros((), jnp.int32)
-    for size in spatial:
-        index = index[..., None] * size + jnp.arange(size, dtype=jnp.int32)[(None,) * index.ndim]
-    return index
-
-
-def with_indices(x: jax.Array, index: jax.Array) -> Cells:
-    """The cells of x, and with each of them its index in the map."""
-    return x, jnp.broadcast_to(index.reshape((1,) * (x.ndim - index.ndim) + index.shape), x.shape)
 
 
 def reduce_windows(cells: Cells, g: Geometry, combine: Combine) -> Cells:

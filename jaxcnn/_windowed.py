@@ -44,9 +44,7 @@ def windowed(f: Function, x: jax.Array, g: Geometry, border: Border, dtype: Any 
     return made
 
 
-def linear(
-    f: Function, a: jax.Array, g: Geometry, border: Border, role: str = "x", result: str = "y"
-) -> jax.Array:  # fmt: skip
+def linear(f: Function, a: jax.Array, g: Geometry, border: Border, role: str = "x", result: str = "y") -> jax.Array:
     """The same for a linear function, with maps, windows or one number a window as its input and its result."""
     made: jax.Array = of_windows.bind(
         a, f=f, roles=(role,), borders=(border if role == "x" else None,), result=result,

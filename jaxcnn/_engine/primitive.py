@@ -19,7 +19,7 @@ from jaxcnn._engine.problem import AXES, MADE_OF, Problem, configured_precision
 from jaxcnn._errors import message
 from jaxcnn._geometry import Geometry
 from jaxcnn._padding import Border, bordered, none_if_zero, with_border, zeros
-from jaxcnn._primitives import alike, bilinear, linear_pair_of_one, primitive, resharded_like
+from jaxcnn._primitives import alike, bilinear, linear_pair, primitive, resharded_like
 
 _DIVIDE_GROUPS = "reshard so that the devices divide the groups, or give the mesh AxisType.Auto, where XLA divides them"
 
@@ -271,7 +271,7 @@ widened = primitive(
     "jaxcnn_widened", lambda x: (x.shape, jnp.dtype("float32")), lambda x, platform: x.astype(jnp.float32)
 )
 narrowed = primitive("jaxcnn_narrowed", lambda x: (x.shape, jnp.dtype(jnp.bfloat16)), _narrow, platforms=names())
-linear_pair_of_one(widened, narrowed)
+linear_pair(widened, narrowed)
 
 contraction = primitive(
     "jaxcnn_contraction", _shape, _lower, _batch, platforms=names(), result_spec=_spec, divide=_divide

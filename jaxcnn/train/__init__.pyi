@@ -4,7 +4,7 @@ from jaxcnn.train.errors import InputError
 from jaxcnn.train.evaluate import Evaluation, make_evaluate
 from jaxcnn.train.loop import fit
 from jaxcnn.train.loss import cross_entropy, entropy
-from jaxcnn.train.record import Run, load_params, open_run
+from jaxcnn.train.saved import Run, load_params, open_run
 from jaxcnn.train.step import State, make_step, new_state
 from jaxcnn.train.training import Outcome, run
 

@@ -5,7 +5,7 @@ import tokenize
 import warnings
 import zipfile
 import zlib
-from collections.abc import Container
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,12 +18,12 @@ METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 ENCRYPTED = 0x1
 
 
-def read_npz(path: Path, names: Container[str] | None = None) -> dict[str, NDArray[Any]]:
+def read_npz(path: Path, wanted: Callable[[str], bool] = lambda name: True) -> dict[str, NDArray[Any]]:
     """Read the arrays of an .npz file.
 
     Args:
       path: the file.
-      names: of the arrays to read; None is all.
+      wanted: whether to read the array of a name.
 
     Returns:
       Those that the file has.
@@ -37,7 +37,7 @@ def read_npz(path: Path, names: Container[str] | None = None) -> dict[str, NDArr
     try:
         with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-            return {name: _member(archive, info) for name, info in members.items() if names is None or name in names}
+            return {name: _member(archive, info) for name, info in members.items() if wanted(name)}
     except (EOFError, NotImplementedError, zlib.error, zipfile.BadZipFile) as error:
         raise ValueError(str(error)) from error
 

@@ -12,15 +12,7 @@ from jaxcnn.train.data import Split
 
 
 def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
-    """The order of an epoch's samples, which depends on the seed and the epoch alone.
-
-    Args:
-      seed: of the run.
-      epoch: from 0.
-      samples: how many.
-
-    Returns:
-      A permutation of range(samples), the same on every machine.
+    """The order of an epoch's samples: it depends on the run's seed and the epoch alone, and not on the machine.
 
     >>> sorted(epoch_order(0, 3, 5).tolist())
     [0, 1, 2, 3, 4]
@@ -29,15 +21,7 @@ def epoch_order(seed: int, epoch: int, samples: int) -> NDArray[np.int32]:
 
 
 def batches(split: Split, size: int, order: NDArray[np.int32]) -> Iterator[Split]:
-    """Cut a split on the device into batches; the last may be smaller.
-
-    Args:
-      split: arrays whose leading axis is the samples.
-      size: samples a batch.
-      order: indices of the samples.
-
-    Returns:
-      An iterator over `ceil(len(order) / size)` splits.
+    """Cut a split on the device into batches of `size` samples, in the order of these indices; the last may be smaller.
 
     >>> numbers = Split(jnp.arange(5.0), jnp.arange(5))
     >>> [batch.targets.tolist() for batch in batches(numbers, 2, np.array([4, 3, 2, 1, 0], np.int32))]

@@ -89,13 +89,9 @@ def calls(plan: Any, seed: int, done: int, most: int, save_steps: int | None) ->
 
 
 def make_call(step: Step) -> Callable[[State, Split, Call], tuple[State, Metrics]]:
-    """Make the function that runs a call: `(state, split, call) -> (state, metrics)`; the state is donated.
+    """Make of a step the function that runs a call: `(state, split, call) -> (state, metrics)`; the state is donated.
 
-    Args:
-      step: what `make_step` returns.
-
-    Returns:
-      The function; its metrics have a first axis for the steps, unless the call is a single step.
+    The metrics have a first axis for the steps, unless the call is a single step.
     """
 
     @partial(jax.jit, donate_argnums=0, static_argnames="steps")

@@ -127,14 +127,15 @@ class Checkpoints:
         """
         there = sorted(self._manager.all_steps(), reverse=True)
         if steps is not None and steps not in there:
-            raise InputError(f"{self.path} has no checkpoint of step {steps}, only of {_steps(there)}")
+            saved = ", ".join(map(str, reversed(there))) or "none"
+            raise InputError(f"{self.path} has no checkpoint of step {steps}, only of {saved}")
         if not there:
             return None
         wanted = there[0] if steps is None else steps
         try:
             found = self._read(wanted, like)
         except InputError as error:
-            raise InputError(f"{error}; {self._offer(wanted, there, like)}") from error
+            raise InputError(f"{error}; {self._last_good(wanted, there, like)}") from error
         for later in there:
             if later > wanted and jax.process_index() == 0:
                 self._manager.delete(later)
@@ -186,7 +187,8 @@ class Checkpoints:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         return InputError(f"{self.path / str(steps)} is damaged ({reason[:80]})")
 
-    def _offer(self, wanted: int, there: list[int], like: State) -> str:
+    def _last_good(self, wanted: int, there: list[int], like: State) -> str:
+        """Which checkpoint to take where the wanted one is damaged, for the message."""
         for steps in there:
             if steps != wanted:
                 try:
@@ -238,7 +240,3 @@ def _digest(arrays: Any) -> str:
         digest.update(f"{array.dtype}{array.shape}".encode())
         digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()
-
-
-def _steps(there: list[int]) -> str:
-    return ", ".join(map(str, sorted(there))) or "none"

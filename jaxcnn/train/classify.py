@@ -10,18 +10,11 @@ from numpy.typing import NDArray
 from jaxcnn.train import picture
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
+from jaxcnn.train.saved import Run
 
 
 def make_classify(run: Run) -> Callable[[NDArray[np.float32]], NDArray[np.float32]]:
-    """The model of a run as a function of one image.
-
-    Args:
-      run: what `open_run` returns.
-
-    Returns:
-      A function from (channels, *spatial) to the probabilities of the classes.
-    """
+    """The model of a run as a function from one image, (channels, *spatial), to the probabilities of the classes."""
     apply, params = make_apply(run.config), jax.device_put(run.params)
     probabilities = jax.jit(lambda images: jax.nn.softmax(apply(params, images).astype(np.float32))[0])
     return lambda image: np.asarray(probabilities(image[None]))

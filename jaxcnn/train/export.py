@@ -9,14 +9,12 @@ from typing import Any, Literal
 import jax
 import jax.export
 import jax.numpy as jnp
-import jax.stages
 import numpy as np
 
 from jaxcnn import lenet
 from jaxcnn.train.errors import InputError, extra
 from jaxcnn.train.files import temporary_path
-from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run, preprocessing_of
+from jaxcnn.train.saved import Run, logits_of
 
 Function = Callable[[Any], Any]
 DType = Literal["float32", "bfloat16"]
@@ -30,26 +28,8 @@ ONNX_ACTIVATIONS = {"relu": "Relu", "sigmoid": "Sigmoid", "tanh": "Tanh"}
 ONNX_POOLS = {"max": "MaxPool", "mean": "AveragePool"}
 
 
-def logits_of(run: Run, *, dtype: DType | None = None) -> jax.stages.Wrapped:
-    """A run's model as a function of images alone.
-
-    Args:
-      run: what `open_run` returns.
-      dtype: what it computes in; None is what the run computed in.
-
-    Returns:
-      A jitted function from (samples, channels, *spatial) to float32 (samples, classes).
-    """
-    config = run.config if dtype is None else replace(run.config, dtype=dtype)
-    apply, params = make_apply(config), jax.tree.map(jnp.asarray, run.params)
-    return jax.jit(lambda images: apply(params, images).astype(jnp.float32))
-
-
 def to_stablehlo(run: Run) -> bytes:
     """A run's model, parameters included, for any number of images on a CPU, a GPU or a TPU.
-
-    Args:
-      run: what `open_run` returns.
 
     Returns:
       The serialized function from "images" (b, channels, *spatial) float32, b at least 1, to (b, classes) float32. Its
@@ -71,14 +51,11 @@ def to_stablehlo(run: Run) -> bytes:
 
 def metadata(run: Run) -> dict[str, Any]:
     """The metadata of an exported file: its classes, and how a picture becomes an image."""
-    return {"classes": list(run.classes), "preprocessing": preprocessing_of(run).to_json()}
+    return {"classes": list(run.classes), "preprocessing": run.known.preprocessing.to_json()}
 
 
 def load_exported(path: Path) -> Function:
     """Read back what `to_stablehlo` wrote; JAX alone can do it too, by `jax.export.deserialize`.
-
-    Args:
-      path: the file.
 
     Returns:
       The function from images (b, channels, *spatial) to logits (b, classes).
@@ -103,9 +80,6 @@ def load_exported(path: Path) -> Function:
 
 def to_onnx(run: Run) -> bytes:
     """A run's model as an ONNX graph, in float32 whatever the run computed in.
-
-    Args:
-      run: what `open_run` returns.
 
     Returns:
       The serialized model from "images" (b, channels, *spatial) to "logits" (b, classes); its metadata hold the names
@@ -165,17 +139,7 @@ def to_onnx(run: Run) -> bytes:
 
 
 def load_onnx(path: Path) -> Function:
-    """Read an ONNX file back, to run it by ONNX's own reference implementation.
-
-    Args:
-      path: the file.
-
-    Returns:
-      The function from "images" to "logits".
-
-    Raises:
-      InputError: onnx isn't installed.
-    """
+    """Read an ONNX file back, as a function from "images" to "logits" by ONNX's own reference implementation."""
     _onnx()
     from onnx.reference import ReferenceEvaluator
 
@@ -203,13 +167,8 @@ WRITERS: dict[str, tuple[Callable[[Run], bytes], Callable[[Path], Function]]] = 
 }
 
 
-def export(run: Run, path: Path, kind: str) -> tuple[float, float]:
+def export(run: Run, path: Path, kind: Literal["stablehlo", "onnx"]) -> tuple[float, float]:
     """Write a model to a file, which replaces an old one only after it was read back and gave the run's own logits.
-
-    Args:
-      run: what `open_run` returns.
-      path: where to write.
-      kind: "stablehlo" or "onnx".
 
     Returns:
       The greatest difference of a logit, and the greatest logit.

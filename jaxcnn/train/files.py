@@ -1,4 +1,4 @@
-"""Open, parse and write files of the user's. A pipe or a device is refused, since reading it may never end."""
+"""Opens, parses and writes the user's files. A pipe or a device is refused, since reading it may never end."""
 
 import errno
 import json
@@ -16,13 +16,7 @@ CHUNK_BYTES = 1 << 20
 
 @contextmanager
 def open_regular(path: Path) -> Iterator[BinaryIO]:
-    """Open a regular file to read: no pipe, no device.
-
-    Args:
-      path: the file.
-
-    Yields:
-      It, open for bytes.
+    """Open a regular file to read its bytes: no pipe, no device.
 
     Raises:
       OSError: no such file, no permission, or no regular file.
@@ -53,15 +47,8 @@ def read_body(read: Callable[[int], bytes], size: int) -> bytearray:
 def temporary_path(path: Path, remedy: str) -> Iterator[Path]:
     """A path next to a file, to write the content there and then move it; removed afterwards.
 
-    Args:
-      path: of the file.
-      remedy: what to do where it can't be written.
-
-    Yields:
-      The temporary path.
-
     Raises:
-      InputError: no such folder, no permission, no room.
+      InputError: no such folder, no permission, no room; the remedy says what to do about it.
     """
     temporary = path.parent / f".{path.name}.{os.getpid()}"
     try:
@@ -73,12 +60,29 @@ def temporary_path(path: Path, remedy: str) -> Iterator[Path]:
             temporary.unlink()
 
 
-def read_text(path: Path, errors: str = "strict") -> str:
-    """The text of a UTF-8 file.
+def write_atomically(
+    path: Path, content: bytes, *, remedy: str = "make room for it, or choose another --run-dir"
+) -> None:
+    """Write a file, in a folder that exists, so that a reader finds the old content or the new, nothing in between.
 
-    Args:
-      path: the file.
-      errors: what to do with bytes that are no UTF-8, as `bytes.decode` takes it.
+    Raises:
+      InputError: no permission, no room; the remedy says what to do about it.
+
+    >>> write_atomically(Path("/nowhere/config.json"), b"")
+    Traceback (most recent call last):
+    jaxcnn.train.errors.InputError: /nowhere/config.json can't be written (No such file or directory):
+    make room for it, or choose another --run-dir
+    """
+    with temporary_path(path, remedy) as temporary:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+
+
+def read_text(path: Path, errors: str = "strict") -> str:
+    """The text of a UTF-8 file; `errors` as `bytes.decode` takes it.
 
     Raises:
       OSError: it can't be opened or read.

@@ -9,11 +9,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.config import MOST
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.files import parse_json, read_text
-from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 
 SPLITS = ("train", "validation", "test")
 DIGEST = np.dtype([("image", "<u8"), ("target", "<u8")])
@@ -24,11 +23,11 @@ class Known(NamedTuple):
 
     preprocessing: Preprocessing
     classes: tuple[str, ...]
-    path: Path | None = None
-    """Where the data were, absolute."""
+    path: Path | None
+    """Where the data were, absolute; None for data that come with a package or are drawn."""
 
-    counts: dict[str, int] | None = None
-    """Samples in each split; None in a run of an older version, which kept only shape and classes."""
+    counts: dict[str, int]
+    """Samples in each split."""
 
     samples: dict[str, NDArray[Any]] | None = None
     """The digests of each split, in the order of its samples; None for drawn data."""
@@ -40,34 +39,30 @@ class Known(NamedTuple):
 
     def to_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
-        facts: dict[str, Any] = {"image": list(self.image), "classes": list(self.classes)}
-        if self.counts is None:  # an older version kept no more
-            return facts
-        facts |= {"path": None if self.path is None else str(self.path), "counts": self.counts}
-        facts |= {"preprocessing": self.preprocessing.to_json()}
+        facts: dict[str, Any] = {
+            "classes": list(self.classes),
+            "path": None if self.path is None else str(self.path),
+            "counts": self.counts,
+            "preprocessing": self.preprocessing.to_json(),
+        }
         if self.samples is not None:
             facts["samples"] = {split: base64.b64encode(of.tobytes()).decode() for split, of in self.samples.items()}
         return facts
 
 
-def from_json(facts: Any, data: str) -> Known:
-    """What `Known.to_json` wrote, or an older version.
+def from_json(facts: Any) -> Known:
+    """What `Known.to_json` wrote.
 
     Raises:
       ValueError, KeyError, TypeError: it is something else.
     """
-    image, classes = facts["image"], facts["classes"]
-    if not all(type(side) is int and 0 < side < MOST for side in image):
-        raise ValueError(f"no image has the shape {image}")
+    classes, path, counts, samples = facts["classes"], facts["path"], facts["counts"], facts.get("samples")
     if not (isinstance(classes, list) and all(isinstance(name, str) for name in classes)):
         raise ValueError("classes are no names")
-    if "preprocessing" not in facts:
-        return Known(Preprocessing(tuple(image), STYLES.get(data, PLAIN)), tuple(classes))
-    preprocessing = Preprocessing.from_json(facts["preprocessing"])
-    path, counts, samples = facts["path"], facts["counts"], facts.get("samples")
     sound = (path is None or isinstance(path, str)) and list(counts) == list(SPLITS)
-    if not (sound and preprocessing.image == tuple(image) and all(type(n) is int and n >= 0 for n in counts.values())):
+    if not (sound and all(type(count) is int and count >= 0 for count in counts.values())):
         raise ValueError("it doesn't say where the data were, or how many")
+    preprocessing = Preprocessing.from_json(facts["preprocessing"])
     known = Known(preprocessing, tuple(classes), None if path is None else Path(path), counts)
     if samples is None:
         return known
@@ -77,7 +72,7 @@ def from_json(facts: Any, data: str) -> Known:
     return known._replace(samples=digests)
 
 
-def read_known(run_dir: Path, data: str) -> Known:
+def read_known(run_dir: Path) -> Known:
     """data.json of a run.
 
     Raises:
@@ -85,7 +80,7 @@ def read_known(run_dir: Path, data: str) -> Known:
     """
     path = run_dir / "data.json"
     try:
-        return from_json(parse_json(read_text(path)), data)
+        return from_json(parse_json(read_text(path)))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} can't be read ({error}): it is damaged, or no run's") from error
 

@@ -13,10 +13,7 @@ class Lock:
     """Locks a folder for writing until it is released or the process ends."""
 
     def __init__(self, folder: Path) -> None:
-        """Acquire the lock.
-
-        Args:
-          folder: that exists.
+        """Acquire the lock of a folder that exists.
 
         Raises:
           InputError: another process has it; no permission; filelock isn't installed.

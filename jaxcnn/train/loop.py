@@ -106,14 +106,9 @@ def fit(
     def ended() -> bool:
         return bool(stop()) or (config.patience is not None and since_best(judged) >= config.patience)
 
-    platform = _platform(data.train)
-    take, most, rest, kept_at = (
-        make_call(step),
-        max_steps_per_call(platform),
-        seconds_between_checkpoints(platform),
-        -math.inf,
-    )
-    planned = calls(plan, config.seed, start.steps, most, config.save_steps)
+    platform, kept_at = _platform(data.train), -math.inf
+    take, rest = make_call(step), seconds_between_checkpoints(platform)
+    planned = calls(plan, config.seed, start.steps, max_steps_per_call(platform), config.save_steps)
     for call in takewhile(lambda _: not ended(), planned):
         state, metrics = take(state, data.train, call)
         tracker.add(call.epoch, call.samples, metrics, call.steps)

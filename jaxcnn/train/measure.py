@@ -7,13 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import read_known
-from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import Run
 from jaxcnn.train.run_data import evaluation_split, reload
-from jaxcnn.train.scores import Score, confusion, likeliest, predictions, scores
+from jaxcnn.train.saved import Run, logits_of
+from jaxcnn.train.scores import Score, confusion, likeliest, logits_of_all, scores
 
 
 @dataclass(frozen=True)
@@ -58,23 +55,13 @@ def measure(
     Raises:
       InputError: data without a test split, or that can't be loaded.
     """
-    test, notes = test_of(run, data_dir=data_dir, data_file=data_file)
-    predicted = predictions(make_apply(run.config), run.params, test)
+    other = data_dir is not None or data_file is not None
+    if run.config.data == "synthetic" and not other:
+        raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
+    test, notes = evaluation_split(reload(run.config, run.known, data_dir=data_dir, data_file=data_file), other=other)
+    predicted = logits_of_all(logits_of(run), test).argmax(axis=-1)
     matrix = confusion(likeliest(test), predicted, len(run.classes))
     return Measurement(int(np.trace(matrix)), int(matrix.sum()), scores(matrix, run.classes)), notes
-
-
-def test_of(run: Run, *, data_dir: Path | None, data_file: Path | None) -> tuple[Split, tuple[str, ...]]:
-    """The test samples of a run, and notes about them.
-
-    Raises:
-      InputError: there are none, or they can't be loaded.
-    """
-    if run.config.data == "synthetic" and data_dir is None and data_file is None:
-        raise InputError(f"{run.path}: --data synthetic has no test images to evaluate on")
-    known = run.known or read_known(run.path, run.config.data)
-    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
-    return evaluation_split(loaded, other=data_dir is not None or data_file is not None)
 
 
 def as_json(measured: Measurement) -> dict[str, Any]:

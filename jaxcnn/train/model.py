@@ -105,20 +105,17 @@ def initial_params(config: Config, image: Sequence[int], classes: int = 10) -> l
             f"images of shape {tuple(image)} don't suit LeNet: each side must be {lenet.LEAST_SIDE} or more: "
             f"give larger images{enlarge}"
         )
-    try:
-        return lenet.init(
-            jax.random.key(config.seed),
-            channels=image[0],
-            spatial=image[1:],
-            classes=classes,
-            maps=[config.width * maps for maps in lenet.MAPS],
-            hidden=[config.width * features for features in lenet.HIDDEN],
-            kernel_init=standard,
-            bias_init=standard or jax.nn.initializers.zeros,
-            dense_bias=config.dense_bias,
-        )
-    except ValueError as error:
-        raise InputError(f"images of shape {tuple(image)} don't suit LeNet: {error}") from error
+    return lenet.init(
+        jax.random.key(config.seed),
+        channels=image[0],
+        spatial=image[1:],
+        classes=classes,
+        maps=[config.width * maps for maps in lenet.MAPS],
+        hidden=[config.width * features for features in lenet.HIDDEN],
+        kernel_init=standard,
+        bias_init=standard or jax.nn.initializers.zeros,
+        dense_bias=config.dense_bias,
+    )
 
 
 def layer_shapes(params: lenet.Params, images: tuple[int, ...]) -> dict[str, tuple[int, ...]]:

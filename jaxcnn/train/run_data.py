@@ -17,7 +17,7 @@ from jaxcnn.train.data import Data, Samples, Split, divide, hold_out_validation,
 from jaxcnn.train.data.split import TEST, take
 from jaxcnn.train.errors import InputError
 from jaxcnn.train.known import SPLITS, Known, digest
-from jaxcnn.train.picture import PLAIN, STYLES, Preprocessing
+from jaxcnn.train.preprocessing import PLAIN, STYLES, Preprocessing
 
 DRAWN = ("synthetic", "volumes")
 """Drawn from the seed each time, so they get no digests: another machine may round differently."""
@@ -46,9 +46,7 @@ def load_new(config: Config) -> Loaded:
       InputError: anything wrong with them.
     """
     samples = load_samples(config)
-    data = divide(samples)
-    if config.validation:
-        data = hold_out_validation(data, config.validation, config.seed)
+    data = _divided(samples, config)
     if config.patience is not None and data.validation is None:
         raise InputError(NEEDS_VALIDATION)
     image = tuple(samples.images.shape[1:])
@@ -84,15 +82,17 @@ def reload(config: Config, known: Known, *, data_dir: Path | None = None, data_f
     config = _moved(config, known, data_dir, data_file)
     if (moved := data_dir or data_file) is not None:
         known = known._replace(path=moved.absolute())
-    samples = load_samples(config, like=known.preprocessing if known.counts else None, known_classes=known.classes)
+    samples = load_samples(config, like=known.preprocessing, known_classes=known.classes)
     notes: list[str] = list(samples.notes)
     samples = _as_known(samples, known, notes)
     if known.samples is None:
-        data = divide(samples)
-        if config.validation:
-            data = hold_out_validation(data, config.validation, config.seed)
-        return Loaded(data, known, tuple(notes))
+        return Loaded(_divided(samples, config), known, tuple(notes))
     return _matched(samples, known, notes)
+
+
+def _divided(samples: Samples, config: Config) -> Data:
+    data = divide(samples)
+    return hold_out_validation(data, config.validation, config.seed) if config.validation else data
 
 
 def _moved(config: Config, known: Known, data_dir: Path | None, data_file: Path | None) -> Config:
@@ -126,11 +126,6 @@ def _as_known(samples: Samples, known: Known, notes: list[str]) -> Samples:
         raise InputError(
             f"the run was trained on images of shape {known.image}, and these data are of shape {image} "
             f"with {len(samples.classes)} classes: give data of the run's shape"
-        )
-    if known.counts is None and samples.classes != known.classes:
-        raise InputError(
-            f"the run was trained on {len(known.classes)} classes, and its data have {len(samples.classes)} now: bring "
-            "back the data that it was trained on"
         )
     if samples.classes != known.classes:
         samples = _with_classes(samples, known.classes, notes)
@@ -211,7 +206,7 @@ def _claim(wanted: Sequence[Any], there: Sequence[Any], free: set[int]) -> dict[
 
 def differences(loaded: Loaded, splits: Sequence[str] = SPLITS) -> Iterator[str]:
     """How many samples are missing or changed, a line each."""
-    counts = loaded.known.counts or {}
+    counts = loaded.known.counts
     names = {"train": "training", "validation": "validation", "test": "test"}
     for split in splits:
         if gone := loaded.missing.get(split, 0):
@@ -267,7 +262,7 @@ def evaluation_split(loaded: Loaded, *, other: bool) -> tuple[Split, tuple[str, 
             f"{_images(new)} {_are(new)} new since the run began: left out (--data-dir or --data-file counts them)"
         )
     if test is None or not len(test.targets):
-        if loaded.known.samples is None or not loaded.known.counts or not loaded.known.counts["test"]:
+        if not loaded.known.counts["test"]:
             raise InputError("the data of this run have no test images to evaluate on")
         raise InputError(
             f"none of the {loaded.known.counts['test']} test images is there any more, and every other image was "

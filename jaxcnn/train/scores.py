@@ -1,6 +1,6 @@
-"""Scores of each class: the confusion matrix, and precision and recall from it."""
+"""The logits of a whole split; from them the confusion matrix, and precision and recall of each class."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 
 from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
-from jaxcnn.train.step import Apply
 
 
 @dataclass(frozen=True)
@@ -31,27 +30,14 @@ class Score:
     """Samples of this class."""
 
 
-def predictions(apply: Apply, params: Any, split: Split, *, batch_size: int = 500) -> NDArray[np.int32]:
-    """The class that a model predicts for each sample.
+def logits_of_all(model: Callable[[Any], Any], split: Split, *, batch_size: int = 500) -> NDArray[Any]:
+    """The logits of every sample of a split, (samples, classes), computed on this many samples at a time.
 
-    Args:
-      apply: parameters and images to logits.
-      params: its parameters.
-      split: the samples.
-      batch_size: samples at a time, which bounds the memory.
-
-    Returns:
-      (samples,) class indices.
-
-    >>> import jax.numpy as jnp
-    >>> split = Split(jnp.eye(3), jnp.arange(3))
-    >>> predictions(lambda params, x: x * params, jnp.array(1.0), split, batch_size=2).tolist()
-    [0, 1, 2]
+    >>> logits_of_all(lambda images: 2 * images, Split(np.eye(2), np.arange(2)), batch_size=1).tolist()
+    [[2.0, 0.0], [0.0, 2.0]]
     """
-    classify = jax.jit(lambda params, images: apply(params, images).argmax(axis=-1))
-    params, split = jax.device_put((params, split))
-    found = over_batches(lambda batch: classify(params, batch.images), split, batch_size)
-    return np.concatenate(found).astype(np.int32)
+    model, split = jax.jit(model), jax.device_put(split)
+    return np.concatenate(over_batches(lambda batch: model(batch.images), split, batch_size))
 
 
 def likeliest(split: Split) -> NDArray[Any]:
@@ -65,15 +51,7 @@ def likeliest(split: Split) -> NDArray[Any]:
 
 
 def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> NDArray[np.int64]:
-    """The confusion matrix.
-
-    Args:
-      targets: (samples,) true class indices.
-      predicted: (samples,) predicted class indices.
-      classes: how many there are.
-
-    Returns:
-      (classes, classes): row i, column j counts the samples of class i that were predicted as class j.
+    """The confusion matrix: row i, column j counts the samples of class i that were predicted as class j.
 
     >>> confusion(np.array([0, 0, 1]), np.array([0, 1, 1]), 2).tolist()
     [[1, 1], [0, 1]]
@@ -83,14 +61,7 @@ def confusion(targets: NDArray[Any], predicted: NDArray[Any], classes: int) -> N
 
 
 def scores(matrix: NDArray[np.int64], names: Sequence[str]) -> list[Score]:
-    """Precision, recall and F1 of every class.
-
-    Args:
-      matrix: what `confusion` returns.
-      names: of the classes.
-
-    Returns:
-      A `Score` a class, in their order.
+    """Precision, recall and F1 of every class, from the confusion matrix.
 
     >>> scores(np.array([[1, 1], [0, 1]]), ("cat", "dog"))[0]
     Score(name='cat', precision=1.0, recall=0.5, f1=0.6666666666666666, count=2)

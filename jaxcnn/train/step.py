@@ -125,12 +125,7 @@ def make_step(
             if rate is not None:
                 metrics["learning_rate"] = jnp.asarray(rate(state.step), jnp.float32)
             updates, opt_state = optimizer.update(
-                gradient,
-                state.opt_state,
-                state.params,
-                value=loss,
-                grad=gradient,
-                value_fn=objective,
+                gradient, state.opt_state, state.params, value=loss, grad=gradient, value_fn=objective
             )
         params = optax.apply_updates(state.params, updates)
         return State(params, opt_state, state.step + 1, state.key), metrics

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 import jax
@@ -24,8 +23,9 @@ from jaxcnn.train.known import read_known
 from jaxcnn.train.loop import Plan, fit, make_plan
 from jaxcnn.train.loss import entropy
 from jaxcnn.train.model import initial_params, layer_shapes, make_apply, make_optimizer, make_schedule
-from jaxcnn.train.record import FIRST, RunDirectory, load_params, open_run, transferred
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.run_data import Loaded, check_unchanged, load_new, reload
+from jaxcnn.train.saved import FIRST, PARAMS, load_params, open_run, transferred
 from jaxcnn.train.step import Measure, Metrics, State, make_step, new_state, no_measure
 from jaxcnn.train.tracker import EpochReport, Progress, StepReport, Watcher
 from jaxcnn.train.watchers import TensorBoard, Trace
@@ -136,7 +136,7 @@ def run(
         state = replicate(new_state(params, optimizer, config.seed), mesh)
         with interruptible() as stop, Recorder(config, display, resume=resume) as recorder:
             if config.init_from is not None and not resume:
-                recorder.save_initial_params(params)
+                recorder.save_params(params, FIRST)  # those of another run, which may be deleted later
             progress = Progress()
             if resume:
                 state, progress = recorder.restore(state, plan, mesh, from_step)
@@ -168,7 +168,7 @@ def run(
             if config.patience is not None and data.test is not None:
                 state = recorder.best_state(state, mesh)
                 test = evaluate(state.params, data.test)
-            recorder.save_params(state)
+            recorder.save_params(state.params)
     seconds = progress.seconds + time.perf_counter() - began
     stopped = stop() if steps < plan.steps else 0
     return Outcome(state.params, test, steps, seconds, recorder.path, steps < plan.steps and not stopped, stopped)
@@ -206,9 +206,7 @@ class Recorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, jax.errors.JaxRuntimeError) and jax.process_count() > 1:
             reason = str(error).splitlines()[0][:80]
             exit_now(f"a process of this run was lost ({reason}): start all again with --resume {self.path}")
@@ -245,15 +243,10 @@ class Recorder:
             params = multihost_utils.broadcast_one_to_all(params)
         return replace(state, params=replicate(params, mesh))
 
-    def save_initial_params(self, params: dict[str, Any]) -> None:
-        """Write the parameters before the first step: those of another run, which may be deleted later."""
+    def save_params(self, params: dict[str, Any], name: str = PARAMS) -> None:
+        """Write the parameters after the last step, or others by another name."""
         if self._leads:
-            self._record.save_params(params, FIRST)
-
-    def save_params(self, state: State) -> None:
-        """Write the parameters after the last step."""
-        if self._leads:
-            self._record.save_params(state.params)
+            self._record.save_params(params, name)
 
 
 def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Path | None) -> Loaded:
@@ -262,7 +255,7 @@ def _load(config: Config, *, resume: bool, data_dir: Path | None, data_file: Pat
     begun = (run_dir / "data.json").exists() or any((run_dir / FOLDER).glob("[0-9]*"))
     if not (resume and begun):  # a run that was killed before its first step starts anew
         return load_new(config)
-    loaded = reload(config, read_known(run_dir, config.data), data_dir=data_dir, data_file=data_file)
+    loaded = reload(config, read_known(run_dir), data_dir=data_dir, data_file=data_file)
     return check_unchanged(loaded, run_dir)
 
 

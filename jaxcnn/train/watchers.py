@@ -15,10 +15,7 @@ class TensorBoard:
     """Writes scalars of every step and of every epoch."""
 
     def __init__(self, run_dir: Path) -> None:
-        """Open a file of events.
-
-        Args:
-          run_dir: where; TensorBoard is given the same.
+        """Open a file of events in the folder that TensorBoard is given.
 
         Raises:
           InputError: tensorboardX isn't installed.
@@ -45,14 +42,9 @@ class TensorBoard:
 
 
 class Trace:
-    """Traces some of the first steps with JAX's profiler."""
+    """Traces some of the first steps with JAX's profiler, which writes into a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Prepare a trace.
-
-        Args:
-          folder: where the profiler writes.
-        """
         self._folder, self._seen, self._on = folder, 0, False
 
     def step(self, report: StepReport) -> None:

@@ -33,8 +33,10 @@ from jaxcnn.train.checkpoint import Checkpoints
 from jaxcnn.train.config import PRESETS, read_config
 from jaxcnn.train.loop import make_plan
 from jaxcnn.train.model import make_apply
-from jaxcnn.train.record import METRICS, RunDirectory, read_metrics
+from jaxcnn.train.preprocessing import prepare
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report.facts import curves
+from jaxcnn.train.saved import METRICS, read_metrics
 
 LONGEST = 1000
 """Characters of a message."""
@@ -124,7 +126,7 @@ def picture_reader(folder: Path) -> Reader:
         (folder / "picture").write_bytes(content)
         with mock.patch.object(Image, "MAX_IMAGE_PIXELS", PIXELS):
             pixels = picture.read(folder / "picture")
-            made = picture.prepare(pixels, (1, 28, 28), style="handwriting")
+            made = prepare(pixels, (1, 28, 28), style="handwriting")
         assert made.shape == (1, 28, 28)
         assert ((made >= 0) & (made <= 1)).all()
 

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from jaxcnn.train import make_step, training
+from jaxcnn.train.known import SPLITS, Known
 from jaxcnn.train.model import initial_params
-from jaxcnn.train.record import read_metrics
+from jaxcnn.train.preprocessing import STYLES, Preprocessing
+from jaxcnn.train.saved import read_metrics
 
 DIGITS = tuple("0123456789")
 TIMES = {"seconds", "images_per_second"}
@@ -37,7 +39,10 @@ def write_run(path, config, *, image=(1, 28, 28), classes=DIGITS):
     params = random_params(config, image, len(classes))
     path.mkdir(exist_ok=True)
     (path / "config.json").write_text(config.to_json())
-    (path / "data.json").write_text(json.dumps({"image": image, "classes": classes}))
+    known = Known(
+        Preprocessing(image, STYLES.get(config.data, "plain")), tuple(classes), None, dict.fromkeys(SPLITS, 0)
+    )
+    (path / "data.json").write_text(json.dumps(known.to_json()))
     save_arrays(path / "params.npz", params)
     return path, params
 

@@ -193,14 +193,6 @@ def accented():
     run_on(FOLDER)
 
 
-def old_run():
-    """As a version wrote it that kept only the shape and the classes."""
-    pictures(Path("data"))
-    run_on(FOLDER)
-    facts = json.loads(Path("run/data.json").read_text())
-    Path("run/data.json").write_text(json.dumps({"image": facts["image"], "classes": facts["classes"]}))
-
-
 def relabelled():
     moved = sorted(Path("data/cat").iterdir())
     for path in moved:
@@ -274,9 +266,6 @@ ROWS = [
         (r"none of the 6 test images is there",)),
     Row(KNOWS, "resuming where pictures are gone", trained_folder(drop("data/eel/000.png", "data/eel/001.png")),
         "train --resume run", 2, (r"run can't go on, its data have changed: .*gone or changed.*--init-from run",)),
-    Row(KNOWS, "a run of an older version", old_run, "evaluate run", 0, (r"\(\d/6\)",)),
-    Row(KNOWS, "its classes are others now", all_of(old_run, drop("data/cat")), "evaluate run", 2,
-        (r"trained on 3 classes, and its data have 2 now: bring",)),
     Row(KNOWS, "a damaged data.json", trained_folder(text("run/data.json", '{"image": [1, 16, 16], "classes": 3}')),
         "evaluate run", 2, (r"data\.json can't be read",)),
     Row(KNOWS, "the same picture on both sides", both_sides_of_one_picture, ON_FOLDER, 0,

@@ -23,7 +23,7 @@ from jaxcnn.train import Config, InputError, load, picture
 from jaxcnn.train.commands.train import main
 from jaxcnn.train.config import MOST
 from jaxcnn.train.loop import make_plan
-from jaxcnn.train.record import load_params, read_metrics
+from jaxcnn.train.saved import load_params, read_metrics
 
 pytestmark = late_reads_are_ignored
 

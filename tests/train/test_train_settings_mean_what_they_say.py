@@ -18,7 +18,7 @@ from jaxcnn.train.augment import make_augment
 from jaxcnn.train.data import hold_out_validation
 from jaxcnn.train.loop import since_best
 from jaxcnn.train.model import initial_params, make_apply, make_optimizer, make_schedule
-from jaxcnn.train.record import read_metrics
+from jaxcnn.train.saved import read_metrics
 
 PARAMS = {"dense1": {"kernel": jnp.array([[3.0, -4.0]]), "bias": jnp.array([2.0])}}
 GRADIENT = {"dense1": {"kernel": jnp.array([[30.0, 40.0]]), "bias": jnp.array([0.0])}}

@@ -1,42 +1,40 @@
-"""The commands of the program, a file each.
+"""The commands of the program, a file each: a dataclass of options, and a function of them that returns the exit code.
 
-`main` imports what a command needs only after the arguments are checked, so `--help` and usage errors don't wait two
-seconds for JAX.
+Such a function imports what it needs by itself, so `--help` and usage errors don't wait two seconds for JAX.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from jaxcnn.train.commands.arguments import parse_arguments
+from jaxcnn.train.commands.output import guarded
 from jaxcnn.train.config import read_config
 
-
-class HasRunDir(Protocol):
-    """Options that name a run directory."""
-
-    @property
-    def run_dir(self) -> Path: ...
+Options = TypeVar("Options")
 
 
-Options = TypeVar("Options", bound=HasRunDir)
-
-
-def parse_with_run(
-    options: type[Options], command: str, arguments: Sequence[str], examples: Sequence[str] = ()
-) -> Options:
-    """Parse the arguments of a command that takes a run directory, and check that it is one.
+def command(
+    options: type[Options], lost: str, examples: Sequence[str]
+) -> Callable[[Callable[[Options], int]], Callable[[Sequence[str] | None], int]]:
+    """Make a command of a function of its options.
 
     Args:
-      options: a dataclass.
-      command: its name.
-      arguments: without the names of program and command.
+      options: a dataclass named as the command is; a run_dir among them must be a run directory.
+      lost: what was not done, for the message after an interruption.
       examples: lines that --help shows.
 
-    Raises:
-      InputError: no run directory, a damaged config.json, an option that there isn't.
-      SystemExit: after --help.
+    Returns:
+      A decorator that makes what `guarded` explains.
     """
-    line = parse_arguments(options, command, arguments, examples=examples)
-    read_config(line.run_dir)
-    return line
+
+    def decorate(work: Callable[[Options], int]) -> Callable[[Sequence[str] | None], int]:
+        @guarded(lost)
+        def main(arguments: Sequence[str]) -> int:
+            given = parse_arguments(options, options.__name__.lower(), arguments, examples=examples)
+            if (run_dir := getattr(given, "run_dir", None)) is not None:
+                read_config(run_dir)
+            return work(given)
+
+        return main
+
+    return decorate

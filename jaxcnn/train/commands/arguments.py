@@ -11,16 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, TypeVar, get_origin, get_type_hints
 
 from jaxcnn.train.commands.output import say
+from jaxcnn.train.config import leaves_of, option
 from jaxcnn.train.errors import InputError
 
 Options = TypeVar("Options")
 
 METAVARS = {int: "NUMBER", float: "NUMBER", Path: "PATH", str: "TEXT"}
 KINDS = {int: "a whole number", float: "a number", Path: "a path", str: "a text"}
-KEPT = "\N{NO-BREAK SPACE}"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def started_as() -> str:
@@ -95,17 +96,17 @@ def _dashed(argument: str) -> str:
 
 
 def _add(group: Any, name: str, hint: Any, text: str, default: Any) -> None:
-    option, kinds = "--" + name.replace("_", "-"), get_args(hint) or (hint,)
     if hint is bool:
-        shown = "" if default is False else f" (default:{KEPT}yes)"
-        group.add_argument(option, action=_Flag, default=default, help=text + shown)
+        shown = "" if default is False else f" (default:{NO_BREAK}yes)"
+        group.add_argument(option(name), action=_Flag, default=default, help=text + shown)
         return
-    choices = [choice for kind in (hint, *kinds) if get_origin(kind) is Literal for choice in get_args(kind)]
-    kind = str if choices else next(kind for kind in kinds if kind is not type(None))
+    leaves = leaves_of(hint)
+    choices = [leaf for leaf in leaves if isinstance(leaf, str)]
+    kind = str if choices else next(leaf for leaf in leaves if leaf is not type(None))
     metavar = f"{{{','.join(choices)}}}" if choices else METAVARS[kind]
-    shown = "" if default is None else f" (default:{KEPT}{default})"
+    shown = "" if default is None else f" (default:{NO_BREAK}{default})"
     group.add_argument(
-        option, type=_reader(kind, type(None) in kinds), default=default, metavar=metavar, help=text + shown
+        option(name), type=_reader(kind, type(None) in leaves), default=default, metavar=metavar, help=text + shown
     )
 
 
@@ -142,7 +143,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
         return super()._format_action_invocation(action)
 
     def _split_lines(self, text: str, width: int) -> list[str]:
-        return [line.replace(KEPT, " ") for line in super()._split_lines(text, width)]
+        return [line.replace(NO_BREAK, " ") for line in super()._split_lines(text, width)]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -164,9 +165,9 @@ class _Parser(argparse.ArgumentParser):
         if first is None:
             raise InputError(f"{unknown[0]} is one argument too many: see {self.prog} --help")
         name = first.partition("=")[0]
-        options = [option for action in self._actions for option in action.option_strings if option.startswith("--")]
-        near = difflib.get_close_matches(name, options, n=3, cutoff=0.6)
-        near += [option for option in options if name.strip("-") and name.strip("-") in option and option not in near]
+        known = [each for action in self._actions for each in action.option_strings if each.startswith("--")]
+        near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+        near += [each for each in known if name.strip("-") and name.strip("-") in each and each not in near]
         meant = f"did you mean {' or '.join(near[:3])}?" if near else f"see {self.prog} --help"
         raise InputError(f"there is no option {name}: {meant}")
 

@@ -1,11 +1,10 @@
 """The command that compares runs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands.arguments import parse_arguments
-from jaxcnn.train.commands.output import guarded, say
+from jaxcnn.train.commands import command
+from jaxcnn.train.commands.output import say
 
 
 @dataclass(frozen=True)
@@ -22,27 +21,17 @@ class Compare:
     """Also write a page with the curves of all runs over each other to this file."""
 
 
-EXAMPLES = ("runs/*", "runs/a runs/b --out compare.html", "runs/* --csv > runs.csv")
+@command(Compare, "nothing was compared", ("runs/*", "runs/a runs/b --out compare.html", "runs/* --csv > runs.csv"))
+def main(options: Compare) -> int:
+    """Print a table of runs."""
+    from jaxcnn.train.compare import as_csv, lines, page, read_runs, table
+    from jaxcnn.train.report import write_page
 
-
-@guarded("nothing was compared")
-def main(arguments: Sequence[str]) -> int:
-    """Print a table of runs.
-
-    Args:
-      arguments: without the names of program and command.
-
-    Returns:
-      The exit code.
-    """
-    command = parse_arguments(Compare, "compare", arguments, examples=EXAMPLES)
-    from jaxcnn.train.compare import as_csv, lines, read_runs, table, write_page
-
-    runs = read_runs(command.run_dirs)
+    runs = read_runs(options.run_dirs)
     columns, rows = table(runs)
-    if command.out is not None:
-        write_page(runs, command.out)
-    say(*(as_csv(columns, rows).splitlines() if command.csv else lines(columns, rows)))
-    if command.out is not None and not command.csv:
-        say(f"page: {command.out}")
+    if options.out is not None:
+        write_page(options.out, page(runs))
+    say(*(as_csv(columns, rows).splitlines() if options.csv else lines(columns, rows)))
+    if options.out is not None and not options.csv:
+        say(f"page: {options.out}")
     return 0

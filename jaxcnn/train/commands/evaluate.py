@@ -1,12 +1,11 @@
 """The command that measures a model: accuracy over the whole test set, precision and recall of each class."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import parse_with_run
-from jaxcnn.train.commands.output import guarded, note, say
+from jaxcnn.train.commands import command
+from jaxcnn.train.commands.output import note, say
 
 
 @dataclass(frozen=True)
@@ -26,25 +25,14 @@ class Evaluate:
     """Print one JSON object instead of a table."""
 
 
-EXAMPLES = ("runs/a", "runs/a --data-dir other-pictures", "runs/a --json")
-
-
-@guarded("nothing was measured")
-def main(arguments: Sequence[str]) -> int:
-    """Print how good a run's model is on its test set.
-
-    Args:
-      arguments: without the names of program and command.
-
-    Returns:
-      The exit code.
-    """
-    command = parse_with_run(Evaluate, "evaluate", arguments, EXAMPLES)
+@command(Evaluate, "nothing was measured", ("runs/a", "runs/a --data-dir other-pictures", "runs/a --json"))
+def main(options: Evaluate) -> int:
+    """Print how good a run's model is on its test set."""
     from jaxcnn.train.measure import as_json, measure, table
-    from jaxcnn.train.record import open_run
+    from jaxcnn.train.saved import open_run
 
-    run = open_run(command.run_dir)
-    measured, notes = measure(run, data_dir=command.data_dir, data_file=command.data_file)
+    run = open_run(options.run_dir)
+    measured, notes = measure(run, data_dir=options.data_dir, data_file=options.data_file)
     note(*run.notes, *notes)
-    say(*([json.dumps(as_json(measured))] if command.json else table(measured)))
+    say(*([json.dumps(as_json(measured))] if options.json else table(measured)))
     return 0

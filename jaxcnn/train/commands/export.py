@@ -1,13 +1,14 @@
 """The command that exports a trained model: one file, read back and compared before it is kept."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
-from jaxcnn.train.commands import parse_with_run
-from jaxcnn.train.commands.output import guarded, note, say
-from jaxcnn.train.errors import InputError
+from jaxcnn.train.commands import command
+from jaxcnn.train.commands.output import note, say
+from jaxcnn.train.config import check_choice
+
+Format = Literal["stablehlo", "onnx"]
 
 
 @dataclass(frozen=True)
@@ -20,33 +21,20 @@ class Export:
     out: Path | None = None
     """The file to write; None is model.stablehlo or model.onnx in the run directory."""
 
-    format: Literal["stablehlo", "onnx"] = "stablehlo"
+    format: Format = "stablehlo"
     """stablehlo: for JAX and XLA (jax.export). onnx: for every runtime of ONNX (needs the extra onnx)."""
 
 
-EXAMPLES = ("runs/a", "runs/a --format onnx --out model.onnx")
-FORMATS = ("stablehlo", "onnx")
-
-
-@guarded("no model was written")
-def main(arguments: Sequence[str]) -> int:
-    """Export a run's model as the command line says.
-
-    Args:
-      arguments: without the names of program and command.
-
-    Returns:
-      The exit code.
-    """
-    command = parse_with_run(Export, "export", arguments, EXAMPLES)
-    if command.format not in FORMATS:
-        raise InputError(f"--format {command.format}: there is no such choice; take one of {', '.join(FORMATS)}")
+@command(Export, "no model was written", ("runs/a", "runs/a --format onnx --out model.onnx"))
+def main(options: Export) -> int:
+    """Export a run's model, and say how far the file's logits are from the run's."""
+    check_choice("format", options.format, get_args(Format))
     from jaxcnn.train.export import BATCH, BATCH_SIZES, INPUT, OUTPUT, export
-    from jaxcnn.train.record import open_run
+    from jaxcnn.train.saved import open_run
 
-    run = open_run(command.run_dir)
-    path = command.out or run.path / f"model.{command.format}"
-    difference, greatest = export(run, path, command.format)
+    run = open_run(options.run_dir)
+    path = options.out or run.path / f"model.{options.format}"
+    difference, greatest = export(run, path, options.format)
     note(*run.notes)
     sides = ", ".join(map(str, run.image))
     sizes = " and ".join(map(str, BATCH_SIZES))

@@ -1,11 +1,10 @@
 """The command that writes the report page of a run."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jaxcnn.train.commands import parse_with_run
-from jaxcnn.train.commands.output import guarded, note, say
+from jaxcnn.train.commands import command
+from jaxcnn.train.commands.output import note, say
 
 
 @dataclass(frozen=True)
@@ -25,26 +24,16 @@ class Report:
     """The .npz file of the data, where it has moved."""
 
 
-EXAMPLES = ("runs/a", "runs/a --out page.html")
+@command(Report, "no report was written", ("runs/a", "runs/a --out page.html"))
+def main(options: Report) -> int:
+    """Write a report and say where."""
+    from jaxcnn.train.report import facts_of, page, write_page
+    from jaxcnn.train.saved import open_run
 
-
-@guarded("no report was written")
-def main(arguments: Sequence[str]) -> int:
-    """Write a report as the command line says.
-
-    Args:
-      arguments: without the names of program and command.
-
-    Returns:
-      The exit code.
-    """
-    command = parse_with_run(Report, "report", arguments, EXAMPLES)
-    from jaxcnn.train.record import open_run
-    from jaxcnn.train.report import facts_of, write_report
-
-    run = open_run(command.run_dir)
-    facts = facts_of(run, data_dir=command.data_dir, data_file=command.data_file)
-    written = write_report(run, command.out or command.run_dir / "report.html", facts)
+    run = open_run(options.run_dir)
+    facts = facts_of(run, data_dir=options.data_dir, data_file=options.data_file)
+    out = options.out or options.run_dir / "report.html"
+    write_page(out, page(facts))
     note(*run.notes, *facts["notes"])
-    say(f"report: {written}")
+    say(f"report: {out}")
     return 0

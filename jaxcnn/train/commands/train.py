@@ -36,9 +36,6 @@ EXAMPLES = (
 def main(arguments: Sequence[str]) -> int:
     """Train as the command line says.
 
-    Args:
-      arguments: without the program's name; None is `sys.argv[1:]`.
-
     Returns:
       The exit code: 0; 128 and the number of the signal that ended the run early, with what was trained so far saved.
     """

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jaxcnn.train.config import Config
 from jaxcnn.train.data import digits, folder, mlxtend, mnist, npz, synthetic, volumes
 from jaxcnn.train.data.split import Data, Samples, Split, divide, hold_out_validation
-from jaxcnn.train.picture import Preprocessing
+from jaxcnn.train.preprocessing import Preprocessing
 
 __all__ = ["Data", "Samples", "Split", "divide", "hold_out_validation", "load", "load_samples"]
 
@@ -32,7 +32,7 @@ def load_samples(config: Config, *, like: Preprocessing | None = None, known_cla
     """The data set that a config names, before the samples are divided.
 
     Args:
-      config: as above.
+      config: as for `load`.
       like: how an earlier run prepared its images, if these are for it.
       known_classes: the classes of that run.
 

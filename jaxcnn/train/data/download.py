@@ -58,17 +58,14 @@ def _reason(error: Exception) -> str:
     """What a person wants to know of an error of requests, without urllib3's own history of it."""
     import requests
 
-    if isinstance(error, requests.Timeout):
-        return f"no answer for {TIMEOUT} s"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "the proxy can't be reached"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "the server's certificate isn't valid"
-    if isinstance(error, requests.ConnectionError):
-        return "no connection"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return "the connection broke off"
-    return str(error)
+    reasons = {
+        requests.Timeout: f"no answer for {TIMEOUT} s",
+        requests.exceptions.ProxyError: "the proxy can't be reached",
+        requests.exceptions.SSLError: "the server's certificate isn't valid",
+        requests.ConnectionError: "no connection",  # the two above are kinds of it
+        requests.exceptions.ChunkedEncodingError: "the connection broke off",
+    }
+    return next((reason for kind, reason in reasons.items() if isinstance(error, kind)), str(error))
 
 
 def _way_out(name: str) -> str:

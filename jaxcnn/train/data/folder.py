@@ -7,20 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
+from jaxcnn.train.config import NEEDS_DATA_DIR
+from jaxcnn.train.data.split import SPLIT_NAMES, TEST, TRAIN, UNASSIGNED, VALIDATION, Samples
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.picture import ENDINGS, NoPictureError, Preprocessing, decode, prepare, read, read_as, unit, values
-
-SPLIT_FOLDERS = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-    "test": TEST,
-    "testing": TEST,
-}
-"""Folders that hold the classes of one split, by the names that people give them."""
+from jaxcnn.train.picture import ENDINGS, NoPictureError, decode, read, unit, values
+from jaxcnn.train.preprocessing import Preprocessing, prepare, read_as
 
 LITTER = ("__MACOSX", "@eaDir")
 """Folders that archivers and file servers leave behind."""
@@ -69,7 +60,7 @@ def load(
     jaxcnn.train.errors.InputError: /nowhere can't be looked at (No such file or directory): check --data-dir
     """
     if folder is None:
-        raise InputError("--data folder: give the folder of one subfolder of pictures for each class by --data-dir")
+        raise InputError(NEEDS_DATA_DIR)
     of_run = bool(known_classes)
     groups, notes = _groups(folder, of_run)
     classes = _classes(folder, groups, of_run)
@@ -102,11 +93,14 @@ def load(
         notes.append(
             f"{others} {'file that is no picture is' if others == 1 else 'files that are no pictures are'} left out"
         )
-    images = _images(pictures, like) if like else _unit_images(pictures)
+    if like is None:
+        images = _unit_images(pictures)
+    else:
+        images = np.stack([picture.pixels for picture in pictures]).reshape(-1, *like.image)
     labels = np.array([picture.label for picture in pictures], np.int32)
     splits = np.array([picture.split for picture in pictures], np.int8)
     low, high = (like.low, like.high) if like else ((0.0,), (1.0,))
-    return Samples(images, labels, classes, splits, low, high, notes=tuple(notes))
+    return Samples(images, labels, classes, splits, low, high, notes=tuple(notes), place=str(folder))
 
 
 def _groups(folder: Path, of_run: bool) -> tuple[list[tuple[int, Path]], list[str]]:
@@ -114,7 +108,7 @@ def _groups(folder: Path, of_run: bool) -> tuple[list[tuple[int, Path]], list[st
     there = _subfolders(folder)
     splits: dict[int, str] = {}
     for name in there:
-        split = SPLIT_FOLDERS.get(name.lower())
+        split = SPLIT_NAMES.get(name.lower())
         if split is None or not _holds_classes(folder / name):
             continue
         if split in splits:
@@ -219,10 +213,6 @@ def _fitted(path: Path, size: int) -> NDArray[np.float32]:
     channels = 1 if pixels.ndim == 2 else 3
     made = prepare(pixels, (channels, size, size), style="plain")
     return made[0] if channels == 1 else np.moveaxis(made, 0, -1)
-
-
-def _images(pictures: list[Picture], like: Preprocessing) -> NDArray[np.float32]:
-    return np.stack([picture.pixels for picture in pictures]).reshape(-1, *like.image)
 
 
 def _unit_images(pictures: list[Picture]) -> NDArray[np.float32]:

@@ -18,14 +18,7 @@ GZIP_MAGIC = b"\x1f\x8b"
 
 
 def find(folder: Path, name: str) -> Path:
-    """The file of this name, gzipped or not.
-
-    Args:
-      folder: where to look.
-      name: without ".gz".
-
-    Returns:
-      Its path, the plain file's where both are there.
+    """The file of this name in a folder, gzipped or not; where both are there, the plain one.
 
     Raises:
       InputError: neither is there.

@@ -140,12 +140,3 @@ def check_count(name: str, targets: NDArray[Any], count: int) -> None:
     given = targets.shape[1] if targets.ndim == 2 else int(targets.max()) + 1
     if given > count or (targets.ndim == 2 and given != count):
         raise InputError(f"{name} has {given} classes, but there are {count}: save labels of the same classes")
-
-
-def check_divisible(name: str, targets: NDArray[Any], classes: Sequence[str]) -> None:
-    """Refuse samples of which none could be held out for the test."""
-    if len(targets) < 2:
-        raise InputError(f"{name} has one sample: save two or more, a fifth of them is for the test")
-    if targets.ndim == 1 and (counts := np.bincount(targets) == 1).any():
-        single = classes[int(np.argmax(counts))]
-        raise InputError(f"{name} has one sample of class {single}: save two or more, one of them is for the test")

@@ -61,7 +61,13 @@ def load(name: Literal["mnist", "fashion-mnist"], folder: Path | None, url: str 
       InputError: absent or damaged files, no network.
     """
     classes = CLOTHES if name == "fashion-mnist" else DIGITS
-    train, test = _splits(folder or _find(name, url))
+    folder = folder or _find(name, url)
+    train, test = (_split(folder, prefix) for prefix in ("train", "t10k"))
+    if train.images.shape[1:] != test.images.shape[1:]:
+        raise InputError(
+            f"{folder}: the training images are {train.images.shape[2:]} and the test images "
+            f"{test.images.shape[2:]}: they belong to different data sets"
+        )
     return join((*train, TRAIN), (*test, TEST), classes=classes)
 
 
@@ -70,16 +76,6 @@ def _find(name: str, url: str | None) -> Path:
         return DEBIAN
     source = SOURCES[name]
     return fetch(name, url or source.url, source.checksums)
-
-
-def _splits(folder: Path) -> tuple[Split, Split]:
-    train, test = (_split(folder, prefix) for prefix in ("train", "t10k"))
-    if train.images.shape[1:] != test.images.shape[1:]:
-        raise InputError(
-            f"{folder}: the training images are {train.images.shape[2:]} and the test images "
-            f"{test.images.shape[2:]}: they belong to different data sets"
-        )
-    return train, test
 
 
 def _split(folder: Path, prefix: str) -> Split:

@@ -17,16 +17,8 @@ from numpy.typing import NDArray
 
 from jaxcnn import lenet
 from jaxcnn.train.arrays import read_npz
-from jaxcnn.train.data.labels import (
-    Array,
-    check_count,
-    check_divisible,
-    classes_of,
-    finite,
-    strings_of,
-    targets_of,
-)
-from jaxcnn.train.data.split import TEST, TRAIN, UNASSIGNED, VALIDATION, Samples, join, scaled
+from jaxcnn.train.data.labels import Array, check_count, classes_of, finite, strings_of, targets_of
+from jaxcnn.train.data.split import SPLIT_NAMES, TEST, TRAIN, UNASSIGNED, VALIDATION, Samples, join, scaled
 from jaxcnn.train.errors import InputError
 
 FEW = 4
@@ -35,14 +27,6 @@ FEW = 4
 DARK = 64
 """Floats up to 255 with a maximum of at least this run from 0 to 255. Whole numbers with a smaller one look dark."""
 
-SPLIT_WORDS = {
-    "train": TRAIN,
-    "training": TRAIN,
-    "test": TEST,
-    "val": VALIDATION,
-    "valid": VALIDATION,
-    "validation": VALIDATION,
-}
 IMAGES, LABELS, CLASSES = "images", "labels", "classes"
 KINDS = {
     **dict.fromkeys(("images", "image", "imgs", "x", "data"), IMAGES),
@@ -100,17 +84,13 @@ def load(
     if VALIDATION in parts and TEST not in parts:
         notes.append(f"{path} has no test images: the validation images are taken as the test")
         parts[TEST] = parts.pop(VALIDATION)
-    first = parts.get(TRAIN) or next(iter(parts.values()))
+    first = next(iter(parts.values()))
     images = {split: _images(part[IMAGES], channels, scale) for split, part in parts.items()}
     ends = _ends(list(images.values()))
     classes = names.values.tolist() if names is not None else None
-    targets = {}
     strings = sorted({name for part in parts.values() for name in strings_of(part[LABELS].values)})
-    for split, part in parts.items():
-        targets[split] = targets_of(part[LABELS], classes or strings)
-    all_classes = classes_of(
-        names, strings, first[LABELS].name, targets.get(TRAIN, next(iter(targets.values()))), known_classes
-    )
+    targets = {split: targets_of(part[LABELS], classes or strings) for split, part in parts.items()}
+    all_classes = classes_of(names, strings, first[LABELS].name, next(iter(targets.values())), known_classes)
     shape = next(iter(images.values())).values.shape[1:]
     for split, part in parts.items():
         if images[split].values.shape[1:] != shape:
@@ -120,8 +100,6 @@ def load(
             )
         check_count(part[LABELS].name, targets[split], len(all_classes))
     notes += dict.fromkeys(made.note for made in images.values() if made.note)
-    if len(parts) == 1 and not known_classes:
-        check_divisible(first[IMAGES].name, next(iter(targets.values())), all_classes)
     if len(parts) == 1 and TRAIN in parts:
         parts, images, targets = ({UNASSIGNED: each[TRAIN]} for each in (parts, images, targets))  # type: ignore[assignment]
     return join(
@@ -131,6 +109,7 @@ def load(
         high=ends.high,
         exact=ends.exact,
         notes=tuple(notes),
+        place=str(path),
     )
 
 
@@ -146,24 +125,21 @@ def _kind(name: str) -> tuple[int, str] | None:
     """
     words = name.lower().replace("-", "_").split("_")
     kinds = [KINDS[word] for word in words if word in KINDS]
-    parts = [SPLIT_WORDS[word] for word in words if word in SPLIT_WORDS]
+    parts = [SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES]
     if len(kinds) != 1 or len(parts) > 1 or len(kinds) + len(parts) != len(words):
         return None
     return (parts[0] if parts else TRAIN), kinds[0]
 
 
-class _KnownNames:
-    """The names of arrays that `load` reads."""
-
-    def __contains__(self, name: object) -> bool:
-        text = str(name)
-        return _kind(text) is not None or text.lower() in NAMES_OF_CLASSES or text in ("arr_0", "arr_1")
+def _is_read(name: str) -> bool:
+    """Whether `load` reads an array of this name; the others stay packed."""
+    return _kind(name) is not None or name.lower() in NAMES_OF_CLASSES or name in ("arr_0", "arr_1")
 
 
 def _read(path: Path) -> tuple[dict[tuple[int, str], Array], Array | None]:
     """The arrays of images and labels, by split and kind; and the names of the classes."""
     try:
-        arrays = read_npz(path, _KnownNames())
+        arrays = read_npz(path, _is_read)
     except OSError as error:
         raise InputError(f"{path} can't be read ({error}): give an .npz file by --data-file") from error
     except ValueError as error:

@@ -39,6 +39,13 @@ class Data(NamedTuple):
 UNASSIGNED, TRAIN, VALIDATION, TEST = range(4)
 """The split of a sample; `divide` assigns those that have none to training or test."""
 
+SPLIT_NAMES = {
+    **dict.fromkeys(("train", "training"), TRAIN),
+    **dict.fromkeys(("val", "valid", "validation"), VALIDATION),
+    **dict.fromkeys(("test", "testing"), TEST),
+}
+"""The split that people mean by a folder or an array of this name."""
+
 
 class Samples(NamedTuple):
     """All samples of a data set, before `divide`."""
@@ -63,15 +70,12 @@ class Samples(NamedTuple):
     notes: tuple[str, ...] = ()
     """What the user should know about how the data were read."""
 
+    place: str = "the data"
+    """Where they were read, as an error names it."""
+
 
 def join(*parts: tuple[NDArray[Any], NDArray[Any], int], classes: Sequence[str], **facts: Any) -> Samples:
-    """Put the samples of several splits together.
-
-    Args:
-      parts: images, targets and the split that they are for.
-      classes: their names.
-      facts: other fields of `Samples`.
-    """
+    """Put the images, targets and splits of several parts together; `facts` are other fields of `Samples`."""
     splits = [np.full(len(targets), split, np.int8) for _, targets, split in parts]
     images = parts[0][0] if len(parts) == 1 else np.concatenate([part[0] for part in parts])
     targets = parts[0][1] if len(parts) == 1 else np.concatenate([part[1] for part in parts])
@@ -93,7 +97,9 @@ def divide(samples: Samples) -> Data:
         if (counts == 1).any():
             name = samples.classes[int(np.argmax(counts == 1))]
             which = f"class {name} has one sample" if targets.ndim == 1 else "there is one sample"
-            raise InputError(f"the data can't be divided: {which}: give two or more, one of them is for the test")
+            raise InputError(
+                f"{samples.place} can't be divided: {which}: give two or more, one of them is for the test"
+            )
         kept, test = hold_out_test(labels)
         train, test = np.concatenate([train, at[UNASSIGNED][kept]]), at[UNASSIGNED][test]
     else:
@@ -116,15 +122,7 @@ def take(samples: Samples, indices: NDArray[np.intp]) -> Split:
 
 
 def hold_out_validation(data: Data, count: int, seed: int) -> Data:
-    """Hold some training samples out for validation.
-
-    Args:
-      data: with arrays on the host.
-      count: how many.
-      seed: of the run; it decides which.
-
-    Returns:
-      The same data with `validation`.
+    """Hold `count` training samples out for validation; the run's seed decides which.
 
     Raises:
       InputError: there are no more than these, or the data have a validation of their own.
@@ -159,9 +157,6 @@ def scaled(pixels: NDArray[Any], white: float) -> NDArray[np.float32]:
 
 def hold_out_test(labels: NDArray[Any]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Hold a fifth of each class out for the test, the same samples whatever the seed of the run.
-
-    Args:
-      labels: (samples,), the class of each.
 
     Returns:
       Indices to train with and indices to test with; at least one of each class is for the test.

@@ -8,14 +8,7 @@ SIDES = (28, 28)
 
 
 def load(samples: int, seed: int) -> Samples:
-    """Normal noise, and the softmax of normal noise as labels.
-
-    Args:
-      samples: how many.
-      seed: decides them.
-
-    Returns:
-      Images (samples, 1, 28, 28) with rows of ten probabilities; no test.
+    """Normal noise, (samples, 1, 28, 28), and the softmax of normal noise as rows of ten probabilities; no test.
 
     >>> load(3, seed=0).targets.sum(axis=1).round(5).tolist()
     [1.0, 1.0, 1.0]

@@ -15,13 +15,7 @@ THICKNESS = 1.5
 
 
 def load(seed: int) -> Samples:
-    """As many volumes of each class, at random places and in random sizes.
-
-    Args:
-      seed: decides them.
-
-    Returns:
-      Volumes (600, 1, 16, 16, 16) to train with and (150, 1, 16, 16, 16) to test with, from 0 to 1.
+    """As many volumes of each class, at random places and in random sizes: 600 to train with and 150 to test with.
 
     >>> drawn = load(seed=0)
     >>> drawn.images.shape, drawn.classes
@@ -52,6 +46,6 @@ def _body(name: str, center: NDArray[np.float64], radius: float) -> NDArray[np.b
     if name == "shell":
         body &= distance > radius - THICKNESS
     if name == "cube":
-        # Of a ball's volume, so that the number of bright voxels tells it from no ball.
+        # Same volume as the ball, so counting bright voxels does not give the class away.
         body = np.abs(offsets).max(axis=0) <= radius * (np.pi / 6) ** (1 / 3)
     return body

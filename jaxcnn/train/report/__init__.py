@@ -7,42 +7,26 @@ from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from jaxcnn.train.record import Run, write_atomically
+from jaxcnn.train.files import write_atomically
 from jaxcnn.train.report.facts import Facts, facts_of
 
-__all__ = ["facts_of", "page", "write_report"]
+__all__ = ["facts_of", "filled", "page", "write_page"]
 
 SCRIPTS = ("draw.js", "chart.js", "page.js", "windows.js", "explorer.js")
 
 
-def write_report(run: Run, to: Path, facts: Facts | None = None) -> Path:
-    """Write the report page of a run.
+def page(facts: Facts) -> str:
+    """The text of report.html, from what `facts_of` returns."""
+    return filled("page.html", f"LeNet on {facts['run']['data']}", SCRIPTS, facts)
 
-    Args:
-      run: read back by `open_run`.
-      to: the file.
-      facts: of the run; None computes them, its data must still be where they were.
 
-    Returns:
-      `to`.
+def write_page(to: Path, text: str) -> None:
+    """Write a page to the file that --out names.
 
     Raises:
-      InputError: data that are gone or have changed, a damaged run directory, a file that can't be written.
+      InputError: it can't be written.
     """
-    write_atomically(to, page(facts or facts_of(run)).encode(), remedy="choose another file with --out")
-    return to
-
-
-def page(facts: Facts) -> str:
-    """The HTML of the page: template, style, scripts and facts in one text.
-
-    Args:
-      facts: what `facts_of` returns.
-
-    Returns:
-      The text of report.html.
-    """
-    return filled("page.html", f"LeNet on {facts['run']['data']}", SCRIPTS, facts)
+    write_atomically(to, text.encode(), remedy="choose another file with --out")
 
 
 def filled(template: str, title: str, scripts: Sequence[str], facts: Facts) -> str:

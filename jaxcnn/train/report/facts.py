@@ -11,16 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from jaxcnn import lenet
-from jaxcnn.train.batches import over_batches
 from jaxcnn.train.data import Split
 from jaxcnn.train.errors import InputError
-from jaxcnn.train.known import SPLITS, read_known
-from jaxcnn.train.model import ACTIVATIONS, initial_params, make_apply
-from jaxcnn.train.record import FIRST, Run, load_params, read_metrics
+from jaxcnn.train.model import ACTIVATIONS, initial_params
+from jaxcnn.train.report.encode import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.report.layer_table import layer_table
-from jaxcnn.train.report.pictures import colours, encoded, flat, shrunk, value_range
 from jaxcnn.train.run_data import evaluation_split, reload
-from jaxcnn.train.scores import confusion, likeliest
+from jaxcnn.train.saved import FIRST, Run, load_params, logits_of, read_metrics
+from jaxcnn.train.scores import confusion, likeliest, logits_of_all
 
 Facts = dict[str, Any]
 
@@ -32,7 +30,6 @@ MAPS = 64
 CHANNELS = 8
 SIDE = 64
 EXPLORER_SIDE = 32
-BATCH = 500
 
 
 def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None = None) -> Facts:
@@ -49,20 +46,13 @@ def facts_of(run: Run, *, data_dir: Path | None = None, data_file: Path | None =
     Raises:
       InputError: the data are gone or are others than the run's, a damaged metrics.jsonl, parameters that are no
         numbers.
-
-    >>> from pathlib import Path
-    >>> from jaxcnn.train.config import Config
-    >>> facts_of(Run(Path("/nowhere"), Config(), {}, (1, 28, 28), ("0", "1")))
-    Traceback (most recent call last):
-    jaxcnn.train.errors.InputError: /nowhere/metrics.jsonl can't be read (No such file or directory):
-    it is damaged, or no run's
     """
     records = read_metrics(run.path)
     steps, epochs = ([record for record in records if name in record] for name in ("step", "steps"))
     _check_finite(run)
     split, counted, notes = _data(run, data_dir, data_file)
     tested = counted["test"] is not None
-    logits = _logits(run, split) if tested else None
+    logits = logits_of_all(logits_of(run), split).astype(np.float64) if tested else None
     counts = None if logits is None else confusion(likeliest(split), logits.argmax(axis=-1), len(run.classes))
     return {
         "run": _summary(run, counted, steps, epochs),
@@ -87,22 +77,15 @@ def _data(
     run: Run, data_dir: Path | None, data_file: Path | None
 ) -> tuple[Split, dict[str, int | None], tuple[str, ...]]:
     """The images to show, how many there are in each split (None: no such split), and notes about the data."""
-    known = run.known or read_known(run.path, run.config.data)
-    loaded = reload(run.config, known, data_dir=data_dir, data_file=data_file)
-    data = loaded.data
-    splits = {name: getattr(data, name) for name in SPLITS}
-    counted = {name: None if split is None else len(split.targets) for name, split in splits.items()}
-    if data.test is None and not (known.counts or {}).get("test"):
-        if not len(data.train.targets):
+    loaded = reload(run.config, run.known, data_dir=data_dir, data_file=data_file)
+    counted = {name: count or None for name, count in run.known.counts.items()}
+    if not counted["test"]:
+        train = loaded.data.train
+        if not len(train.targets):
             raise InputError(f"{run.path}: none of the data that it was trained on is there any more: bring them back")
-        return data.train, counted, loaded.notes
+        return train, counted, loaded.notes
     split, notes = evaluation_split(loaded, other=data_dir is not None or data_file is not None)
-    trained = {name: count or None for name, count in (known.counts or {}).items()}
-    return (
-        split,
-        {**counted, **trained, "train": trained.get("train") or counted["train"], "test": len(split.targets)},
-        notes,
-    )
+    return split, counted | {"test": len(split.targets)}, notes
 
 
 def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], epochs: Sequence[Facts]) -> Facts:
@@ -122,9 +105,6 @@ def _summary(run: Run, counted: dict[str, int | None], steps: Sequence[Facts], e
 
 def curves(steps: Sequence[Facts], epochs: Sequence[Facts]) -> dict[str, list[Facts]]:
     """Loss and accuracy over the steps, as metrics.jsonl has them, at most 500 points a curve.
-
-    Args:
-      steps, epochs: lines of metrics.jsonl.
 
     Returns:
       {"loss", "accuracy"}, each a list of {"name", "points" [[steps done, value], ...]}; every number of an epoch
@@ -153,28 +133,13 @@ def _rounded(number: float) -> float:
     return float(f"{number:.6g}")
 
 
-def _logits(run: Run, split: Split) -> NDArray[Any]:
-    apply = jax.jit(make_apply(run.config))
-    params, split = jax.device_put((run.params, split))
-    return np.concatenate(over_batches(lambda batch: apply(params, batch.images), split, BATCH)).astype(np.float64)
-
-
 def _log_probabilities(logits: NDArray[Any]) -> NDArray[Any]:
     above = logits - logits.max(axis=-1, keepdims=True)
     return np.asarray(above - np.log(np.exp(above).sum(axis=-1, keepdims=True)))
 
 
 def mistakes(logits: NDArray[Any], split: Split, classes: Sequence[str]) -> list[Facts]:
-    """The worst mistakes: at most 16, the least probable truth first.
-
-    Args:
-      logits: (samples, classes).
-      split: the images that they are of.
-      classes: their names.
-
-    Returns:
-      A list of {"index", "truth", "guess", "truth_probability", "guess_probability", "picture"}.
-    """
+    """The worst mistakes, at most 16, the least probable truth first, with their pictures and probabilities."""
     truth, guess, log = likeliest(split), logits.argmax(axis=-1), _log_probabilities(logits)
     samples = np.arange(len(truth))
     wrong = samples[guess != truth]
@@ -201,9 +166,6 @@ def _photo(image: NDArray[Any]) -> Facts:
 def filters(run: Run) -> list[Facts]:
     """The kernels of both convolutions before the first step and after the last, on one scale of colours.
 
-    Args:
-      run: read back by `open_run`.
-
     Returns:
       A list of {"layer", "outs", "ins", "all_outs", "all_ins", "before", "after"}; the pictures are the kernels of
       output map 0 for every input map, then of output map 1, ...
@@ -225,10 +187,6 @@ def filters(run: Run) -> list[Facts]:
 
 def feature_maps(run: Run, split: Split) -> Facts:
     """The first image of a split, and the maps of C1, S2, C3, S4 and the output for it.
-
-    Args:
-      run: read back by `open_run`.
-      split: its first image is followed.
 
     Returns:
       {"truth", "image", "layers": [{"layer", "count", "picture"}, ...], "probabilities"}; at most 64 maps a layer.
@@ -253,11 +211,7 @@ def feature_maps(run: Run, split: Split) -> Facts:
 
 
 def explorer(run: Run, split: Split) -> Facts | None:
-    """The numbers for the window explorer: the first image and the first layer.
-
-    Args:
-      run: read back by `open_run`.
-      split: its first image is taken, of a large one the middle.
+    """The numbers for the window explorer: the first image, of a large one the middle, and the first layer.
 
     Returns:
       {"image" (channels, height, width), "cut", "kernels" (maps, channels, *window), "bias"}, or None unless images

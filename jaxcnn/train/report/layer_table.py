@@ -15,11 +15,6 @@ PAPER = dict(zip(lenet.LAYERS, ("C1", "S2", "C3", "S4", "C5", "F6", "Output"), s
 def layer_table(config: Config, params: dict[str, dict[str, Any]], image: Sequence[int]) -> list[dict[str, Any]]:
     """A row for each layer: its shape, parameters, multiply-adds and receptive field, and how they come about.
 
-    Args:
-      config: its activation and pool_mode.
-      params: what `lenet.init` returns.
-      image: shape of one image, (channels, *spatial).
-
     Returns:
       Rows {"layer", "paper", "does", "shape", "shape_written", "parameters", "parameters_written", "multiply_adds",
       "multiply_adds_written", "receptive_field"}, the last None for a dense layer, which sees the whole map before it.
