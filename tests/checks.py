@@ -85,6 +85,30 @@ def run_both(oracle, f, *arrays):
     return run(f, *arrays), on_cpu(oracle, *arrays)
 
 
+def normal(*shape, dtype="float32", seed=0):
+    """Normal random numbers, the same on each run."""
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def with_gradients(f):
+    """The value of f, and its gradients in all its arguments along the sine of the value."""
+
+    def both(*args):
+        value, pull = jax.vjp(f, *args)
+        return value, pull(jnp.sin(value))
+
+    return both
+
+
+def equations(jaxpr):
+    """All equations of a program, those of the functions within included."""
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
+            if hasattr(inner, "eqns"):
+                yield from equations(inner)
+
+
 def value_and_gradients(f, args, cotangent):
     """f(args) and its gradients in every leaf of args, along one cotangent."""
     value, pull = jax.vjp(f, args)

@@ -300,9 +300,9 @@ PICKED_WINDOWS = (
     Windows(x=(2, 3, 4, 5), size=(2, 3, 2), padding="FULL", fill=1.0),
 )
 
-CONVS = (*PICKED_CONVS, *STRIDED_CONVS, *draw(a_conv, 100))
-POOLS = (*PICKED_POOLS, *draw(a_pool, 90))
-WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 60))
+CONVS = (*PICKED_CONVS, *STRIDED_CONVS, *draw(a_conv, 80))
+POOLS = (*PICKED_POOLS, *draw(a_pool, 70))
+WINDOWS = (*PICKED_WINDOWS, *draw(a_windows, 50))
 
 # For laws that need several compilations a row. Ranks come in turns of four, so that every seventh row has all of them.
 FEW_CONVS, FEW_POOLS = CONVS[::7], POOLS[::7]

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, run, value_and_gradients
+from checks import assert_close, normal, run, value_and_gradients
 
 import jaxcnn as jc
 
-X = np.random.default_rng(0).normal(size=(2, 7, 6)).astype("float32")
+X = normal(2, 7, 6)
 OPTIONS = {
     "plain": {},
     "overlap": {"stride": (1, 2)},
@@ -44,7 +44,7 @@ def in_every_way(modes, laid):
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_lp(name):
-    powers = (0.5, 1, 2, 3, 2.5, 30, np.inf)
+    powers = (0.5, 1, 2, 2.5, np.inf)
     results = in_every_way({p: {"mode": "lp", "p": p} for p in powers}, OPTIONS[name])
     w = np.abs(flat_windows(X.astype(np.float64), **OPTIONS[name]))
     norm = lambda p: w.max(-1) if p == np.inf else (w**p).sum(-1) ** (1 / p)
@@ -96,7 +96,7 @@ def test_callable_has_a_gradient():
     """That of the reducer on windows gathered by index."""
     rows, columns = np.arange(5)[:, None] + np.arange(3), np.arange(5)[:, None] + np.arange(2)
     window = lambda x: x[:, rows[:, None, :, None], columns[None, :, None, :]].reshape(2, 5, 5, 6)
-    cotangent = np.random.default_rng(1).normal(size=(2, 5, 5)).astype("float32")
+    cotangent = normal(2, 5, 5, seed=1)
 
     @jax.jit
     def both(x, ct):
