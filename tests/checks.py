@@ -67,6 +67,11 @@ def compile_quickly():
     os.environ["XLA_FLAGS"] = " ".join([*flags, os.environ.get("XLA_FLAGS", "")])
 
 
+def double(args):
+    """The same numbers in float64."""
+    return {name: np.asarray(value, np.float64) for name, value in args.items()}
+
+
 def run(f, *arrays, **options):
     """f(*arrays, **options) compiled as a whole: an eager call would compile each operation by itself."""
     return jax.jit(partial(f, **options))(*arrays)

@@ -12,7 +12,6 @@ from checks import assert_close, equations, normal, run_both
 
 import jaxcnn as jc
 
-
 # Arrays that fit both operations; in those of several, the mapped axis is the last of xs and the second of kernels.
 X, K = normal(2, 4, 5, 4, dtype="float64"), normal(4, 2, 3, 2, dtype="float64", seed=1)
 XS, KERNELS = normal(2, 4, 5, 4, 3, dtype="float64"), normal(4, 3, 2, 3, 2, dtype="float64", seed=1)

@@ -32,20 +32,16 @@ VALUE_ERRORS = [
     ("corr1d(image, image)", "use corr2d"),
     ("conv(image, kernel)", "conv: x has shape (5, 6), but this kernel takes"),
     ("conv(batch, line)", "conv: kernel has shape (9,), but must be (out_channels, in_channels"),
-    ("conv2d(batch, kernel[0])", "conv2d: kernel has 3 axes, but conv2d takes 4"),
-    ("conv2d(batch, kernel[0])", "use conv1d"),
+    ("conv2d(batch, kernel[0])", "conv2d: kernel has 3 axes, but conv2d takes 4: 2 of channels and 2 of the window"),
     ("conv_transpose(batch, line)", "conv_transpose: kernel has shape (9,), but must be (in_channels, out_channels"),
     ("conv3d(batch, kernel)", "conv3d: kernel has 4 axes, but conv3d takes 5: 2 of channels and 3 of the window"),
-    ("conv(batch, kernel, bias[:, None])", "conv: bias has shape (6, 1)"),
     ("conv(batch, kernel, bias[:, None])", "(6,); pass bias[:, 0]"),
     ("conv(batch, kernel, bias[:5])", "bias has shape (5,), but there is one bias per output channel: (6,)"),
-    ("conv(batch, kernel, bias[0])", "bias has shape (), but there is one bias per output channel: (6,)"),
     ("pool2d(image, (2, 2, 2), 'max')", "pool2d: window has 3 entries, but there are 2 spatial axes"),
     ("pool3d(image, 2, 'max')", "x has shape (5, 6), but the window has 3 axes"),
     # Channels and groups.
     ("conv(batch, kernel[:, :3])", "conv: kernel has 3 input channels, but x has 4"),
     ("conv(batch, kernel[:, :2])", "use groups=2"),
-    ("conv(batch[0], kernel[:, :3])", "kernel has 3 input channels, but x has 4"),
     ("conv(batch, kernel, groups=3)", "conv: groups is 3, which does not divide the 4 in_channels"),
     ("conv(batch, kernel[:5, :2], groups=2)", "groups is 2, which does not divide the 5 out_channels"),
     ("conv(batch, kernel, groups=2)", "kernel has 4 input channels, but x has 4 channels in 2 group(s), so 2"),
@@ -77,7 +73,6 @@ VALUE_ERRORS = [
     ("conv(batch, kernel, stride=(1,))", "conv: stride has 1 entries, but there are 2"),
     ("pool(image, (2, 2), 'max', dilation=(1,))", "pool: dilation has 1 entries, but there are 2"),
     ("conv(batch, kernel, padding=(1, 1, 1))", "conv: padding has 3 entries, but there are 2"),
-    ("conv(batch, kernel, padding=((1, 1),))", "conv: padding has 1 entries, but there are 2"),
     ("conv(batch, kernel, padding=((1, 1), (1, 1, 1)))", "padding on axis 1 is (1, 1, 1)"),
     ("conv(batch, kernel, padding=((1, 1), 1))", "padding on axis 1 is 1, but the other axes have pairs"),
     ("windows(line, (2,), padding=(1, 2))", "for low and high write ((1, 2),)"),
@@ -89,7 +84,6 @@ VALUE_ERRORS = [
     ("windows(line, (2,), padding_mode=None)", "windows: padding_mode None is unknown"),
     ("pool(image, (2, 2), 'average')", "pool: mode 'average' is unknown; use one of 'max', 'min'"),
     ("pool(image, (2, 2), 'max', method='fft')", "pool: method 'fft' is unknown; use one of 'auto'"),
-    ("conv(batch, kernel, method='best')", "conv: method 'best' is unknown; use one of 'auto'"),
     ("correlate(line, line[:2], method='best')", "correlate: method 'best' is unknown"),
     ("conv_transpose(batch, kernel[:4], method='best')", "conv_transpose: method 'best' is unknown; use one of 'auto'"),
     # A transform of what is exact otherwise.
@@ -107,10 +101,6 @@ VALUE_ERRORS = [
     ("pool(image, (2, 2), 'mean', divisor=3, count_include_pad=False)", "pool: count_include_pad means nothing"),
     ("pool(image, (2, 2), 'mean', padding=1, fill=1.0, count_include_pad=False)", "pool: fill means nothing"),
     ("pool(image, (2, 2), 'max', padding=1, padding_mode='reflect', fill=0)", "pool: fill is given, but padding_mode"),
-    (
-        "pool(image, (2, 2), 'max', padding=1, padding_mode='reflect', fill=1.0)",
-        "pool: fill is given, but padding_mode",
-    ),
     ("windows(line, (2,), padding=1, padding_mode='circular', fill=1.0)", "windows: fill is given, but padding_mode"),
     ("conv(batch, kernel, padding=1, padding_mode='reflect', fill=1.0)", "conv: fill is given, but padding_mode"),
     ("windows(line, (2,), padding=((-9, 9),), padding_mode='reflect')", "leaves none of the 9 cells"),
@@ -128,7 +118,7 @@ TYPE_ERRORS = [
     ("pool(image, (2, 2), None)", "pool: mode must be a string or a callable f(w, axis=-1), not NoneType"),
     # Ranks and shapes.
     ("pool(image, 2, 'max')", "pool: window is 2, which does not say how many axes"),
-    ("pool(image, 2, 'max')", "pool1d, pool2d or pool3d"),
+    ("pool(line, 2, 'max')", "pool1d, pool2d or pool3d"),
     ("windows(image, 2)", "windows: size is 2, which does not say how many axes"),
     ("fold(image, 5)", "fold: spatial is 5, which does not say how many axes"),
     # Types.
@@ -197,9 +187,9 @@ def test_lenet_refuses(code, message):
     assert_traced_refused(code, {"params": params}, ValueError, message)
 
 
-@pytest.mark.parametrize("method", ["auto", *methods()])
-def test_an_unknown_method_is_answered_with_every_name(method):
-    with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of .*'{method}'"):
+def test_an_unknown_method_is_answered_with_every_name():
+    names = ", ".join(map(repr, ("auto", *methods())))
+    with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of {names}"):
         called("conv(batch, kernel, method='best')", ARRAYS)
 
 

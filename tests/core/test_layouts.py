@@ -7,14 +7,12 @@ import gathered
 import jax
 import numpy as np
 import pytest
-from checks import assert_close, run, value_and_gradients
+from checks import assert_close, normal, run, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
 
-X = np.random.default_rng(0).normal(size=(2, 4, 6, 5)).astype("float32")
-KERNEL = np.random.default_rng(1).normal(size=(6, 2, 3, 2)).astype("float32")
-BIAS = np.arange(6, dtype="float32")
+X, KERNEL, BIAS = normal(2, 4, 6, 5), normal(6, 2, 3, 2, seed=1), np.arange(6, dtype="float32")
 OPTIONS = {"stride": (2, 1), "padding": (1, 0), "groups": 2}
 RNG = random.Random(0)
 LAYOUTS = [tuple("".join(RNG.sample(letters, 4)) for letters in ("NCHW", "OIHW", "NCHW")) for _ in range(12)]
@@ -72,11 +70,10 @@ LAYERS = {  # the map (samples, *spatial, channels), the window, the channels ou
 @pytest.mark.parametrize("name", LAYERS)
 def test_channels_last_with_gradients(name):
     (samples, *spatial, channels), window, outs, options = LAYERS[name]
-    n, rng = len(window), np.random.default_rng(0)
-    x = rng.normal(size=(samples, channels, *spatial)).astype("float32")
-    kernel = rng.normal(size=(outs, channels // options.get("groups", 1), *window)).astype("float32")
+    n, x = len(window), normal(samples, channels, *spatial)
+    kernel = normal(outs, channels // options.get("groups", 1), *window, seed=1)
     y, pull = gathered.conv(np.float64(x), np.float64(kernel), **options)
-    cotangent = rng.normal(size=y.shape).astype("float32")
+    cotangent = normal(*y.shape, seed=2)
     pulled = pull(np.float64(cotangent))
     last = lambda array: np.moveaxis(array, 1, -1)
     numbers = tuple(spec.replace("_", "DHW"[-n:]) for spec in ("N_C", "_IO", "N_C"))
