@@ -1,6 +1,7 @@
 """How results are compared, and how they are compiled."""
 
 import importlib.metadata
+import inspect
 import os
 from functools import partial
 
@@ -8,6 +9,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 # The largest difference allowed, as a part of the oracle's largest number (design, section 3).
 BOUND = {"float32": 1e-5, "float64": 1e-12}
@@ -81,6 +83,20 @@ def on_cpu(f, *arrays, **options):
     """`run` on the CPU always: on a GPU lax lacks integers, and is wrong for groups of four axes."""
     with jax.default_device(jax.devices("cpu")[0]):
         return run(f, *jax.tree.map(np.asarray, arrays), **options)
+
+
+def assert_refused_alike(ours, theirs, **call):
+    """A door refuses a call as lax's function of the same name does, by the same type and in our words."""
+    with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as refused:
+        theirs(**call)
+    with pytest.raises(refused.type, match=rf"^{ours.__name__}: ") as error:
+        ours(**call)
+    assert error.type is refused.type
+
+
+def assert_same_signature(ours, theirs):
+    names = lambda f: [(p.name, p.default) for p in inspect.signature(f).parameters.values()]
+    assert names(ours) == names(theirs)
 
 
 def run_both(oracle, f, *arrays):

@@ -272,7 +272,7 @@ def lax_pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=F
 
 
 # The starting text: its functions, with its own names and conventions -------------------------------------------------
-# Padding is zeros all round, an int or one per axis; bias has shape (out, 1); everything is float32. Its corr2d, corr3d,
+# Padding is zeros all round, an int or one per axis; bias has shape (out, 1); all is float32. Its corr2d, corr3d,
 # pool2d and pool3d are these with a padding of 0, and of the correlations with a stride of 1.
 
 

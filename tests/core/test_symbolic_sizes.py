@@ -120,7 +120,7 @@ def with_gradients(f):
     return both
 
 
-@pytest.mark.parametrize("name", list(OPERATIONS)[::5] + list(OPERATIONS)[2::5])
+@pytest.mark.parametrize("name", list(OPERATIONS)[::5] + list(OPERATIONS)[2::10])
 def test_the_exported_program_equals_the_call_at_each_size(name):
     f = jax.jit(with_gradients(OPERATIONS[name]))
     exported = export.export(f)(*symbolic())

@@ -16,6 +16,7 @@ from runs import random_params, save_arrays
 
 from jaxcnn.train import Config, Split, preset
 from jaxcnn.train.known import digest
+from jaxcnn.train.lock import NAME as LOCK
 from jaxcnn.train.run_data import load_new
 
 SIDE = 16
@@ -301,6 +302,11 @@ ROWS = [
     Row(ENDS, "half a line at the end of the record",
         trained_folder(text("run/metrics.jsonl", '{"step": 0, "loss": 1.0}\n{"step": 3, "lo')), "report run", 0,
         (r"report: ",)),
+    *(Row(ENDS, f"a folder in place of {name}", all_of(trained_folder(), drop(f"run/{name}"), Path("run", name).mkdir),
+          f"{command} run", 2, (rf"{name} can't be read .*Is a directory",))
+      for name, command in (("config.json", "train --resume"), ("data.json", "evaluate"), ("metrics.jsonl", "report"))),
+    Row(ENDS, "a folder in place of the lock", all_of(trained_folder(), Path("run", LOCK).mkdir), "train --resume run",
+        2, (r"run can't be locked \(Is a directory\)",)),
     Row(ENDS, "letters that the encoding lacks", accented, "evaluate run", 0, (r"\\xe9p\\xe9e",)),
     # 4. Data as people have it
     Row(HAVE, "pictures of many sizes", many_sizes, ON_FOLDER, 2,
