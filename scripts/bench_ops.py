@@ -513,7 +513,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
     parser.add_argument("--platform", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--large", action="store_true", help="cuDNN-sized rows as well")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there, after each row")
     parser.add_argument("--no-torch", action="store_true")
     parser.add_argument("--channels-last", action="store_true", help="arrays whose channels lie last, without torch")
     arguments = parser.parse_args()
@@ -536,10 +536,9 @@ def main() -> None:
             result[way] = measure(row, way, torch, arguments.seconds)
         rows.append(result)
         print(line(result), flush=True)
-    found = summary(rows)
+        write_json(arguments.json, {"machine": facts, "rows": rows})  # also where a later row is interrupted
     print(f"\n{costs(rows)}\n")
-    print_summary(rows, found)
-    write_json(arguments.json, {"machine": facts, "rows": rows, "summary": found})
+    print_summary(rows, summary(rows))
 
 
 if __name__ == "__main__":

@@ -306,7 +306,7 @@ ROWS = [
           f"{command} run", 2, (rf"{name} can't be read .*Is a directory",))
       for name, command in (("config.json", "train --resume"), ("data.json", "evaluate"), ("metrics.jsonl", "report"))),
     Row(ENDS, "a folder in place of the lock", all_of(trained_folder(), Path("run", LOCK).mkdir), "train --resume run",
-        2, (r"run can't be locked \(Is a directory\)",)),
+        2, (r"lock can't be locked \(Is a directory\)",)),
     Row(ENDS, "letters that the encoding lacks", accented, "evaluate run", 0, (r"\\xe9p\\xe9e",)),
     # 4. Data as people have it
     Row(HAVE, "pictures of many sizes", many_sizes, ON_FOLDER, 2,
