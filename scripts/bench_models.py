@@ -254,9 +254,9 @@ def measure(name: str, make: Callable[[str, bool], Model], seconds: float, torch
         error = furthest(ours(), theirs())
         if not error <= OUTPUTS_WITHIN:
             raise AssertionError(f"{name}, {way}: results differ by {error:.1e} of the largest")
-        beside = in_turn(ours, theirs, seconds)
+        compared = in_turn(ours, theirs, seconds)
         row[way] = {
-            "error": error, "ours_ms": beside.ours, "lax_ms": beside.theirs, "ratio": beside.ratio,
+            "error": error, "ours_ms": compared.ours, "lax_ms": compared.theirs, "ratio": compared.ratio,
             "compile_s": [ours.seconds, theirs.seconds], "mib": [ours.mib, theirs.mib],
         }  # fmt: skip
     if torch and name in OF_KERAS:

@@ -76,7 +76,7 @@ class Windows(Row):
         return {name: value for name, value in self.options.items() if name != "size"}
 
     @property
-    def laid(self) -> dict[str, Any]:
+    def geometry(self) -> dict[str, Any]:
         """The options of `fold`: where the windows lie."""
         return {name: value for name, value in self.options.items() if name in ("stride", "padding", "dilation")}
 
@@ -284,7 +284,7 @@ PICKED_POOLS = (
     Pool(x=(3, 4, 4), window=(4, 4), mode="sum"),  # global
     Pool(x=(2, 4, 3, 5), window=(2, 1, 3), mode="max", stride=(1, 2, 2), padding=(1, 0, 1)),
     Pool(x=(3, 2, 4, 3), window=(2, 1, 2, 2), mode="mean", stride=1, padding="SAME"),
-    # Found by scripts/fuzz_ops.py: an overhang beside a padding of the map's own cells.
+    # Found by scripts/fuzz_ops.py: an overhang where padding copies the map.
     Pool(x=(2, 4), window=(3,), mode="max", stride=2, padding=((1, 0),), padding_mode="reflect", ceil_mode=True),
 )
 

@@ -132,17 +132,3 @@ def error(computed: jax.Array, exact: np.ndarray) -> float:
 def beyond_lax(ours: float, theirs: float, dtype: str) -> float:
     """An error as a multiple of lax's, which counts as half a unit in the last place at least."""
     return ours / max(theirs, UNIT[dtype])
-
-
-def largest(layers: dict[str, Layer], dtype: str, data: str) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """For lax and each method: the largest error of each part over all layers, and the largest ratio to lax in one."""
-    each = [errors(layer, dtype, DATA[data]) for layer in layers.values()]
-    names = dict.fromkeys(name for found in each for name in found)
-    over_all = {name: [max(part) for part in zip(*(found[name] for found in each), strict=True)] for name in names}
-    ratios = {
-        name: max(
-            beyond_lax(*pair, dtype) for found in each for pair in zip(found[name], found["lax"], strict=True)
-        )
-        for name in names
-    }  # fmt: skip
-    return over_all, ratios

@@ -245,7 +245,7 @@ def test_nothing_else_is_changed():
 
 
 def test_what_xla_computes_best_stays_lax():
-    """A dense layer on a GPU, and its gradients; a depthwise one beside it does not."""
+    """On a GPU a dense layer and its gradients; a depthwise layer in the same model is replaced."""
     arrays = [jax.ShapeDtypeStruct(shape, "float32") for shape in ((8, 64, 56, 56), (64, 64, 3, 3), (64, 1, 3, 3))]
     dense = lambda x, kernel, _: lax.conv(x, kernel, (1, 1), "SAME").sum()
     both = lambda x, kernel, thin: lax.conv_general_dilated(

@@ -16,8 +16,7 @@ WHOLE_MAPS = ("unpool",)
 NAMELESS = {("grouped", "channels")}
 SPATIAL = {"rows": 1, "rows and columns": 2, "samples and columns": 1}
 # One row for each operation with a spatial axis divided, some with another; the whole table: scripts/bench_devices.py.
-TWINS = ("mean, circular", "mean of cells", "max, filled", "global max", "global by pool", "door of reductions, add")
-OPERATIONS = [name for name in eight_devices.OPERATIONS if name not in TWINS]  # which another row stands for
+OPERATIONS = list(eight_devices.OPERATIONS)
 EACH = [(name, list(SPATIAL)[i % 3], ("Auto", "Explicit")[i % 2]) for i, name in enumerate(OPERATIONS)]
 EACH += [(name, ("samples", "channels")[i // 4 % 2], ("Explicit", "Auto")[i % 2])
          for i, name in enumerate(OPERATIONS) if i % 4 == 0]  # fmt: skip

@@ -244,8 +244,8 @@ def test_integer_conv_transpose_is_exact(channels, methods, dtype):
     x, kernel = random_integers(dtype, 2, channels, 4), random_integers(dtype, channels, channels, 4)
     seen = oracles.windows(np.zeros((1, 11)), (4,), stride=3, padding=1)  # the geometry: 4 windows on 11 cells
     assert seen.shape[1] == 4
-    laid = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
-    exact = oracles.fold(laid, (11,), stride=3, padding=1).astype(dtype)
+    products = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
+    exact = oracles.fold(products, (11,), stride=3, padding=1).astype(dtype)
     assert_exact(in_every_way(jc.conv_transpose, methods, x, kernel, stride=3, padding=1), exact, dtype)
 
 

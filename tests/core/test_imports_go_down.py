@@ -41,8 +41,8 @@ FLOORS = [
     {"jaxcnn.lenet", "jaxcnn._explain"},
     {"jaxcnn._lax_equations"},
     {"jaxcnn._accelerate"},
-    {"jaxcnn"},  # the face: names only
-    {"jaxcnn.train"},  # a program, which takes names from the face as any other does
+    {"jaxcnn"},  # names only
+    {"jaxcnn.train"},  # a program, which uses the public names as any other does
     {"jaxcnn.__main__"},  # its door
 ]
 

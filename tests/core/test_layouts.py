@@ -85,13 +85,13 @@ def test_channels_last_with_gradients(name):
 
 
 def test_a_nan_stays_in_its_windows_between_interleaved_sums():
-    y, kernel = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 1, 2), "float32")
-    y[0, 1, 2, 1] = np.nan
+    x, kernel = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 1, 2), "float32")
+    x[0, 1, 2, 1] = np.nan
     numbers = ("NHWC", "HWOI", "NHWC")
-    laid = run(jc.conv_transpose, y, kernel, stride=2, groups=2, dimension_numbers=numbers)
-    expected = np.zeros(laid.shape, bool)
+    y = run(jc.conv_transpose, x, kernel, stride=2, groups=2, dimension_numbers=numbers)
+    expected = np.zeros(y.shape, bool)
     expected[0, 2:5, 4:7, 1] = True
-    np.testing.assert_array_equal(np.isnan(laid), expected)
+    np.testing.assert_array_equal(np.isnan(y), expected)
 
 
 def test_one_sample():
@@ -110,7 +110,7 @@ def mean(w, axis):
 @pytest.mark.parametrize("axes", [(1, 2), (-3, -2), (3, 0), (2,), (2, 1, 0)])
 def test_pool(axes):
     n, modes = len(axes), ("max", "mean", "lp", mean)
-    pool = lambda x, **laid: [jc.pool(x, (2, 1, 2)[:n], mode, stride=1, **laid) for mode in modes]
+    pool = lambda x, **options: [jc.pool(x, (2, 1, 2)[:n], mode, stride=1, **options) for mode in modes]
     here, last = run(lambda x, moved: (pool(x, axes=axes), pool(moved)), X, np.moveaxis(X, axes, range(4 - n, 4)))
     assert_close(here, [np.moveaxis(y, range(4 - n, 4), axes) for y in last])
 

@@ -24,7 +24,7 @@ from jaxcnn._reduce_xla import reduce_by_xla
 PLATFORMS = ("cpu", "gpu", "other")
 
 
-def laid(size=(8, 8), window=(3, 3)):
+def a_geometry(size=(8, 8), window=(3, 3)):
     return geometry("test", size, window, padding=1)
 
 
@@ -72,7 +72,7 @@ def test_integers_are_exact_and_halves_are_rounded(dtype, ins, groups, stride, p
 
 
 def test_a_gpu_needs_no_rewrite_for_the_cache():
-    large = {"g": laid((512, 512)), "ins": 64, "outs": 64}
+    large = {"g": a_geometry((512, 512)), "ins": 64, "outs": 64}
     assert len(plan(a_problem(**large)).rewrites) > 0
     assert plan(a_problem(**large, platform="cuda")).rewrites == ()
 
@@ -214,9 +214,9 @@ def test_an_algorithm_is_one_file_and_one_line(monkeypatch):
     toy = Algorithm("toy", by_hand, by_hand, by_hand, can=lambda problem: problem.face == "y")
     line = Rule(toy, lambda problem: problem.geometry.size == (4, 4), "it is a toy")
     monkeypatch.setattr(cpu, "RULES", (line, *cpu.RULES))
-    chosen = plan(a_problem(laid((4, 4))))
+    chosen = plan(a_problem(a_geometry((4, 4))))
     assert (chosen.algorithm, chosen.why) == (toy, "it is a toy")
-    assert plan(a_problem(laid())).algorithm is not toy
+    assert plan(a_problem(a_geometry())).algorithm is not toy
     x, kernel = normal(1, 1, 4, 4), normal(1, 1, 3, 3, seed=1)
     exact, _ = gathered.conv(np.float64(x), np.float64(kernel), padding=1)
     assert_close(jax.jit(lambda x, kernel: jc.conv(x, kernel, padding=1))(x, kernel), exact)
@@ -239,7 +239,7 @@ def test_a_platform_is_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(platforms, "__path__", [*platforms.__path__, str(tmp_path)])
     platforms.platforms.cache_clear()
     try:
-        chosen = plan(a_problem(laid(), platform="abacus"))
+        chosen = plan(a_problem(a_geometry(), platform="abacus"))
         assert (chosen.algorithm.name, chosen.why) == ("fft", "nobody has measured an abacus")
         told = jc.explain(jc.conv, platform="abacus")(normal(1, 1, 8, 8), normal(1, 1, 3, 3))
         assert "nobody has measured an abacus" in told

@@ -60,12 +60,12 @@ def test_a_patch_with_one_nan_keeps_it_in_one_place():
 )
 def test_padding_modes_are_those_of_ndimage(ours, scipys):
     filters = {"max": ndimage.maximum_filter, "min": ndimage.minimum_filter, jnp.median: ndimage.median_filter}
-    laid = {"padding": "SAME", "padding_mode": ours}
-    pooled = partial(jc.pool, window=(3, 5), stride=1, **laid, **({"fill": 0.0} if ours == "constant" else {}))
+    pads = {"padding": "SAME", "padding_mode": ours}
+    pooled = partial(jc.pool, window=(3, 5), stride=1, **pads, **({"fill": 0.0} if ours == "constant" else {}))
     with jax.enable_x64(True):
         x, k = normal(5, 6, dtype="float64"), normal(3, 5, dtype="float64", seed=1)
         products = [jc.correlate, jc.convolve]
-        y = run(lambda x, k: [*(f(x, k, **laid) for f in products), *(pooled(x, mode=mode) for mode in filters)], x, k)
+        y = run(lambda x, k: [*(f(x, k, **pads) for f in products), *(pooled(x, mode=mode) for mode in filters)], x, k)
         linear = [f(x, k, mode=scipys) for f in (ndimage.correlate, ndimage.convolve)]
         assert_close(y, linear + [filtered(x, (3, 5), mode=scipys) for filtered in filters.values()])
 

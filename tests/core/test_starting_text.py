@@ -103,8 +103,3 @@ def test_integers_are_float32_there_and_stay_integers_here():
     ours, theirs = run(jc.corr2d, x, k), oracles.corr2d_pad(x, k, 0, 1)
     assert ours.tolist() == theirs.tolist() == [[19, 25], [37, 43]]
     assert (ours.dtype, theirs.dtype) == (np.int32, np.float32)
-
-
-def test_bias_of_shape_out_1_is_told_what_to_pass():
-    with pytest.raises(ValueError, match=r"conv.*: bias has shape \(3, 1\).*\(3,\); pass bias\[:, 0\]"):
-        jax.eval_shape(jc.conv2d, normal(2, 1, 5, 5), normal(3, 1, 2, 2), normal(3, 1))

@@ -60,11 +60,6 @@ def test_each_formula_is_code(docstrings):
     assert [formula.split()[0] for formula in formulas] == ["<conv_transpose(y,", "size_out"]
 
 
-def test_prose_before_the_arguments_is_none(docstrings):
-    rst = docstrings.to_rst(docstring_of("jaxcnn.train.run"), LINKS)
-    assert ".. code-block:: text" not in rst
-
-
 def test_its_own_example(docstrings):
     result = doctest.testmod(docstrings)
     assert result.attempted
