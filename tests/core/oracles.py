@@ -272,8 +272,11 @@ def lax_pool(x, window, mode, *, stride=None, padding=0, dilation=1, ceil_mode=F
 
 
 # The starting text: its functions, with its own names and conventions -------------------------------------------------
-# Padding is zeros all round, an int or one per axis; bias has shape (out, 1); all is float32. Its corr2d, corr3d,
-# pool2d and pool3d are these with a padding of 0, and of the correlations with a stride of 1.
+# Padding is zeros all round, an int or one per axis; bias has shape (out, 1); everything is float32.
+
+
+def corr2d(data, kernel):
+    return corr2d_pad(data, kernel, 0, 1)
 
 
 def corr2d_pad(data, kernel, padding, stride):
@@ -283,6 +286,10 @@ def corr2d_pad(data, kernel, padding, stride):
         for j in range(result.shape[1]):
             result[i, j] = (data[i * s : i * s + h, j * t : j * t + w] * kernel).sum()
     return result
+
+
+def corr3d(data, kernel):
+    return corr3d_pad(data, kernel, 0, 1)
 
 
 def corr3d_pad(data, kernel, padding, stride):
@@ -295,6 +302,10 @@ def corr3d_pad(data, kernel, padding, stride):
     return result
 
 
+def pool2d(data, kernel, mode, stride):
+    return pool2d_pad(data, kernel, mode, 0, stride)
+
+
 def pool2d_pad(data, kernel, mode, padding, stride):
     data, (s, t), (h, w) = zeros_round(data, padding), per_axis(stride, 2), kernel
     result = np.zeros(sides(data.shape, kernel, (s, t)), np.float32)
@@ -303,6 +314,10 @@ def pool2d_pad(data, kernel, mode, padding, stride):
             window = data[i * s : i * s + h, j * t : j * t + w]
             result[i, j] = window.max() if mode == "max" else window.mean()
     return result
+
+
+def pool3d(data, kernel, mode, stride):
+    return pool3d_pad(data, kernel, mode, 0, stride)
 
 
 def pool3d_pad(data, kernel, mode, padding, stride):
