@@ -1,6 +1,7 @@
 """How results are compared, and how they are compiled."""
 
 import importlib.metadata
+import importlib.util
 import inspect
 import os
 from functools import partial
@@ -47,6 +48,14 @@ def assert_same_product(a, b, c, d):
     largest = max(sum(np.abs(t).sum() for t in side) for side in (terms, others))
     difference = sum(t.sum() for t in terms) - sum(t.sum() for t in others)
     assert abs(difference) <= BOUND[str(terms[0].dtype)] * largest
+
+
+def module_at(path):
+    """A file of Python that no package holds, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 # A case is compiled once and run once on a handful of numbers, so optimizing it does not pay. Options of XLA, each with

@@ -1,12 +1,12 @@
 """The site's reference says what the docstrings say: every word of them, and no stray markup."""
 
 import doctest
-import importlib.util
 import inspect
 import re
 from pathlib import Path
 
 import pytest
+from checks import module_at
 from public_names import public
 
 import jaxcnn.train
@@ -17,10 +17,7 @@ LINKS = {name: f"jaxcnn.{name}" for name in ("conv", "correlate", "pool", "pool2
 
 @pytest.fixture(scope="module")
 def docstrings():
-    spec = importlib.util.spec_from_file_location("docstrings", SOURCE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(SOURCE)
 
 
 def docstring_of(name):

@@ -1,14 +1,12 @@
 """A lesson is executed once, and both languages show what came of it."""
 
-import importlib.util
 from pathlib import Path
 
 import nbformat
 import pytest
+from checks import module_at
 
-_spec = importlib.util.spec_from_file_location("_lessons", Path(__file__).parents[2] / "docs" / "_lessons.py")
-lessons = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(lessons)
+lessons = module_at(Path(__file__).parents[2] / "docs" / "_lessons.py")
 
 EN, ZH = '# %% [markdown] lang="en"\n# ', '# %% [markdown] lang="zh"\n# '
 CODE = "# %%\n"
