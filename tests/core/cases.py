@@ -76,7 +76,7 @@ class Windows(Row):
         return {name: value for name, value in self.options.items() if name != "size"}
 
     @property
-    def geometry(self) -> dict[str, Any]:
+    def laid(self) -> dict[str, Any]:
         """The options of `fold`: where the windows lie."""
         return {name: value for name, value in self.options.items() if name in ("stride", "padding", "dilation")}
 

@@ -48,7 +48,7 @@ def test_windows(row):
     """Windows, and all that is made of them with one kernel."""
     args = row.arguments("float32", kernel=row.size)
     spatial = row.x[len(row.x) - len(row.size) :]
-    w = row.random("float32", oracles.windows(np.zeros(row.x), row.size, **row.geometry).shape)
+    w = row.random("float32", oracles.windows(np.zeros(row.x), row.size, **row.laid).shape)
 
     @jax.jit
     def every(args, w):
@@ -56,7 +56,7 @@ def test_windows(row):
         correlate = partial(jc.correlate, kernel=kernel, **map_of_it, **row.common)
         correlated = [correlate(method=method) for method in cases.CONTRACTIONS]
         convolved = jc.convolve(kernel=kernel, **map_of_it, **row.common)
-        return jc.windows(**map_of_it, **row.options), jc.fold(w, spatial, **row.geometry), correlated, convolved
+        return jc.windows(**map_of_it, **row.options), jc.fold(w, spatial, **row.laid), correlated, convolved
 
     for each in (args, broken(args)):
         seen, folded, correlated, convolved = every(each, w)
@@ -66,4 +66,4 @@ def test_windows(row):
             oracle, flipped = (f(**double(each), **row.common) for f in (oracles.correlate, oracles.convolve))
         for value, exact in [(convolved, flipped), *((value, oracle) for value in correlated)]:
             assert_close(value, exact)
-    assert_close(folded, oracles.fold(np.float64(w), spatial, **row.geometry))
+    assert_close(folded, oracles.fold(np.float64(w), spatial, **row.laid))
