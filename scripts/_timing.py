@@ -164,4 +164,5 @@ def print_list(title: str, names: list[str]) -> None:
 
 def write_json(path: str | None, content: Any) -> None:
     if path:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(json.dumps(content, indent=1) + "\n")

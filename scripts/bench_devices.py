@@ -3,7 +3,6 @@
     scripts/bench_devices.py --side 96
     scripts/bench_devices.py --table    each operation, in each division, forward and with its gradients
 
-
 Devices are made of this machine's CPU, so this shows what each has to hold and to exchange, and not how long it takes.
 """
 
@@ -50,7 +49,8 @@ def step(kernels, volume, wanted):
 
 def each_operation(only: str) -> None:
     """Each operation: the communication between devices, and their memory against an eighth of one device's."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "core"))
+    tests = Path(__file__).parents[1] / "tests"
+    sys.path[:0] = [str(tests), str(tests / "core")]
     eight = importlib.import_module("eight_devices")
     print(headline(machine()), flush=True)
     print(table_head("operation", "division", "axes", "way", *COLLECTIVES, "difference", "memory / its share"))

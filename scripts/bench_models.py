@@ -254,9 +254,9 @@ def measure(name: str, make: Callable[[str, bool], Model], seconds: float, torch
         error = furthest(ours(), theirs())
         if not error <= OUTPUTS_WITHIN:
             raise AssertionError(f"{name}, {way}: results differ by {error:.1e} of the largest")
-        beside = in_turn(ours, theirs, seconds)
+        compared = in_turn(ours, theirs, seconds)
         row[way] = {
-            "error": error, "ours_ms": beside.ours, "lax_ms": beside.theirs, "ratio": beside.ratio,
+            "error": error, "ours_ms": compared.ours, "lax_ms": compared.theirs, "ratio": compared.ratio,
             "compile_s": [ours.seconds, theirs.seconds], "mib": [ours.mib, theirs.mib],
         }  # fmt: skip
     if torch and name in OF_KERAS:
@@ -282,7 +282,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", help="names of models, or parts of them")
     parser.add_argument("--seconds", type=float, default=5.0, help="for each comparison")
     parser.add_argument("--unchecked", action="store_true", help="no gradients in float64: half of the time")
-    parser.add_argument("--json", help="a file for all figures")
+    parser.add_argument("--json", help="write all figures there, after each model")
     parser.add_argument("--on-torch", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.on_torch:
@@ -306,8 +306,8 @@ def main() -> None:
         checked = {} if args.unchecked else {"gradient_error": check_gradients(name, models[name])}
         rows.append(checked | measure(name, models[name], args.seconds, torch))
         print(line(rows[-1]), flush=True)
+        write_json(args.json, {"machine": facts, "rows": rows})  # also where a later model is interrupted
     print(f"\ngeometric mean of the ratios: {geometric_means(rows)}")
-    write_json(args.json, {"machine": facts, "rows": rows})
 
 
 if __name__ == "__main__":

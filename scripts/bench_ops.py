@@ -86,8 +86,8 @@ def in_both_layouts(make):
     return made
 
 
-def laid(n, last):
-    """lax's names of the axes of maps and kernels."""
+def axis_names(n, last):
+    """The axes of maps and kernels, by lax's letters."""
     axes = "DHW"[3 - n :]
     return (f"N{axes}C", f"{axes}IO", f"N{axes}C") if last else (f"NC{axes}", f"OI{axes}", f"NC{axes}")
 
@@ -104,10 +104,10 @@ def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1, last=False, 
     each = lambda value: (value,) * n
     theirs = functools.partial(
         lax.conv_general_dilated, window_strides=each(stride), padding=[(pad, pad)] * n,
-        rhs_dilation=each(dilation), feature_group_count=groups, dimension_numbers=laid(n, last),
+        rhs_dilation=each(dilation), feature_group_count=groups, dimension_numbers=axis_names(n, last),
     )  # fmt: skip
     ours = functools.partial(
-        jc.conv, stride=stride, padding=pad, dilation=dilation, groups=groups, dimension_numbers=laid(n, last)
+        jc.conv, stride=stride, padding=pad, dilation=dilation, groups=groups, dimension_numbers=axis_names(n, last)
     )
 
     def torch(functional, x, kernel):
@@ -123,7 +123,7 @@ def conv(name, x, kernel, *, stride=1, pad=0, dilation=1, groups=1, last=False, 
 def transposed(name, x, kernel, *, stride, pad=0, last=False, **rest):
     n = len(kernel) - 2
     edge = [(k - 1 - pad, k - 1 - pad) for k in kernel[2:]]
-    maps, of_kernel, _ = laid(n, last)
+    maps, of_kernel, _ = axis_names(n, last)
     numbers = (maps, of_kernel.replace("OI", "IO"), maps)  # of channels in and out of this layer
 
     def theirs(x, kernel):
@@ -513,7 +513,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=1.0, help="for each measurement")
     parser.add_argument("--platform", choices=["cpu", "gpu"], default="cpu")
     parser.add_argument("--large", action="store_true", help="cuDNN-sized rows as well")
-    parser.add_argument("--json", metavar="FILE", help="write all figures there")
+    parser.add_argument("--json", metavar="FILE", help="write all figures there, after each row")
     parser.add_argument("--no-torch", action="store_true")
     parser.add_argument("--channels-last", action="store_true", help="arrays whose channels lie last, without torch")
     arguments = parser.parse_args()
@@ -536,10 +536,9 @@ def main() -> None:
             result[way] = measure(row, way, torch, arguments.seconds)
         rows.append(result)
         print(line(result), flush=True)
-    found = summary(rows)
+        write_json(arguments.json, {"machine": facts, "rows": rows})  # also where a later row is interrupted
     print(f"\n{costs(rows)}\n")
-    print_summary(rows, found)
-    write_json(arguments.json, {"machine": facts, "rows": rows, "summary": found})
+    print_summary(rows, summary(rows))
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def transposition() -> Film:
     steps = list(np.ndindex(x.shape))
     so_far = np.stack([np.where(np.arange(x.size).reshape(x.shape) <= t, x, 0) for t in range(len(steps))])
     y = np.asarray(jc.conv_transpose2d(so_far[:, None], k[None, None], stride=stride))[:, 0]
-    laid = places(y.shape[1], len(k), stride=stride)
+    placed = places(y.shape[1], len(k), stride=stride)
     film = Film("Each cell of a small map lays the kernel down on a large one, two cells apart; overlaps are summed",
                 y.shape[1] + 1, len(x) + len(k) + y.shape[2] + 2, len(steps))  # fmt: skip
     film.text((-0.1, -0.5), f"conv_transpose2d(x, k, stride={stride})", style="said")
@@ -210,8 +210,8 @@ def transposition() -> Film:
     left = len(x) + len(k) + 2
     for place in np.ndindex(y.shape[1:]):
         film.cell((1 + place[0], left + place[1]))
-    taps = [(1 + r, left + c) for r in laid[0] for c in laid[0]]
-    film.frame(taps, "made", [(laid[i][0], laid[j][0]) for i, j in steps])
+    taps = [(1 + r, left + c) for r in placed[0] for c in placed[0]]
+    film.frame(taps, "made", [(placed[i][0], placed[j][0]) for i, j in steps])
     for place in np.ndindex(y.shape[1:]):
         values = y[:, *place]
         changes = [t for t in range(len(steps)) if values[t] != (values[t - 1] if t else 0)]

@@ -10,6 +10,22 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests" / "core"))
 import rounding
 
 
+def largest(
+    layers: dict[str, rounding.Layer], dtype: str, data: str
+) -> tuple[dict[str, list[float]], dict[str, float]]:
+    """For lax and each method: the largest error of each part over all layers, and the largest ratio to lax in one."""
+    each = [rounding.errors(layer, dtype, rounding.DATA[data]) for layer in layers.values()]
+    names = dict.fromkeys(name for found in each for name in found)
+    over_all = {name: [max(part) for part in zip(*(found[name] for found in each), strict=True)] for name in names}
+    ratios = {
+        name: max(
+            rounding.beyond_lax(*pair, dtype) for found in each for pair in zip(found[name], found["lax"], strict=True)
+        )
+        for name in names
+    }  # fmt: skip
+    return over_all, ratios
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="layers and pools whose name has this in it")
@@ -25,7 +41,7 @@ def main() -> None:
         for dtype in dtypes:
             for data in rounding.DATA:
                 print(f"\n{title}, {dtype}, {data} data\n\n{table_head('', *parts, 'against lax in one layer')}")
-                over_all, ratios_of_one = rounding.largest(layers, dtype, data)
+                over_all, ratios_of_one = largest(layers, dtype, data)
                 for name, errors in over_all.items():
                     print(
                         table_row(name, *(f"{each:.1e}" for each in errors), f"{ratios_of_one[name]:.2f}"), flush=True

@@ -115,6 +115,13 @@ FAULTS = (
         "core/test_blocks_change_nothing",
     ),
     Fault(
+        "a program has one operation more for each 4,096 samples",
+        "_engine/rewrites/sample_blocks.py",
+        "y = y.reshape(whole, *y.shape[2:])",
+        "y = sum([y.reshape(whole, *y.shape[2:])] * max(samples // 4096, 1))",
+        "core/test_programs_stay_small",
+    ),
+    Fault(
         "the transform is one cell short",
         "_engine/algorithms/fft.py",
         "return [_smooth(a.padded)",

@@ -1,6 +1,8 @@
 """How results are compared, and how they are compiled."""
 
 import importlib.metadata
+import importlib.util
+import inspect
 import os
 from functools import partial
 
@@ -8,6 +10,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 # The largest difference allowed, as a part of the oracle's largest number (design, section 3).
 BOUND = {"float32": 1e-5, "float64": 1e-12}
@@ -47,6 +50,14 @@ def assert_same_product(a, b, c, d):
     assert abs(difference) <= BOUND[str(terms[0].dtype)] * largest
 
 
+def module_at(path):
+    """A file of Python that no package holds, as a module."""
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 # A case is compiled once and run once on a handful of numbers, so optimizing it does not pay. Options of XLA, each with
 # its quick value and with its default.
 XLA = {
@@ -67,6 +78,11 @@ def compile_quickly():
     os.environ["XLA_FLAGS"] = " ".join([*flags, os.environ.get("XLA_FLAGS", "")])
 
 
+def double(args):
+    """The same numbers in float64."""
+    return {name: np.asarray(value, np.float64) for name, value in args.items()}
+
+
 def run(f, *arrays, **options):
     """f(*arrays, **options) compiled as a whole: an eager call would compile each operation by itself."""
     return jax.jit(partial(f, **options))(*arrays)
@@ -78,11 +94,49 @@ def on_cpu(f, *arrays, **options):
         return run(f, *jax.tree.map(np.asarray, arrays), **options)
 
 
+def assert_refused_alike(ours, theirs, **call):
+    """A door refuses a call as lax's function of the same name does, by the same type and in our words."""
+    with pytest.raises((TypeError, ValueError, RuntimeError, IndexError)) as refused:
+        theirs(**call)
+    with pytest.raises(refused.type, match=rf"^{ours.__name__}: ") as error:
+        ours(**call)
+    assert error.type is refused.type
+
+
+def assert_same_signature(ours, theirs):
+    names = lambda f: [(p.name, p.default) for p in inspect.signature(f).parameters.values()]
+    assert names(ours) == names(theirs)
+
+
 def run_both(oracle, f, *arrays):
     """f(*arrays) and oracle(*arrays), the oracle on the CPU; if f runs there too, both are one program."""
     if jax.default_backend() == "cpu":
         return run(lambda *arrays: (f(*arrays), oracle(*arrays)), *arrays)
     return run(f, *arrays), on_cpu(oracle, *arrays)
+
+
+def normal(*shape, dtype="float32", seed=0):
+    """Normal random numbers, the same on each run."""
+    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
+
+
+def with_gradients(f):
+    """The value of f, and its gradients in all its arguments along the sine of the value."""
+
+    def both(*args):
+        value, pull = jax.vjp(f, *args)
+        return value, pull(jnp.sin(value))
+
+    return both
+
+
+def equations(jaxpr):
+    """All equations of a program, those of the functions within included."""
+    for eqn in jaxpr.eqns:
+        yield eqn
+        for inner in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
+            if hasattr(inner, "eqns"):
+                yield from equations(inner)
 
 
 def value_and_gradients(f, args, cotangent):

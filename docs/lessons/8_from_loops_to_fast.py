@@ -170,10 +170,11 @@ def by_definition(x, k):
             lax.dynamic_slice(sample, (0, *start), kernel.shape) * kernel
         )
 
-    over_positions = jax.vmap(at, (None, None, 0))
-    over_kernels = jax.vmap(over_positions, (None, 0, None))
-    over_samples = jax.vmap(over_kernels, (0, None, None))
-    return over_samples(padded, k, starts).reshape(samples, outs, side, side)
+    at_each_position = jax.vmap(at, (None, None, 0))
+    with_each_kernel = jax.vmap(at_each_position, (None, 0, None))
+    for_each_sample = jax.vmap(with_each_kernel, (0, None, None))
+    y = for_each_sample(padded, k, starts)
+    return y.reshape(samples, outs, side, side)
 
 
 assert samples * side**2 * ins * window**2 == 2_508_800

@@ -9,6 +9,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from checks import with_gradients
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
@@ -41,20 +42,13 @@ OPERATIONS = {
         lambda x, k: k * jc.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 3, 3), None, "SAME"),
         (),
     ),
-    "door of reductions, add": (
-        lambda x, k: k * jc.reduce_window(x, 0.0, jax.lax.add, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
-        (),
-    ),
     "mean": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1), ()),
-    "mean, circular": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, padding_mode="circular"), ()),
     "mean, filled": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, fill=2.0), ()),
-    "mean of cells": (lambda x, k: k * jc.pool(x, (3, 3), "mean", stride=1, padding=1, count_include_pad=False), ()),
     "mean 2x2": (lambda x, k: k * jc.pool(x, (2, 2), "mean"), ()),
     "lp": (lambda x, k: k * jc.pool(x, (2, 2), "lp"), ()),
     "max 2x2": (lambda x, k: k * jc.pool(x, (2, 2), "max"), ()),
     "max": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=1, padding=1), ()),
     "max, stride 2": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=2, padding=1), ()),
-    "max, filled": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=1, padding=1, fill=0), ()),
     "min, reflect": (lambda x, k: k * jc.pool(x, (3, 3), "min", stride=1, padding=1, padding_mode="reflect"), ()),
     "max, ceil mode": (lambda x, k: k * jc.pool(x, (3, 3), "max", stride=2, ceil_mode=True, fill=0), ()),
     "range": (lambda x, k: k * jc.pool(x, (2, 2), lambda w, axis: w.max(axis) - w.min(axis)), ()),
@@ -63,8 +57,6 @@ OPERATIONS = {
     "fold": (lambda x, k: k * jc.fold(x[..., None, None] + jnp.zeros((1,) * 4 + (3, 3)), x.shape[2:], padding=1), ()),
     "adaptive": (lambda x, k: k * jc.adaptive_pool(x, (8, 8), "mean"), ()),
     "global": (lambda x, k: k * jc.adaptive_pool(x, (1, 1), "mean"), ()),
-    "global max": (lambda x, k: k * jc.adaptive_pool(x, (1, 1), "max"), ()),
-    "global by pool": (lambda x, k: k * jc.pool(x, x.shape[2:], "mean"), ()),
     "unpool": (lambda x, k: k * jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), x.shape[2:]), ()),
     "accelerate, any reducer": (
         lambda x, k: k * jc.accelerate(jax.lax.reduce_window)(x, 1.0, jax.lax.mul, (1, 1, 2, 2), (1, 1, 2, 2), "VALID"),
@@ -86,14 +78,6 @@ COLLECTIVES = ("all-gather", "all-to-all", "collective-permute", "all-reduce")
 def mesh_for(division, kind):
     two = "b" in str(DIVISIONS[division])
     return jax.make_mesh((4, 2) if two else (8,), ("a", "b")[: 1 + two], axis_types=(kind,) * (1 + two))
-
-
-def with_gradients(f):
-    def both(x, kernel):
-        y, pull = jax.vjp(f, x, kernel)
-        return y, pull(jnp.sin(y))
-
-    return both
 
 
 def second_order(f):

@@ -109,7 +109,7 @@ POOLS = {
 }
 
 
-def errors(layer: Layer, dtype: str, offset: float) -> dict[str, list[float]]:
+def errors(layer: Layer, dtype: str, offset: float, left_out: tuple[str, ...] = ()) -> dict[str, list[float]]:
     """For lax and for each method the errors of the value and of its gradients."""
     *arrays, cotangent = layer.arrays(dtype, offset)
     exact = layer.exact(*(np.asarray(each, np.float64) for each in (*arrays, cotangent)))
@@ -119,7 +119,7 @@ def errors(layer: Layer, dtype: str, offset: float) -> dict[str, list[float]]:
         computed = (value, *jax.jit(pull)(cotangent))[: len(layer.parts)]
         return [error(*pair) for pair in zip(computed, exact[: len(layer.parts)], strict=True)]
 
-    ways = {method: partial(layer.ours, method=method) for method in layer.methods}
+    ways = {method: partial(layer.ours, method=method) for method in layer.methods if method not in left_out}
     with jax.default_matmul_precision("highest"):
         return {name: measured(f) for name, f in {"lax": layer.lax, **ways}.items()}
 
@@ -132,17 +132,3 @@ def error(computed: jax.Array, exact: np.ndarray) -> float:
 def beyond_lax(ours: float, theirs: float, dtype: str) -> float:
     """An error as a multiple of lax's, which counts as half a unit in the last place at least."""
     return ours / max(theirs, UNIT[dtype])
-
-
-def largest(layers: dict[str, Layer], dtype: str, data: str) -> tuple[dict[str, list[float]], dict[str, float]]:
-    """For lax and each method: the largest error of each part over all layers, and the largest ratio to lax in one."""
-    each = [errors(layer, dtype, DATA[data]) for layer in layers.values()]
-    names = dict.fromkeys(name for found in each for name in found)
-    over_all = {name: [max(part) for part in zip(*(found[name] for found in each), strict=True)] for name in names}
-    ratios = {
-        name: max(
-            beyond_lax(*pair, dtype) for found in each for pair in zip(found[name], found["lax"], strict=True)
-        )
-        for name in names
-    }  # fmt: skip
-    return over_all, ratios

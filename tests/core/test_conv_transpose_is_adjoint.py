@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, assert_same_product, on_cpu, run
+from checks import assert_close, assert_same_product, normal, on_cpu, run
 
 import jaxcnn as jc
 
@@ -54,11 +54,6 @@ ROWS = {
 }
 
 
-def arrays(shapes, dtype="float32"):
-    rng = np.random.default_rng(0)
-    return [rng.normal(size=shape).astype(dtype) for shape in shapes]
-
-
 def every_way(f):
     """f(*arrays, method) in each way of computing it, in one program."""
     return jax.jit(lambda *arrays: {method: f(*arrays, method=method) for method in cases.CONTRACTIONS})
@@ -67,7 +62,7 @@ def every_way(f):
 @pytest.mark.parametrize("name", ROWS)
 def test_equals_loops(name):
     x_shape, kernel_shape, options = ROWS[name]
-    args = arrays([x_shape, kernel_shape, (kernel_shape[1] * options.get("groups", 1),)])
+    args = [normal(*x_shape), normal(*kernel_shape), normal(kernel_shape[1] * options.get("groups", 1))]
     oracle = loops(*(a.astype(np.float64) for a in args), **options)
     results = every_way(partial(jc.conv_transpose, **options))(*args)
     assert_close(results, dict.fromkeys(results, oracle))
@@ -79,9 +74,9 @@ def test_is_the_adjoint(name):
     y_shape, kernel_shape, options = ROWS[name]
     options = {key: value for key, value in options.items() if key != "output_padding"}
     with jax.enable_x64(True):
-        y, kernel = arrays([y_shape, kernel_shape], "float64")
+        y, kernel = normal(*y_shape, dtype="float64"), normal(*kernel_shape, dtype="float64")
         backs = every_way(partial(jc.conv_transpose, **options))(y, kernel)
-        x = np.random.default_rng(1).normal(size=backs["definition"].shape)
+        x = normal(*backs["definition"].shape, dtype="float64", seed=1)
         there = run(jc.conv, x, kernel, **options)
         for back in backs.values():
             assert_same_product(back, x, y, there)
@@ -92,17 +87,17 @@ def gradients(*args, cotangent, **options):
 
 
 @pytest.mark.parametrize("name", list(ROWS)[::3])
-def test_gradients_of_the_definition(name):
+def test_gradients_are_those_of_the_definition(name):
     x_shape, kernel_shape, options = ROWS[name]
-    args = arrays([x_shape, kernel_shape])
-    (cotangent,) = arrays([jax.eval_shape(partial(jc.conv_transpose, **options), *args).shape])
+    args = normal(*x_shape), normal(*kernel_shape)
+    cotangent = normal(*jax.eval_shape(partial(jc.conv_transpose, **options), *args).shape)
     results = every_way(partial(gradients, cotangent=cotangent, **options))(*args)
     assert_close(results, dict.fromkeys(results, results["definition"]))
 
 
 def test_gradients():
     """Those of the adjoint written with lax: zeros between the cells, the kernel flipped and swapped."""
-    x, kernel, cotangent = arrays([(2, 3, 4, 3), (3, 2, 3, 2), (2, 2, 7, 6)])
+    x, kernel, cotangent = normal(2, 3, 4, 3), normal(3, 2, 3, 2), normal(2, 2, 7, 6)
 
     def on_lax(x, kernel):
         flipped = jnp.flip(kernel, (2, 3)).swapaxes(0, 1)
@@ -115,7 +110,7 @@ def test_gradients():
 
 @pytest.mark.parametrize(("stride", "window"), [(1, 3), (2, 3), (2, 4), (3, 2), (4, 1)])
 def test_same_gives_size_times_stride(stride, window):
-    x, kernel = arrays([(1, 1, 5), (1, 1, window)])
+    x, kernel = normal(1, 1, 5), normal(1, 1, window)
     lower = partial(jc.conv_transpose, stride=stride, padding="SAME_LOWER")
     assert jax.eval_shape(lower, x, kernel).shape == (1, 1, 5 * stride)
     y = run(jc.conv_transpose, x, kernel, stride=stride, padding="SAME")
@@ -136,7 +131,7 @@ def test_one_sample_and_another_layout():
         )  # fmt: skip
         return jc.conv_transpose(x, kernel, bias, stride=2), one, last.transpose(0, 3, 1, 2)
 
-    y, one, last = every(*arrays([(2, 3, 4, 5), (3, 6, 2, 2), (6,)]))
+    y, one, last = every(normal(2, 3, 4, 5), normal(3, 6, 2, 2), normal(6))
     assert_close((one, last), (np.asarray(y)[0], y))
 
 

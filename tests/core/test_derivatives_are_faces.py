@@ -8,15 +8,13 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, run_both
+from checks import assert_close, equations, normal, run_both
 
 import jaxcnn as jc
 
-
-def numbers(*shape, seed=0):
-    return np.random.default_rng(seed).normal(size=shape)
-
-
+# Arrays that fit both operations; in those of several, the mapped axis is the last of xs and the second of kernels.
+X, K = normal(2, 4, 5, 4, dtype="float64"), normal(4, 2, 3, 2, dtype="float64", seed=1)
+XS, KERNELS = normal(2, 4, 5, 4, 3, dtype="float64"), normal(4, 3, 2, 3, 2, dtype="float64", seed=1)
 CONV = {"stride": (2, 1), "padding": ((2, 0), (-1, 2)), "groups": 2}
 TRANSPOSE = {"stride": (2, 3), "padding": (1, 0), "groups": 2}
 
@@ -31,7 +29,7 @@ def lax_transpose(x, kernel):
     )
 
 
-# Our function, lax's, and our face; arrays of (2, 4, 5, 4) and (4, 2, 3, 2) fit both.
+# Our function, lax's, and our face.
 OPERATIONS = {
     "conv": (lambda x, kernel: jc.conv(x, kernel, **CONV), lambda x, k: oracles.lax_conv(x, k, **CONV), "y"),
     "conv_transpose": (lambda x, kernel: jc.conv_transpose(x, kernel, **TRANSPOSE), lax_transpose, "x"),
@@ -61,7 +59,6 @@ DERIVATIVES = {
     "linear transpose": lambda f, x, kernel: jax.linear_transpose(lambda x: f(x, kernel), x)(jnp.cos(f(x, kernel))),
 }
 
-# Functions of f, of several x and of several kernels, the mapped axis last in one and second in the other.
 MAPS = {
     "x": lambda f, xs, kernels: jax.vmap(f, (-1, None))(xs, kernels[:, 0]),
     "kernel": lambda f, xs, kernels: jax.vmap(f, (None, 1))(xs[..., 0], kernels),
@@ -73,16 +70,15 @@ MAPS = {
 
 @EACH
 def test_derivatives(name):
-    x, kernel = numbers(2, 4, 5, 4), numbers(4, 2, 3, 2, seed=1)
     part = {"hessian": (slice(1), slice(None), slice(3), slice(3))}  # it has two axes for each axis of x
     every = lambda f, *args: {made: DERIVATIVES[made](f, args[0][part.get(made, ...)], args[1]) for made in DERIVATIVES}
-    assert_as_lax(name, every, x, kernel)
+    assert_as_lax(name, every, X, K)
 
 
 @EACH
 def test_maps_of_the_value_and_of_the_gradients(name):
     every = lambda f, *args: {over: (mapped(f, *args), mapped(gradients(f), *args)) for over, mapped in MAPS.items()}
-    assert_as_lax(name, every, numbers(2, 4, 5, 4, 3), numbers(4, 3, 2, 3, 2, seed=1))
+    assert_as_lax(name, every, XS, KERNELS)
 
 
 def assert_as_lax(name, made, *arrays):
@@ -92,15 +88,6 @@ def assert_as_lax(name, made, *arrays):
 
 
 # What the program is made of ------------------------------------------------------------------------------------------
-
-
-def equations(jaxpr):
-    """All of them, those of the functions within included."""
-    for eqn in jaxpr.eqns:
-        yield eqn
-        for value in jax.tree.leaves(list(eqn.params.values()), is_leaf=lambda value: hasattr(value, "eqns")):
-            if hasattr(value, "eqns"):
-                yield from equations(value)
 
 
 def program(f, *arrays, told="face"):
@@ -118,8 +105,7 @@ COSTLY = {"conv_general_dilated", "dot_general", "reduce_window_sum", "gather", 
 @EACH
 def test_nothing_else_is_computed(name, made):
     ours, _, face = OPERATIONS[name]
-    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
-    faces, others = program(lambda *args: DERIVATIVES[made](ours, *args), x, kernel)
+    faces, others = program(lambda *args: DERIVATIVES[made](ours, *args), X, K)
     assert face in faces
     assert set(faces) <= {"y", "x", "kernel"}
     assert not others & COSTLY
@@ -129,26 +115,23 @@ def test_nothing_else_is_computed(name, made):
 def test_a_gradient_is_one_contraction_more(name):
     """The value is one face, its gradients are the two others."""
     ours, _, face = OPERATIONS[name]
-    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
-    assert program(ours, x, kernel)[0] == [face]
-    assert sorted(program(gradients(ours), x, kernel)[0]) == ["kernel", "x", "y"]
-    assert len(program(jax.grad(loss(ours), 1), x, kernel)[0]) == 2
+    assert program(ours, X, K)[0] == [face]
+    assert sorted(program(gradients(ours), X, K)[0]) == ["kernel", "x", "y"]
+    assert len(program(jax.grad(loss(ours), 1), X, K)[0]) == 2
 
 
 @pytest.mark.parametrize("told", ["method", "precision"])
 def test_method_and_precision_hold_for_the_derivatives(told):
     said = {"method": "windows", "precision": jax.lax.Precision.HIGH}
     f = lambda *args: jax.hessian(loss(lambda x, kernel: jc.conv(x, kernel, **CONV, **said)), (0, 1))(*args)
-    x, kernel = np.zeros((2, 4, 5, 4), np.float32), np.zeros((4, 2, 3, 2), np.float32)
-    assert set(program(f, x, kernel, told=told)[0]) == {said[told]}
+    assert set(program(f, X, K, told=told)[0]) == {said[told]}
 
 
 @pytest.mark.parametrize("over", MAPS)
 @EACH
 def test_a_map_is_one_contraction(name, over):
     ours, _, face = OPERATIONS[name]
-    xs, kernels = np.zeros((2, 4, 5, 4, 3), np.float32), np.zeros((4, 3, 2, 3, 2), np.float32)
-    faces, others = program(lambda *args: MAPS[over](ours, *args), xs, kernels)
+    faces, others = program(lambda *args: MAPS[over](ours, *args), XS, KERNELS)
     assert faces == [face]
     assert not others & COSTLY
 
@@ -171,7 +154,7 @@ def test_a_map_over_nothing(name, over):
 
 def test_each_gradient_has_the_dtype_of_its_operand():
     """Also where the result, and so its cotangent, has a wider dtype."""
-    halves = [each.astype(jnp.bfloat16) for each in (numbers(2, 4, 5, 4), numbers(4, 2, 3, 2))]
+    halves = [each.astype(jnp.bfloat16) for each in (X, K)]
     widened = lambda x, kernel, method: jc.conv(x, kernel, **CONV, method=method, preferred_element_type=jnp.float32)
 
     @jax.jit

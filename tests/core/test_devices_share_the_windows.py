@@ -16,9 +16,10 @@ WHOLE_MAPS = ("unpool",)
 NAMELESS = {("grouped", "channels")}
 SPATIAL = {"rows": 1, "rows and columns": 2, "samples and columns": 1}
 # One row for each operation with a spatial axis divided, some with another; the whole table: scripts/bench_devices.py.
-EACH = [(name, list(SPATIAL)[i % 3], ("Auto", "Explicit")[i % 2]) for i, name in enumerate(eight_devices.OPERATIONS)]
-EACH += [(name, ("samples", "channels")[i // 3 % 2], ("Explicit", "Auto")[i % 2])
-         for i, name in enumerate(eight_devices.OPERATIONS) if i % 3 == 0]  # fmt: skip
+OPERATIONS = list(eight_devices.OPERATIONS)
+EACH = [(name, list(SPATIAL)[i % 3], ("Auto", "Explicit")[i % 2]) for i, name in enumerate(OPERATIONS)]
+EACH += [(name, ("samples", "channels")[i // 4 % 2], ("Explicit", "Auto")[i % 2])
+         for i, name in enumerate(OPERATIONS) if i % 4 == 0]  # fmt: skip
 CASES = [
     (*case, ["forward", "gradients", "second order"] if case[0] in ("conv", "depthwise", "max") else ["gradients"])
     for case in EACH
@@ -53,9 +54,8 @@ def test_a_division(told, case):
     for way, found in told[case].items():
         assert found["difference"] < 1e-5
         assert found["all-to-all"] == 0
-        kernels = (
-            division == "channels" and kind == "Explicit"
-        )  # whose gradient's type says that each device has the whole
+        # A kernel's gradient, whose type says that each device has the whole.
+        kernels = division == "channels" and kind == "Explicit"
         uneven = operation in UNEVEN and division in SPATIAL
         assert found["all-gather"] == 0 or uneven or kernels or case[:2] in NAMELESS
         if division == "samples":

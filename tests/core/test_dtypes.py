@@ -76,11 +76,6 @@ def test_padding_never_wins():
         assert pooled[dtype, mode].tolist() == [ends[dtype][mode]] * 3, (dtype, mode)
 
 
-def test_padding_of_a_dtype_without_infinities_never_wins():
-    pooled = run(jc.pool, jnp.ones((3, 3), jnp.float8_e4m3fn), window=(3, 3), mode="max", stride=1, padding=1)
-    np.testing.assert_array_equal(np.float32(pooled), np.ones((3, 3)))
-
-
 OPERATIONS = {
     "conv": jc.conv,
     "stride": partial(jc.conv, stride=2, padding=1),
@@ -90,10 +85,7 @@ OPERATIONS = {
     "adaptive sum": lambda x, _: jc.adaptive_pool(x, (4, 4), "sum"),
     "adaptive max": lambda x, _: jc.adaptive_pool(x, (4, 4), "max"),
     "indices": lambda x, _: jc.max_unpool(*jc.max_pool_with_indices(x, (2, 2)), (6, 6)),
-    **{
-        mode: lambda x, _, mode=mode: jc.pool(x, (3, 3), mode, stride=1, padding=1)
-        for mode in ("max", "min", "sum", "mean")
-    },
+    **{mode: lambda x, _, mode=mode: jc.pool(x, (3, 2), mode, stride=2, padding=1) for mode in ("max", "sum", "mean")},
 }
 
 
@@ -102,7 +94,7 @@ OPERATIONS = {
 def test_narrow_numbers_are_computed_as_wide_ones_and_rounded_once(dtype):
     """Values, and the gradients in the map and in the kernel."""
     rng, floats = np.random.default_rng(0), "float" in dtype
-    x, kernel = (rng.integers(-3, 4, shape) for shape in [(2, 1, 6, 6), (3, 1, 3, 3)])
+    x, kernel = (rng.integers(-3, 4, shape) for shape in [(2, 1, 6, 6), (2, 1, 2, 2)])
     x, kernel = (a.astype("float32" if floats else "int32") for a in (x, kernel))
 
     def every(*args):
@@ -252,8 +244,8 @@ def test_integer_conv_transpose_is_exact(channels, methods, dtype):
     x, kernel = random_integers(dtype, 2, channels, 4), random_integers(dtype, channels, channels, 4)
     seen = oracles.windows(np.zeros((1, 11)), (4,), stride=3, padding=1)  # the geometry: 4 windows on 11 cells
     assert seen.shape[1] == 4
-    laid = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
-    exact = oracles.fold(laid, (11,), stride=3, padding=1).astype(dtype)
+    products = np.einsum("nip,iot->nopt", x.astype(np.int64), kernel.astype(np.int64))
+    exact = oracles.fold(products, (11,), stride=3, padding=1).astype(dtype)
     assert_exact(in_every_way(jc.conv_transpose, methods, x, kernel, stride=3, padding=1), exact, dtype)
 
 
@@ -277,10 +269,11 @@ def test_mean_has_the_dtype_of_jnp_mean():
 
 def test_sums_keep_the_dtype():
     dtypes = ("int8", "uint32", "bfloat16", "float16", "float32", "float64", "complex64")
-    sums = lambda x: [jc.pool(x, (2,), "sum"), jc.correlate(x, x), jc.fold(jc.windows(x, (2,)), (4,))]
+    conv = lambda x, kernel: jc.conv(x[None, None], kernel[None, None])
+    sums = lambda x: [jc.pool(x, (2,), "sum"), jc.correlate(x, x), jc.fold(jc.windows(x, (2,)), (4,)), conv(x, x)]
     with jax.enable_x64(True):
         results = run(lambda *maps: [sums(x) for x in maps], *(np.ones(4, jnp.dtype(dtype)) for dtype in dtypes))
-    assert [[y.dtype for y in each] for each in results] == [[dtype] * 3 for dtype in dtypes]
+    assert [[y.dtype for y in each] for each in results] == [[dtype] * 4 for dtype in dtypes]
 
 
 def test_complex_correlation_does_not_conjugate():
@@ -320,14 +313,3 @@ def test_windows_are_copies_in_every_dtype():
     for x, seen in zip(maps, every, strict=True):
         expected = np.array([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 1]]).astype(x.dtype)
         assert_exact({x.dtype: seen}, expected, x.dtype)
-
-
-def test_float64_stays_float64():
-    def every(x):
-        return jc.conv(x, jnp.ones((1, 1, 1))), jc.pool(x, (1,), "mean"), jc.pool(x, (1,), "max")
-
-    with jax.enable_x64(True):
-        x = np.full((1, 1, 4), 1 + 2**-40)
-        for y in run(every, x):
-            assert y.dtype == np.float64
-            np.testing.assert_array_equal(y, x)

@@ -7,14 +7,9 @@ import jax
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close
-from hypothesis import given
+from checks import assert_close, double
 
 import jaxcnn as jc
-
-
-def double(args):
-    return {name: np.asarray(value, np.float64) for name, value in args.items()}
 
 
 def broken(args):
@@ -34,19 +29,22 @@ def assert_equal_to_loops(f, methods, loops, args):
             assert_close(value, oracle)
 
 
-def check_conv(row):
+@pytest.mark.parametrize("row", cases.CONVS, ids=str)
+def test_conv(row):
     ours = lambda args, method: jc.conv(**args, **row.options, method=method)
     loops = lambda args: oracles.conv(**args, **row.options)
     assert_equal_to_loops(ours, cases.CONTRACTIONS, loops, row.arguments("float32"))
 
 
-def check_pool(row):
+@pytest.mark.parametrize("row", cases.POOLS, ids=str)
+def test_pool(row):
     ours = lambda args, method: jc.pool(**args, **row.options, method=method)
     loops = lambda args: oracles.pool(**args, **row.options)
     assert_equal_to_loops(ours, cases.REDUCTIONS, loops, row.arguments("float32"))
 
 
-def check_windows(row):
+@pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
+def test_windows(row):
     """Windows, and all that is made of them with one kernel."""
     args = row.arguments("float32", kernel=row.size)
     spatial = row.x[len(row.x) - len(row.size) :]
@@ -69,36 +67,3 @@ def check_windows(row):
         for value, exact in [(convolved, flipped), *((value, oracle) for value in correlated)]:
             assert_close(value, exact)
     assert_close(folded, oracles.fold(np.float64(w), spatial, **row.laid))
-
-
-@pytest.mark.parametrize("row", cases.CONVS, ids=str)
-def test_conv(row):
-    check_conv(row)
-
-
-@pytest.mark.parametrize("row", cases.POOLS, ids=str)
-def test_pool(row):
-    check_pool(row)
-
-
-@pytest.mark.parametrize("row", cases.WINDOWS, ids=str)
-def test_windows(row):
-    check_windows(row)
-
-
-# Shapes and options that are not in the table.
-
-
-@given(cases.any_row(cases.a_conv))
-def test_any_conv(row):
-    check_conv(row)
-
-
-@given(cases.any_row(cases.a_pool))
-def test_any_pool(row):
-    check_pool(row)
-
-
-@given(cases.any_row(cases.a_windows))
-def test_any_windows(row):
-    check_windows(row)

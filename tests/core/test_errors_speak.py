@@ -27,25 +27,20 @@ VALUE_ERRORS = [
     ("pool(line, (2, 2), 'max')", "pool: x has shape (9,), but the window has 2 axes"),
     ("fold(line, (9,))", "fold: w has shape (9,), but 1 spatial axes need (*lead, *out, *size)"),
     ("correlate(line, image)", "correlate: x has shape (9,), but the window has 2 axes"),
-    ("convolve(line, image)", "convolve: x has shape (9,), but the window has 2 axes"),
     ("corr2d(image, line)", "corr2d: kernel has 1 axes, but corr2d takes 2: 2 of the window"),
     ("corr1d(image, image)", "use corr2d"),
     ("conv(image, kernel)", "conv: x has shape (5, 6), but this kernel takes"),
     ("conv(batch, line)", "conv: kernel has shape (9,), but must be (out_channels, in_channels"),
-    ("conv2d(batch, kernel[0])", "conv2d: kernel has 3 axes, but conv2d takes 4"),
-    ("conv2d(batch, kernel[0])", "use conv1d"),
+    ("conv2d(batch, kernel[0])", "conv2d: kernel has 3 axes, but conv2d takes 4: 2 of channels and 2 of the window"),
     ("conv_transpose(batch, line)", "conv_transpose: kernel has shape (9,), but must be (in_channels, out_channels"),
     ("conv3d(batch, kernel)", "conv3d: kernel has 4 axes, but conv3d takes 5: 2 of channels and 3 of the window"),
-    ("conv(batch, kernel, bias[:, None])", "conv: bias has shape (6, 1)"),
     ("conv(batch, kernel, bias[:, None])", "(6,); pass bias[:, 0]"),
     ("conv(batch, kernel, bias[:5])", "bias has shape (5,), but there is one bias per output channel: (6,)"),
-    ("conv(batch, kernel, bias[0])", "bias has shape (), but there is one bias per output channel: (6,)"),
     ("pool2d(image, (2, 2, 2), 'max')", "pool2d: window has 3 entries, but there are 2 spatial axes"),
     ("pool3d(image, 2, 'max')", "x has shape (5, 6), but the window has 3 axes"),
     # Channels and groups.
     ("conv(batch, kernel[:, :3])", "conv: kernel has 3 input channels, but x has 4"),
     ("conv(batch, kernel[:, :2])", "use groups=2"),
-    ("conv(batch[0], kernel[:, :3])", "kernel has 3 input channels, but x has 4"),
     ("conv(batch, kernel, groups=3)", "conv: groups is 3, which does not divide the 4 in_channels"),
     ("conv(batch, kernel[:5, :2], groups=2)", "groups is 2, which does not divide the 5 out_channels"),
     ("conv(batch, kernel, groups=2)", "kernel has 4 input channels, but x has 4 channels in 2 group(s), so 2"),
@@ -53,10 +48,8 @@ VALUE_ERRORS = [
     # Windows that do not fit.
     ("windows(line, (10,))", "on axis 0 spans 10 cells, but the padded map has 9 (9 + 0 + 0); pad more"),
     ("windows(image, (5, 7))", "on axis 1 spans 7 cells, but the padded map has 6"),
-    ("correlate(image, jnp.ones((6, 2)))", "correlate: window on axis 0 spans 6 cells"),
     ("conv(batch, kernel, dilation=3)", "on axis 0 spans 7 cells (3 taps, dilation 3), but the padded map has 5"),
     ("conv(batch, kernel, padding=((0, 0), (-2, -2)))", "the padded map has 2 (6 + -2 + -2)"),
-    ("pool(image, (6, 6), 'max')", "pool: window on axis 0 spans 6 cells, but the padded map has 5"),
     ("windows(line[:0], (1,))", "the padded map has 0 (0 + 0 + 0)"),
     ("fold(jnp.ones((1, 4)), (3,))", "on axis 0 spans 4 cells, but the padded map has 3"),
     ("fold(jnp.ones((3, 2)), (5,))", "fold: w has (3,) windows of (2,), but a map of (5,) has (4,)"),
@@ -67,7 +60,6 @@ VALUE_ERRORS = [
     ("conv(batch, kernel, stride=0)", "conv: stride is 0, but must be at least 1"),
     ("conv(batch, kernel, dilation=(0, 1))", "conv: dilation on axis 0 is 0, but must be at least 1"),
     ("pool(image, (2, 0), 'max')", "pool: window on axis 1 is 0, but must be at least 1"),
-    ("pool(image, (2, 2), 'max', stride=0)", "pool: stride is 0"),
     ("windows(image, (2, 0))", "windows: size on axis 1 is 0, but must be at least 1"),
     ("conv(batch, kernel[..., :0])", "on axis 1 is 0, but must be at least 1"),
     ("fold(jnp.ones((2, 1)), (-1,), padding=2)", "fold: spatial on axis 0 is -1, but must be at least 0"),
@@ -75,9 +67,7 @@ VALUE_ERRORS = [
     # As many entries as axes.
     ("windows(image, (2, 2), stride=(1, 1, 1))", "windows: stride has 3 entries, but there are 2 spatial axes"),
     ("conv(batch, kernel, stride=(1,))", "conv: stride has 1 entries, but there are 2"),
-    ("pool(image, (2, 2), 'max', dilation=(1,))", "pool: dilation has 1 entries, but there are 2"),
     ("conv(batch, kernel, padding=(1, 1, 1))", "conv: padding has 3 entries, but there are 2"),
-    ("conv(batch, kernel, padding=((1, 1),))", "conv: padding has 1 entries, but there are 2"),
     ("conv(batch, kernel, padding=((1, 1), (1, 1, 1)))", "padding on axis 1 is (1, 1, 1)"),
     ("conv(batch, kernel, padding=((1, 1), 1))", "padding on axis 1 is 1, but the other axes have pairs"),
     ("windows(line, (2,), padding=(1, 2))", "for low and high write ((1, 2),)"),
@@ -89,8 +79,6 @@ VALUE_ERRORS = [
     ("windows(line, (2,), padding_mode=None)", "windows: padding_mode None is unknown"),
     ("pool(image, (2, 2), 'average')", "pool: mode 'average' is unknown; use one of 'max', 'min'"),
     ("pool(image, (2, 2), 'max', method='fft')", "pool: method 'fft' is unknown; use one of 'auto'"),
-    ("conv(batch, kernel, method='best')", "conv: method 'best' is unknown; use one of 'auto'"),
-    ("correlate(line, line[:2], method='best')", "correlate: method 'best' is unknown"),
     ("conv_transpose(batch, kernel[:4], method='best')", "conv_transpose: method 'best' is unknown; use one of 'auto'"),
     # A transform of what is exact otherwise.
     ("correlate(ints, ints[:2], method='fft')", "correlate: method 'fft' would round int32, which is exact otherwise"),
@@ -100,23 +88,18 @@ VALUE_ERRORS = [
         "conv_transpose(ints[None, None], ints[None, None], method='fft')",
         "conv_transpose: method 'fft' would round int",
     ),
-    # Options that mean nothing beside the others.
+    # Options that mean nothing with the others.
     ("pool(image, (2, 2), 'max', divisor=3)", "pool: divisor means nothing for 'max'"),
     ("pool(image, (2, 2), 'sum', count_include_pad=False)", "count_include_pad means nothing for 'sum'"),
     ("pool(image, (2, 2), 'mean', divisor=0)", "pool: divisor is 0"),
     ("pool(image, (2, 2), 'mean', divisor=3, count_include_pad=False)", "pool: count_include_pad means nothing"),
     ("pool(image, (2, 2), 'mean', padding=1, fill=1.0, count_include_pad=False)", "pool: fill means nothing"),
     ("pool(image, (2, 2), 'max', padding=1, padding_mode='reflect', fill=0)", "pool: fill is given, but padding_mode"),
-    (
-        "pool(image, (2, 2), 'max', padding=1, padding_mode='reflect', fill=1.0)",
-        "pool: fill is given, but padding_mode",
-    ),
     ("windows(line, (2,), padding=1, padding_mode='circular', fill=1.0)", "windows: fill is given, but padding_mode"),
     ("conv(batch, kernel, padding=1, padding_mode='reflect', fill=1.0)", "conv: fill is given, but padding_mode"),
     ("windows(line, (2,), padding=((-9, 9),), padding_mode='reflect')", "leaves none of the 9 cells"),
     # Fill.
     ("windows(line, (2,), padding=1, fill=line)", "windows: fill has shape (9,), but must be a scalar"),
-    ("pool(line, (2,), 'max', padding=1, fill=line[:1])", "pool: fill has shape (1,), but must be a scalar"),
 ]
 
 TYPE_ERRORS = [
@@ -128,13 +111,12 @@ TYPE_ERRORS = [
     ("pool(image, (2, 2), None)", "pool: mode must be a string or a callable f(w, axis=-1), not NoneType"),
     # Ranks and shapes.
     ("pool(image, 2, 'max')", "pool: window is 2, which does not say how many axes"),
-    ("pool(image, 2, 'max')", "pool1d, pool2d or pool3d"),
+    ("pool(line, 2, 'max')", "pool1d, pool2d or pool3d"),
     ("windows(image, 2)", "windows: size is 2, which does not say how many axes"),
     ("fold(image, 5)", "fold: spatial is 5, which does not say how many axes"),
     # Types.
     ("windows(line, (2,), stride=2.0)", "windows: stride must be an int, not float 2.0"),
     ("conv(batch, kernel, stride=(1, 2.0))", "conv: stride on axis 1 must be an int, not float 2.0"),
-    ("conv(batch, kernel, dilation=1.5)", "conv: dilation must be an int, not float 1.5"),
     ("conv(batch, kernel, padding=0.5)", "conv: padding must be an int, not float 0.5"),
     ("conv(batch, kernel, padding=((0, 1), (0, 0.5)))", "conv: padding on axis 1 must be an int, not float 0.5"),
     ("conv(batch, kernel, padding=None)", "conv: padding must be an int, not a NoneType"),
@@ -145,9 +127,6 @@ TYPE_ERRORS = [
     ("fold(jnp.ones((2, 2)), (3.0,))", "fold: spatial on axis 0 must be an int, not float 3.0"),
     ("output_size(3.0, 1)", "output_size: size must be an int, not float 3.0"),
     ("windows(line, (2,), stride=True)", "windows: stride must be an int, not bool True"),
-    ("conv(batch, kernel, padding=True)", "conv: padding must be an int, not bool True"),
-    ("conv(batch, kernel, dilation=(1, True))", "conv: dilation on axis 1 must be an int, not bool True"),
-    ("conv(batch, kernel, groups=True)", "conv: groups must be an int, not bool True"),
     ("pool2d(image, True, 'max')", "pool2d: window must be an int, not bool True"),
     ("conv(batch, kernel, stride='2')", "conv: stride must be an int, not str '2'"),
     ("windows(None, (2,))", "windows: x must be an array, not NoneType"),
@@ -197,9 +176,9 @@ def test_lenet_refuses(code, message):
     assert_traced_refused(code, {"params": params}, ValueError, message)
 
 
-@pytest.mark.parametrize("method", ["auto", *methods()])
-def test_an_unknown_method_is_answered_with_every_name(method):
-    with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of .*'{method}'"):
+def test_an_unknown_method_is_answered_with_every_name():
+    names = ", ".join(map(repr, ("auto", *methods())))
+    with pytest.raises(ValueError, match=f"^conv: method 'best' is unknown; use one of {names}"):
         called("conv(batch, kernel, method='best')", ARRAYS)
 
 

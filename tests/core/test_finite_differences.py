@@ -59,10 +59,3 @@ def test_pool(row):
         args["x"] = np.random.default_rng(0).permutation(args["x"].size).reshape(args["x"].shape) + 0.25
         small = {name: 0.1 * np.tanh(step) for name, step in steps(row, args).items()}
         assert_derivatives(lambda args: jc.pool(**args, **row.options), row, args, small)
-
-
-@pytest.mark.parametrize("row", cases.WINDOWS[::13], ids=str)
-def test_windows(row):
-    with jax.enable_x64(True):
-        args = row.arguments("float64")
-        assert_derivatives(lambda args: jc.windows(**args, **row.options), row, args, steps(row, args))

@@ -7,14 +7,12 @@ import gathered
 import jax
 import numpy as np
 import pytest
-from checks import assert_close, run, value_and_gradients
+from checks import assert_close, normal, run, value_and_gradients
 from jax import lax
 
 import jaxcnn as jc
 
-X = np.random.default_rng(0).normal(size=(2, 4, 6, 5)).astype("float32")
-KERNEL = np.random.default_rng(1).normal(size=(6, 2, 3, 2)).astype("float32")
-BIAS = np.arange(6, dtype="float32")
+X, KERNEL, BIAS = normal(2, 4, 6, 5), normal(6, 2, 3, 2, seed=1), np.arange(6, dtype="float32")
 OPTIONS = {"stride": (2, 1), "padding": (1, 0), "groups": 2}
 RNG = random.Random(0)
 LAYOUTS = [tuple("".join(RNG.sample(letters, 4)) for letters in ("NCHW", "OIHW", "NCHW")) for _ in range(12)]
@@ -72,11 +70,10 @@ LAYERS = {  # the map (samples, *spatial, channels), the window, the channels ou
 @pytest.mark.parametrize("name", LAYERS)
 def test_channels_last_with_gradients(name):
     (samples, *spatial, channels), window, outs, options = LAYERS[name]
-    n, rng = len(window), np.random.default_rng(0)
-    x = rng.normal(size=(samples, channels, *spatial)).astype("float32")
-    kernel = rng.normal(size=(outs, channels // options.get("groups", 1), *window)).astype("float32")
+    n, x = len(window), normal(samples, channels, *spatial)
+    kernel = normal(outs, channels // options.get("groups", 1), *window, seed=1)
     y, pull = gathered.conv(np.float64(x), np.float64(kernel), **options)
-    cotangent = rng.normal(size=y.shape).astype("float32")
+    cotangent = normal(*y.shape, seed=2)
     pulled = pull(np.float64(cotangent))
     last = lambda array: np.moveaxis(array, 1, -1)
     numbers = tuple(spec.replace("_", "DHW"[-n:]) for spec in ("N_C", "_IO", "N_C"))
@@ -88,13 +85,13 @@ def test_channels_last_with_gradients(name):
 
 
 def test_a_nan_stays_in_its_windows_between_interleaved_sums():
-    y, kernel = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 1, 2), "float32")
-    y[0, 1, 2, 1] = np.nan
+    x, kernel = np.ones((1, 4, 4, 2), "float32"), np.ones((3, 3, 1, 2), "float32")
+    x[0, 1, 2, 1] = np.nan
     numbers = ("NHWC", "HWOI", "NHWC")
-    laid = run(jc.conv_transpose, y, kernel, stride=2, groups=2, dimension_numbers=numbers)
-    expected = np.zeros(laid.shape, bool)
+    y = run(jc.conv_transpose, x, kernel, stride=2, groups=2, dimension_numbers=numbers)
+    expected = np.zeros(y.shape, bool)
     expected[0, 2:5, 4:7, 1] = True
-    np.testing.assert_array_equal(np.isnan(laid), expected)
+    np.testing.assert_array_equal(np.isnan(y), expected)
 
 
 def test_one_sample():
@@ -113,7 +110,7 @@ def mean(w, axis):
 @pytest.mark.parametrize("axes", [(1, 2), (-3, -2), (3, 0), (2,), (2, 1, 0)])
 def test_pool(axes):
     n, modes = len(axes), ("max", "mean", "lp", mean)
-    pool = lambda x, **laid: [jc.pool(x, (2, 1, 2)[:n], mode, stride=1, **laid) for mode in modes]
+    pool = lambda x, **options: [jc.pool(x, (2, 1, 2)[:n], mode, stride=1, **options) for mode in modes]
     here, last = run(lambda x, moved: (pool(x, axes=axes), pool(moved)), X, np.moveaxis(X, axes, range(4 - n, 4)))
     assert_close(here, [np.moveaxis(y, range(4 - n, 4), axes) for y in last])
 

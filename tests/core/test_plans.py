@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, value_and_gradients
+from checks import assert_close, normal, value_and_gradients
 from jax import export
-from problems import a_problem
+from problems import a_problem, by_index
 
 import jaxcnn as jc
 from jaxcnn._engine import platforms, primitive
@@ -24,11 +24,7 @@ from jaxcnn._reduce_xla import reduce_by_xla
 PLATFORMS = ("cpu", "gpu", "other")
 
 
-def numbers(shape, dtype="float32", seed=0):
-    return np.random.default_rng(seed).normal(size=shape).astype(dtype)
-
-
-def laid(size=(8, 8), window=(3, 3)):
+def a_geometry(size=(8, 8), window=(3, 3)):
     return geometry("test", size, window, padding=1)
 
 
@@ -50,13 +46,9 @@ def planned_for(monkeypatch):
 def test_values_and_gradients_equal_the_oracle_by_index(row, platform, planned_for):
     planned_for(platform)
     args = row.arguments("float32")
-    value, pull = gathered.conv(**{name: np.float64(array) for name, array in args.items()}, **row.options)
-    cotangent = row.random("float32", value.shape, "cotangent")
-    pulled = pull(np.float64(cotangent))
-    gradients = {name: np.reshape(pulled[name], np.shape(args[name])) for name in args}
-    scale = value, gradients | ({"fill": np.abs(cotangent).sum()} if "fill" in args else {})
+    cotangent, expected, scale = by_index(gathered.conv, row, args)
     f = lambda args: jc.conv(**args, **row.options)
-    assert_close(jax.jit(lambda args, ct: value_and_gradients(f, args, ct))(args, cotangent), (value, gradients), scale)
+    assert_close(jax.jit(lambda args, ct: value_and_gradients(f, args, ct))(args, cotangent), expected, scale)
 
 
 @pytest.mark.parametrize("platform", ["gpu", "other"])
@@ -80,7 +72,7 @@ def test_integers_are_exact_and_halves_are_rounded(dtype, ins, groups, stride, p
 
 
 def test_a_gpu_needs_no_rewrite_for_the_cache():
-    large = {"g": laid((512, 512)), "ins": 64, "outs": 64}
+    large = {"g": a_geometry((512, 512)), "ins": 64, "outs": 64}
     assert len(plan(a_problem(**large)).rewrites) > 0
     assert plan(a_problem(**large, platform="cuda")).rewrites == ()
 
@@ -177,7 +169,7 @@ def test_a_gradient_through_all_taps_at_once_is_the_gradient_axis_by_axis(row, m
 
 @pytest.mark.parametrize("lowest", [False, True])
 def test_xlas_reduction_equals_ours(lowest):
-    x = np.round(numbers((2, 3, 9, 8)))
+    x = np.round(normal(2, 3, 9, 8))
     x[0, 0, 0, 0] = np.nan
     g = geometry("test", (9, 8), (3, 2), stride=(2, 3), dilation=(2, 1))
     ours = jc.pool(x, (3, 2), "min" if lowest else "max", stride=(2, 3), dilation=(2, 1))
@@ -222,10 +214,10 @@ def test_an_algorithm_is_one_file_and_one_line(monkeypatch):
     toy = Algorithm("toy", by_hand, by_hand, by_hand, can=lambda problem: problem.face == "y")
     line = Rule(toy, lambda problem: problem.geometry.size == (4, 4), "it is a toy")
     monkeypatch.setattr(cpu, "RULES", (line, *cpu.RULES))
-    chosen = plan(a_problem(laid((4, 4))))
+    chosen = plan(a_problem(a_geometry((4, 4))))
     assert (chosen.algorithm, chosen.why) == (toy, "it is a toy")
-    assert plan(a_problem(laid())).algorithm is not toy
-    x, kernel = numbers((1, 1, 4, 4)), numbers((1, 1, 3, 3), seed=1)
+    assert plan(a_problem(a_geometry())).algorithm is not toy
+    x, kernel = normal(1, 1, 4, 4), normal(1, 1, 3, 3, seed=1)
     exact, _ = gathered.conv(np.float64(x), np.float64(kernel), padding=1)
     assert_close(jax.jit(lambda x, kernel: jc.conv(x, kernel, padding=1))(x, kernel), exact)
     assert_close(jax.jit(lambda x, kernel: jc.conv(x, kernel, padding=1, method="toy"))(x, kernel), exact)
@@ -247,9 +239,9 @@ def test_a_platform_is_one_file(tmp_path, monkeypatch):
     monkeypatch.setattr(platforms, "__path__", [*platforms.__path__, str(tmp_path)])
     platforms.platforms.cache_clear()
     try:
-        chosen = plan(a_problem(laid(), platform="abacus"))
+        chosen = plan(a_problem(a_geometry(), platform="abacus"))
         assert (chosen.algorithm.name, chosen.why) == ("fft", "nobody has measured an abacus")
-        told = jc.explain(jc.conv, platform="abacus")(numbers((1, 1, 8, 8)), numbers((1, 1, 3, 3)))
+        told = jc.explain(jc.conv, platform="abacus")(normal(1, 1, 8, 8), normal(1, 1, 3, 3))
         assert "nobody has measured an abacus" in told
     finally:
         platforms.platforms.cache_clear()
@@ -274,7 +266,7 @@ def test_explain_tells_of_every_call_that_a_function_makes():
 
 
 def test_explain_names_the_method_that_was_asked_for():
-    x, kernel = numbers((1, 1, 8, 8)), numbers((1, 1, 3, 3))
+    x, kernel = normal(1, 1, 8, 8), normal(1, 1, 3, 3)
     assert "value: rows\n    method='rows'" in jc.explain(jc.conv)(x, kernel, method="rows")
     told = jc.explain(jc.conv, platform="gpu")(x.astype("int8"), kernel.astype("int8"), method="xla")
     assert "method='xla' cannot compute this, or not exactly, on gpu" in told

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 import oracles
 import pytest
-from checks import assert_close, run, value_and_gradients
+from checks import assert_close, normal, run, value_and_gradients
 
 import jaxcnn as jc
 
-X = np.random.default_rng(0).normal(size=(2, 7, 6)).astype("float32")
+X = normal(2, 7, 6)
 OPTIONS = {
     "plain": {},
     "overlap": {"stride": (1, 2)},
@@ -35,16 +35,16 @@ def flat_windows(x, **options):
     return w.reshape(*w.shape[:-2], 6)
 
 
-def in_every_way(modes, laid):
+def in_every_way(modes, geometry):
     """X pooled in each mode, given as options, by each method, in one program."""
-    pool = lambda x, options, method: jc.pool(x, WINDOW, method=method, **options, **laid)
+    pool = lambda x, options, method: jc.pool(x, WINDOW, method=method, **options, **geometry)
     pairs = list(itertools.product(modes.items(), cases.REDUCTIONS))
     return run(lambda x: {(name, method): pool(x, options, method) for (name, options), method in pairs}, X)
 
 
 @pytest.mark.parametrize("name", OPTIONS)
 def test_lp(name):
-    powers = (0.5, 1, 2, 3, 2.5, 30, np.inf)
+    powers = (0.5, 1, 2, 2.5, np.inf)
     results = in_every_way({p: {"mode": "lp", "p": p} for p in powers}, OPTIONS[name])
     w = np.abs(flat_windows(X.astype(np.float64), **OPTIONS[name]))
     norm = lambda p: w.max(-1) if p == np.inf else (w**p).sum(-1) ** (1 / p)
@@ -96,7 +96,7 @@ def test_callable_has_a_gradient():
     """That of the reducer on windows gathered by index."""
     rows, columns = np.arange(5)[:, None] + np.arange(3), np.arange(5)[:, None] + np.arange(2)
     window = lambda x: x[:, rows[:, None, :, None], columns[None, :, None, :]].reshape(2, 5, 5, 6)
-    cotangent = np.random.default_rng(1).normal(size=(2, 5, 5)).astype("float32")
+    cotangent = normal(2, 5, 5, seed=1)
 
     @jax.jit
     def both(x, ct):
@@ -115,19 +115,19 @@ def test_callable_fills_the_overhang():
     assert run(lambda x: jc.pool(x, fill=9.0, **options), FOUR).tolist() == [1, 9]
 
 
-def test_callable_fills_the_overhang_beside_padding_of_the_map():
+def test_callable_fills_the_overhang_where_padding_copies_the_map():
     """x = 0 1 2 3, padded to 1 0 1 2 3, and a window that reaches two cells further."""
-    laid = {"padding": ((1, 0),), "padding_mode": "reflect", "ceil_mode": True, "stride": 3}
-    assert run(lambda x: jc.pool(x, (4,), jnp.sum, fill=9.0, **laid), FOUR).tolist() == [4, 23]
+    geometry = {"padding": ((1, 0),), "padding_mode": "reflect", "ceil_mode": True, "stride": 3}
+    assert run(lambda x: jc.pool(x, (4,), jnp.sum, fill=9.0, **geometry), FOUR).tolist() == [4, 23]
     with pytest.raises(ValueError, match="pool: fill is None, but a callable mode has no identity"):
-        jc.pool(FOUR, (4,), jnp.sum, **laid)
+        jc.pool(FOUR, (4,), jnp.sum, **geometry)
 
 
 def test_callable_needs_no_fill_where_nothing_constant_is_padded():
     """x = 0 1 2 over 3 4 5, padded on the reflected axis only."""
-    laid = {"padding": (0, 1), "padding_mode": ("constant", "reflect"), "stride": (2, 1)}
+    geometry = {"padding": (0, 1), "padding_mode": ("constant", "reflect"), "stride": (2, 1)}
     x = np.arange(6, dtype=np.float32).reshape(2, 3)
-    assert run(jc.pool, x, window=(2, 3), mode=jnp.sum, **laid).tolist() == [[13, 15, 17]]
+    assert run(jc.pool, x, window=(2, 3), mode=jnp.sum, **geometry).tolist() == [[13, 15, 17]]
 
 
 @pytest.mark.parametrize(

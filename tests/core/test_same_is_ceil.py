@@ -48,7 +48,7 @@ def test_an_int_for_an_int_and_a_tuple_for_a_tuple():
     assert jc.output_size((28, 14), (5, 2), stride=(1, 2), padding=((2, 2), (0, 0))) == (28, 7)
 
 
-def laid(row, window, **defaults):
+def sizes(row, window, **defaults):
     names = ("stride", "padding", "dilation", "ceil_mode")
     options = {name: row.options[name] for name in names if name in row.options}
     return jc.output_size(row.x[len(row.x) - len(window) :], window, **defaults | options)
@@ -57,16 +57,16 @@ def laid(row, window, **defaults):
 @pytest.mark.parametrize("row", cases.CONVS[::3], ids=str)
 def test_conv(row):
     y = jax.eval_shape(lambda args: jc.conv(**args, **row.options), row.arguments("float32"))
-    assert y.shape == (row.x[0], row.kernel[0], *laid(row, row.kernel[2:]))
+    assert y.shape == (row.x[0], row.kernel[0], *sizes(row, row.kernel[2:]))
 
 
 @pytest.mark.parametrize("row", cases.POOLS[::3], ids=str)
 def test_pool(row):
     y = jax.eval_shape(lambda args: jc.pool(**args, **row.options), row.arguments("float32"))
-    assert y.shape == (*row.x[: len(row.x) - len(row.window)], *laid(row, row.window, stride=row.window))
+    assert y.shape == (*row.x[: len(row.x) - len(row.window)], *sizes(row, row.window, stride=row.window))
 
 
 @pytest.mark.parametrize("row", cases.WINDOWS[::3], ids=str)
 def test_windows(row):
     y = jax.eval_shape(lambda args: jc.windows(**args, **row.options), row.arguments("float32"))
-    assert y.shape == (*row.x[: len(row.x) - len(row.size)], *laid(row, row.size), *row.size)
+    assert y.shape == (*row.x[: len(row.x) - len(row.size)], *sizes(row, row.size), *row.size)

@@ -6,14 +6,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from checks import assert_close, run
+from checks import assert_close, normal, run, with_gradients
 from jax import export
 
 import jaxcnn as jc
 from jaxcnn._engine.platforms import methods
 
-X = np.random.default_rng(0).normal(size=(3, 2, 5, 4)).astype("float32")
-K = np.random.default_rng(1).normal(size=(2, 2, 3, 2)).astype("float32")
+X, K = normal(3, 2, 5, 4), normal(2, 2, 3, 2, seed=1)
 
 
 def k(x):
@@ -55,17 +54,7 @@ def loss_of(name):
     return lambda x: jnp.sum(jnp.sin(OPERATIONS[name](x)))
 
 
-def with_gradients(f):
-    """The value of f, and the gradients in its arguments along the sine of the value."""
-
-    def both(*args):
-        y, pull = jax.vjp(f, *args)
-        return y, pull(jnp.sin(y))
-
-    return both
-
-
-@EACH
+@pytest.mark.parametrize("name", list(OPERATIONS)[::3])  # more, of which all sizes are symbolic: test_symbolic_sizes.py
 def test_export_with_a_symbolic_batch(name):
     """One exported program of an operation and its gradient serves every batch size."""
     (batch,) = export.symbolic_shape("batch")
@@ -133,9 +122,7 @@ def dense(x, kernel):
 def test_export_for_two_platforms():
     """The algorithm is chosen by the platform that a program is lowered for."""
     (batch,) = export.symbolic_shape("batch")
-    x, kernel = (
-        np.random.default_rng(i).normal(size=s).astype("float32") for i, s in [(0, (3, 8, 9, 9)), (1, (8, 8, 3, 3))]
-    )
+    x, kernel = normal(3, 8, 9, 9), normal(8, 8, 3, 3, seed=1)
     shapes = jax.ShapeDtypeStruct((batch, *x.shape[1:]), x.dtype), jax.ShapeDtypeStruct(kernel.shape, kernel.dtype)
     f = jax.jit(with_gradients(dense))
     exported = export.export(f, platforms=("cpu", "cuda"))(*shapes)

@@ -31,12 +31,12 @@ def stack(*trees):
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
-@pytest.mark.parametrize("row", cases.CONVS[::11], ids=str)
+@pytest.mark.parametrize("row", cases.CONVS[::17], ids=str)
 def test_conv(row):
     assert_vmap_is_stack(lambda args: jc.conv(**args, **row.options), row, row.arguments("float32"))
 
 
-@pytest.mark.parametrize("row", cases.POOLS[::11], ids=str)
+@pytest.mark.parametrize("row", cases.POOLS[::17], ids=str)
 def test_pool(row):
     assert_vmap_is_stack(lambda args: jc.pool(**args, **row.options), row, row.arguments("float32"))
 

@@ -48,8 +48,3 @@ def test_no_channels(ins, outs):
     results = run(every, args, np.ones((2, outs, 5, 4), np.float32))
     nothing = np.zeros((2, outs, 5, 4)), tuple(map(np.zeros_like, args))
     assert_close(results, dict.fromkeys(results, nothing))
-
-
-def test_fold_and_correlate_map_any_leading_axes():
-    assert jax.eval_shape(partial(jc.fold, spatial=(3, 4)), np.zeros((0, 2, 3, 2, 2))).shape == (0, 3, 4)
-    assert run(jc.correlate, np.zeros((2, 0, 3, 5)), np.zeros((2, 2))).shape == (2, 0, 2, 4)

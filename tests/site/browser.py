@@ -55,7 +55,8 @@ class Page:
             block += byte
         return bytes(block)
 
-    def open(self, path, *, width, height=900):
+    def open(self, path, *, width, height=900, theme="light"):
+        self.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
         self.send("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
         self.send("Page.navigate", url=path.as_uri())
         self._await(lambda answer: answer.get("method") == "Page.loadEventFired")

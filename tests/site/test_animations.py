@@ -1,12 +1,12 @@
 """The animated pictures are what their script draws, stand still when asked to, and can be taken away by anyone."""
 
-import importlib.util
 import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from checks import module_at
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "docs" / "pictures"
@@ -17,10 +17,7 @@ SVG = "{http://www.w3.org/2000/svg}"
 
 @pytest.fixture(scope="module")
 def script():
-    spec = importlib.util.spec_from_file_location("draw_animations", ROOT / "scripts" / "draw_animations.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_at(ROOT / "scripts" / "draw_animations.py")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,5 @@
 """Every formula of the site shows what its TeX says: each sign, each fraction around its parts, each word whole."""
 
-import importlib.util
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -8,12 +7,11 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from checks import module_at
 
 DOCS = Path(__file__).parents[2] / "docs"
 sys.path.insert(0, str(DOCS / "extensions"))
-_spec = importlib.util.spec_from_file_location("katex", DOCS / "extensions" / "katex.py")
-katex = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(katex)
+katex = module_at(DOCS / "extensions" / "katex.py")
 
 # What each command puts on the page; None lays out and shows nothing of its own.
 SIGNS = {

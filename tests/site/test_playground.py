@@ -57,18 +57,14 @@ SETTINGS = [
     setting("max", 4, 2, 2, at=(0, 1), whole=True),
     setting("max", 5, 3, 2, 2, at=(1, 1)),
     setting("max", 5, 2, 2, 1, "constant", at=(0, 0)),
-    setting("max", 5, 2, 2, 1, "constant", at=(0, 0), whole=True),
     setting("max", 5, 2, 2, ceil=True, at=(2, 2)),
     setting("max", 6, 3, 2, 1, "reflect", 2, at=(1, 0), whole=True),
-    setting("max", 5, 2, 4, 3, ceil=True, at=(0, 0)),
     setting("max", 6, 3, 2, 1, "constant", ceil=True, at=(3, 3), whole=True),
     setting("mean", 4, 2, 2, at=(1, 0)),
     setting("mean", 3, 2, 1, 1, at=(0, 0), whole=True),
     setting("mean", 3, 2, 1, 1, "nothing", at=(0, 3), whole=True),
-    setting("mean", 6, 3, 2, 1, "constant", ceil=True, at=(3, 3)),
     setting("mean", 6, 3, 4, 2, "nothing", 2, ceil=True, at=(1, 1), whole=True),
     setting("mean", 5, 4, 3, 3, "circular", ceil=True, at=(2, 0), whole=True),
-    setting("mean", 5, 2, 3, 2, "symmetric", at=(0, 2)),
 ]
 
 

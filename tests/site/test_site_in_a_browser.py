@@ -45,11 +45,6 @@ def awaited(tab, expression):
     return tab.send("Runtime.evaluate", expression=expression, **options)["result"]["value"]
 
 
-def opened(tab, page, *, width, theme="light"):
-    tab.send("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
-    tab.open(SITE / page, width=width)
-
-
 @pytest.fixture(scope="module")
 def axe():
     return (ROOT / "docs" / "node_modules" / "axe-core" / "axe.min.js").read_text()
@@ -58,7 +53,7 @@ def axe():
 @ALL
 def test_on_a_phone(tab, axe, page):
     """No serious finding of axe, and nothing reaches beyond the side."""
-    opened(tab, page, width=390)
+    tab.open(SITE / page, width=390)
     tab.ask(axe)
     assert awaited(tab, RULES) == []
     assert tab.ask("document.documentElement.scrollWidth") <= 390
@@ -66,7 +61,7 @@ def test_on_a_phone(tab, axe, page):
 
 @pytest.mark.parametrize("page", OF_EACH_KIND)
 def test_in_the_dark(tab, axe, page):
-    opened(tab, page, width=1280, theme="dark")
+    tab.open(SITE / page, width=1280, theme="dark")
     tab.ask(axe)
     assert awaited(tab, RULES) == []
 

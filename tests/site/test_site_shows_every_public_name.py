@@ -83,10 +83,11 @@ def test_the_pictures_of_sizes_are_those_that_are_drawn():
         assert sorted(re.findall(r"_built/(\w+)\.svg", (folder / "sizes.md").read_text())) == sorted(drawn)
 
 
-def test_the_examples_of_sizes_are_the_same_in_both_languages():
+@pytest.mark.parametrize("name", sorted(page.name for page in ZH.glob("*.md")))
+def test_examples_are_the_same_in_both_languages(name):
     """Those of the English page are run."""
-    examples = [re.findall(r"(?s)```python\n.*?```", (folder / "sizes.md").read_text()) for folder in (DOCS, ZH)]
-    assert examples[0] == examples[1]
+    english, chinese = (re.findall(r"(?s)```python\n.*?```", (folder / name).read_text()) for folder in (DOCS, ZH))
+    assert chinese == english
 
 
 WORDS_NOT_TAKEN = {  # for pooling of means, dilation, exercises, the cotangent, taps, the starting text

@@ -1,4 +1,5 @@
-// What a hand would do on the report page, and what an eye would see. `settings` are those to explore.
+// What a hand would do on the report page, and what an eye would see: a function of the settings to explore.
+(settings) => {
 const results = {}, faults = [];
 addEventListener("error", (event) => faults.push(event.message));
 function visitExplorer() {
@@ -42,4 +43,5 @@ results.width = [document.documentElement.clientWidth, document.documentElement.
 results.ground = getComputedStyle(document.body).backgroundColor;
 results.ink = getComputedStyle(document.body).color;
 results.faults = faults;
-parent.postMessage(JSON.stringify(results), "*");
+return results;
+}

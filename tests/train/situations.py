@@ -16,6 +16,7 @@ from runs import random_params, save_arrays
 
 from jaxcnn.train import Config, Split, preset
 from jaxcnn.train.known import digest
+from jaxcnn.train.lock import NAME as LOCK
 from jaxcnn.train.run_data import load_new
 
 SIDE = 16
@@ -255,8 +256,6 @@ ROWS = [
     Row(KNOWS, "soft labels", trained_npz(images=IMAGES, labels=SOFT), "evaluate run", 0, (r"accuracy .* \(\d/6\)",)),
     Row(KNOWS, "soft labels, as JSON", trained_npz(images=IMAGES, labels=SOFT), "evaluate run --json", 0,
         (r'"macro": \{"precision"',)),
-    Row(KNOWS, "the report counts validation images by themselves",
-        trained_folder(config=replace(FOLDER, validation=9)), "report run", 0, (r"report: run/report.html",)),
     Row(KNOWS, "report of data that moved", trained_folder(lambda: Path("data").rename("there")),
         "report run --data-dir there", 0, (r"report: run/report.html",)),
     Row(KNOWS, "report of data that are gone", trained_folder(drop("data")), "report run", 2,
@@ -279,8 +278,6 @@ ROWS = [
         (r"(\d%.*){3}",)),
     Row(LIKE_TRAINING, "no class at all", trained_folder(), "predict run data/cat/000.png --top 0", 2,
         (r"--top 0: give 1 or more",)),
-    Row(LIKE_TRAINING, "an empty folder", trained_folder(lambda: Path("none").mkdir()), "predict run none", 2,
-        (r"none holds no picture",)),
     Row(LIKE_TRAINING, "WebP and TIFF",
         trained_folder(lambda: (save(Path("a.webp"), image(0, 1)), save(Path("a.tif"), image(0, 1)))),
         "predict run a.webp a.tif", 0, (r"a\.webp: ", r"a\.tif: ")),
@@ -289,12 +286,16 @@ ROWS = [
     # 3. What can't be said
     Row(ENDS, "a second run in a folder", trained_folder(), "train --data folder --data-dir data --run-dir run", 2,
         (r"isn't empty: choose a new folder, or go on with its run by --resume run",)),
-    Row(ENDS, "no run there", lambda: None, "evaluate nowhere", 2, (r"nowhere is no run directory",)),
     Row(ENDS, "a run without any checkpoint", all_of(trained_folder(), drop("run/params.npz")), "evaluate run", 2,
         (r"no params\.npz yet, nor a checkpoint: go on with it by train --resume run",)),
     Row(ENDS, "half a line at the end of the record",
         trained_folder(text("run/metrics.jsonl", '{"step": 0, "loss": 1.0}\n{"step": 3, "lo')), "report run", 0,
         (r"report: ",)),
+    *(Row(ENDS, f"a folder in place of {name}", all_of(trained_folder(), drop(f"run/{name}"), Path("run", name).mkdir),
+          f"{command} run", 2, (rf"{name} can't be read .*Is a directory",))
+      for name, command in (("config.json", "train --resume"), ("data.json", "evaluate"), ("metrics.jsonl", "report"))),
+    Row(ENDS, "a folder in place of the lock", all_of(trained_folder(), Path("run", LOCK).mkdir), "train --resume run",
+        2, (r"lock can't be locked \(Is a directory\)",)),
     Row(ENDS, "letters that the encoding lacks", accented, "evaluate run", 0, (r"\\xe9p\\xe9e",)),
     # 4. Data as people have it
     Row(HAVE, "pictures of many sizes", many_sizes, ON_FOLDER, 2,
@@ -344,7 +345,6 @@ ROWS = [
     Row(HAVE, "labels that are names", with_labels(np.array(NAMES)[LABELS]), ON_NPZ, 0, (r"24 images",)),
     Row(HAVE, "labels that are floats", with_labels(LABELS.astype(np.float64)), ON_NPZ, 0, (r"24 images",)),
     Row(HAVE, "labels as a column", with_labels(LABELS[:, None].astype(np.int16)), ON_NPZ, 0, (r"24 images",)),
-    Row(HAVE, "labels that are fractions", with_labels(LABELS / 2), ON_NPZ, 2, (r"labels is of float64",)),
     Row(HAVE, "channels last", with_images(COLOUR), ON_NPZ, 0, (r"24 images",)),
     Row(HAVE, "channels that could be either", with_images(np.zeros((30, 4, 16, 3), np.uint8)), ON_NPZ, 2,
         (r"are these 4 channels of 16x3 or 3 of 4x16\? Say --channels first or --channels last",)),
@@ -382,8 +382,6 @@ ROWS = [
     Row(WORK, "begun from one of another size", trained_folder(lambda: pictures(Path("more"), sides=(20, 20))),
         f"{TRAIN} --data folder --data-dir more --init-from run", 2,
         (r"--init-from run: its dense1 has the shapes .*same size of images",)),
-    Row(WORK, "begun from no run", plain_folder(), f"{ON_FOLDER} --init-from nowhere", 2,
-        (r"nowhere is no run directory",)),
     Row(WORK, "shorter than it was begun", trained_folder(), "train --resume run --epochs 2", 2,
         (r"--epochs 2: the run was begun with 25",)),
     Row(WORK, "longer in other units", trained_folder(), "train --resume run --steps 9999", 2,
@@ -396,8 +394,6 @@ ROWS = [
     Row(WORK, "a value of another kind", lambda: None, "train --epochs two", 2,
         (r"--epochs: 'two' is not a whole number",)),
     Row(WORK, "a value that is missing", lambda: None, "train --epochs", 2, (r"--epochs: a value must follow it",)),
-    Row(WORK, "a negative number", lambda: None, "train --learning-rate -1e-3", 2,
-        (r"--learning-rate -0\.001: give a posi",)),
     Row(KNOWS, "colours for a run on grey",
         trained_npz(lambda: npz("o.npz", images=COLOUR, labels=LABELS), images=IMAGES, labels=LABELS),
         "evaluate run --data-file o.npz", 2,
@@ -410,8 +406,6 @@ ROWS = [
         trained_npz(lambda: npz("o.npz", x_test=IMAGES // 2, y_test=LABELS), images=IMAGES, labels=LABELS),
         "evaluate run --data-file o.npz", 0, (r"\(\d+/30\)", "!note")),
     Row(WORK, "a choice misspelt", lambda: None, "train --optimizer adan", 2, (r"did you mean adam\?",)),
-    Row(WORK, "a format misspelt", trained_folder(), "export run --format onxx", 2,
-        (r"--format onxx: there is no such choice",)),
     Row(WORK, "one argument too many", trained_folder(), "evaluate run another", 2,
         (r"another is one argument too many",)),
     Row(WORK, "no run directory", lambda: None, "report", 2, (r"give RUN_DIR",)),

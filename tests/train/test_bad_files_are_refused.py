@@ -86,25 +86,6 @@ def test_mutated_files(name, reader_named):
     seed(FRESH)(slice_of(reader, examples))()
 
 
-def test_the_reader_notices_what_breaks_the_law(reader_named):
-    reader = reader_named("metrics")
-
-    def fault(error):
-        def door(_):
-            raise error
-
-        return reader._replace(doors=[door])
-
-    with pytest.raises(AssertionError, match="characters"):
-        fault(type("Long", (InputError,), {"__str__": lambda _: "a" * 10**4})())(b"")
-    with pytest.raises(AssertionError, match="no line"):
-        fault(type("Lines", (InputError,), {"__str__": lambda _: "a\nb"})())(b"")
-    with pytest.raises(KeyError):
-        fault(KeyError())(b"")
-    with pytest.raises(AssertionError, match=r"bytes of memory for 2 of file"):
-        reader._replace(doors=[lambda _: bytearray(2**25)])(b"\0\0")
-
-
 def png_of_a_gigabyte():
     """A chunk that claims to hold a gigabyte, in a file of 49 bytes."""
     return png(5, 4)[:33] + struct.pack(">I", 2**30) + b"IDAT" + bytes(8)

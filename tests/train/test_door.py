@@ -57,16 +57,6 @@ def test_an_unknown_command_is_one_line(arguments, message, capsys):
     assert re.fullmatch(rf"error: {message}\n", err)
 
 
-@pytest.mark.parametrize("name", door.COMMANDS)
-def test_a_command_gets_the_rest_of_the_line(name, monkeypatch):
-    seen = []
-    module = type(sys)(f"jaxcnn.train.commands.{name}")
-    module.main = lambda arguments: seen.append(arguments) or 7
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert door.main([name, "a", "--b"]) == 7
-    assert seen == [["a", "--b"]]
-
-
 def test_a_command_and_jax_are_loaded_when_they_are_needed(tmp_path):
     """Help and refusals load no JAX; the first sound command line does."""
     code = """

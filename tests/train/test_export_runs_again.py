@@ -181,7 +181,3 @@ def test_a_missing_package_is_named(package, kind, tmp_path, monkeypatch, capsys
     assert re.match(
         rf"error: {package}\S* isn't installed: pip install ", refused(capsys, main, path, "--format", kind)
     )
-
-
-def test_no_run_directory(tmp_path, capsys):
-    assert "is no run directory: " in refused(capsys, main, tmp_path)

@@ -228,16 +228,8 @@ def test_the_line_of_a_picture(trained, test_images, tmp_path, capsys):
     assert (out, err) == (f"{path}: {best}\n", "")
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["{run}"], "give the pictures to look at"),
-        (["nowhere", "a.png"], "nowhere is no run directory"),
-    ],
-)
-def test_an_error_says_what_to_do(arguments, message, trained, capsys):
-    err = refused(capsys, main, *(argument.format(run=trained.path) for argument in arguments))
-    assert err.startswith(f"error: {message}")
+def test_without_a_picture(trained, capsys):
+    assert refused(capsys, main, trained.path).startswith("error: give the pictures to look at")
 
 
 def test_without_pillow(trained, monkeypatch, capsys):

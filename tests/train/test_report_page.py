@@ -1,19 +1,16 @@
 """The report page shows what jaxcnn computes: its facts by themselves, and the page in a real browser."""
 
 import base64
-import html
 import json
 import math
 import re
 import shutil
-import subprocess
-import sys
 from contextlib import closing
 from dataclasses import replace
 from functools import cache, partial
-from html.parser import HTMLParser
 from pathlib import Path
 
+import browser
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -35,13 +32,9 @@ from jaxcnn.train.report.facts import curves
 from jaxcnn.train.report.layer_table import layer_table
 from jaxcnn.train.run_data import Loaded
 
-ROOT = Path(__file__).parents[2]
 COUNTS = {"train": 4, "validation": 0, "test": 0}
 TIMES, MINUS = "\N{MULTIPLICATION SIGN}", "\N{MINUS SIGN}"
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(
-    BROWSER is None, reason="needs a browser: chromium, chromium-browser or google-chrome"
-)
+needs_browser = pytest.mark.skipif(browser.PROGRAM is None, reason="needs a browser: chromium or google-chrome")
 
 
 def blots(count):
@@ -109,14 +102,6 @@ def logits(run):
 
 
 # The facts
-
-
-def test_data_that_have_changed_are_refused(run):
-    other = run.known._replace(preprocessing=Preprocessing((3, 28, 28)))
-    with pytest.raises(
-        InputError, match=r"images of shape \(3, 28, 28\), and .* are of shape \(1, 28, 28\) with 10 cl"
-    ):
-        facts_of(run._replace(known=other))
 
 
 def test_parameters_that_are_no_numbers_are_refused(run):
@@ -334,24 +319,8 @@ def test_a_run_without_a_test_split_leaves_those_sections_out(untrained):
 
 
 def embedded(text):
-    """The facts inside a page, found as a browser finds them."""
-
-    class Scripts(HTMLParser):
-        found = ""
-        inside = False
-
-        def handle_starttag(self, tag, attrs):
-            self.inside = tag == "script" and dict(attrs).get("id") == "facts"
-
-        def handle_endtag(self, tag):
-            self.inside = False
-
-        def handle_data(self, data):
-            self.found += data if self.inside else ""
-
-    parser = Scripts()
-    parser.feed(text)
-    return json.loads(parser.found)
+    """The facts inside a page: a browser too ends a script at the first end that it meets."""
+    return json.loads(re.search(r'<script[^>]* id="facts">(.*?)</script>', text, re.DOTALL)[1])
 
 
 def test_the_page_holds_the_facts_and_needs_no_network(written, facts):
@@ -372,78 +341,46 @@ def test_the_command_writes_the_page_where_it_is_told_to(run, tmp_path, capsys):
     assert (tmp_path / "a.html").read_text().startswith("<!doctype html>")
 
 
-def test_the_command_says_what_is_wrong_in_a_process_of_its_own(tmp_path):
-    command = [sys.executable, "-m", "jaxcnn", "report", tmp_path]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=ROOT)
-    assert (result.returncode, result.stdout) == (2, "")
-    assert result.stderr == f"error: {tmp_path} is no run directory: it has no config.json\n"
-
-
-@pytest.mark.parametrize("fault", ["no run", "no folder", "metrics", "no metrics"])
-def test_an_error_says_what_to_do(run, tmp_path, capsys, fault):
+def test_an_error_says_what_to_do(run, tmp_path, capsys):
     copy = shutil.copytree(run.path, tmp_path / "run")
-    match fault:
-        case "no run":
-            err, message = refused(capsys, main, tmp_path / "nothing"), r"^error: \S+/nothing is no run directory"
-        case "no folder":
-            err = refused(capsys, main, copy, "--out", tmp_path / "nowhere" / "a.html")
-            message = r"nowhere/a\.html can't be written \(No such file or directory\): .*--out"
-        case "metrics":
-            (copy / "metrics.jsonl").write_text('{"step": 0, "lo\n')
-            err, message = refused(capsys, main, copy), r"metrics\.jsonl can't be read \(Unterminated string"
-        case "no metrics":
-            (copy / "metrics.jsonl").unlink()
-            err, message = refused(capsys, main, copy), r"metrics\.jsonl can't be read \(No such file"
-    assert re.search(message, err)
+    err = refused(capsys, main, copy, "--out", tmp_path / "nowhere" / "a.html")
+    assert re.search(r"nowhere/a\.html can't be written \(No such file or directory\): .*--out", err)
+    (copy / "metrics.jsonl").unlink()
+    assert re.search(r"metrics\.jsonl can't be read \(No such file", refused(capsys, main, copy))
     assert not (copy / "report.html").exists()
 
 
 # The page in a browser
 
+# More of them in test_playground.py, whose page computes by the same script.
 SETTINGS = [
     {"layer": "correlation", "kernel": 0, "stride": 1, "padding": 2, "dilation": 1, "row": 0, "column": 0},
-    {"layer": "correlation", "kernel": 5, "stride": 2, "padding": 0, "dilation": 1, "row": 11, "column": 4},
     {"layer": "correlation", "kernel": 3, "stride": 3, "padding": 4, "dilation": 2, "row": 3, "column": 7},
-    {"layer": "correlation", "kernel": 1, "stride": 1, "padding": 0, "dilation": 6, "row": 3, "column": 2},
-    {"layer": "correlation", "kernel": 2, "stride": 5, "padding": 7, "dilation": 3, "row": 5, "column": 0},
-    {"layer": "max", "window": 2, "stride": 2, "padding": 0, "dilation": 1, "row": 6, "column": 6},
     {"layer": "max", "window": 3, "stride": 1, "padding": 2, "dilation": 1, "row": 0, "column": 29},
     {"layer": "max", "window": 4, "stride": 3, "padding": 1, "dilation": 2, "row": 2, "column": 5},
-    {"layer": "max", "window": 5, "stride": 2, "padding": 3, "dilation": 3, "row": 8, "column": 1},
-    {"layer": "mean", "window": 2, "stride": 2, "padding": 0, "dilation": 1, "row": 13, "column": 13},
     {"layer": "mean", "window": 3, "stride": 2, "padding": 2, "dilation": 2, "row": 0, "column": 5},
-    {"layer": "mean", "window": 7, "stride": 1, "padding": 5, "dilation": 1, "row": 20, "column": 2},
 ]
 
 VISIT = Path(__file__).with_name("report_visit.js")
-FRAME = """
-<!doctype html><pre id=results></pre>
-<script>
-addEventListener("message", (event) => { document.getElementById("results").textContent = event.data; });
-</script>
-<iframe src="visited.html" style="width: %dpx; height: 800px; border: 0"></iframe>
-"""
-
-
-def visit(text, folder, *options, width, settings=()):
-    """Open a page in the browser, use it as report_visit.js says, and read what was seen."""
-    script = f"const settings = {json.dumps(settings)};\n{VISIT.read_text()}"
-    (folder / "visited.html").write_text(f"{text}<script>{{{script}}}</script>")
-    # In a frame, since the browser makes no window as narrow as a phone.
-    (folder / "frame.html").write_text(FRAME % width)
-    flags = "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", f"--user-data-dir={folder}/profile"
-    command = [BROWSER, *flags, "--window-size=1400,900", "--dump-dom", "--virtual-time-budget=3000", *options]
-    command.append((folder / "frame.html").as_uri())
-    result = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
-    found = re.search(r'<pre id="results">(.+?)</pre>', result.stdout, re.DOTALL)
-    assert found, f"the page did not come to its end:\n{result.stderr}"
-    return json.loads(html.unescape(found[1]))
 
 
 @pytest.fixture(scope="module")
-def visited(written, tmp_path_factory):
-    text, folder = written.read_text(), tmp_path_factory.mktemp("browser")
-    return visit(text, folder, width=1280, settings=SETTINGS)
+def visit(tmp_path_factory):
+    """A function that opens a page in the browser, uses it as report_visit.js says, and returns what was seen."""
+    folder = tmp_path_factory.mktemp("browser")
+    with browser.browser(folder) as tab:
+
+        def visit(text, *, width, settings=(), **options):
+            (folder / "visited.html").write_text(text)
+            tab.open(folder / "visited.html", width=width, **options)
+            return tab.ask(f"({VISIT.read_text()})({json.dumps(settings)})")
+
+        yield visit
+
+
+@pytest.fixture(scope="module")
+def visited(visit, written):
+    return visit(written.read_text(), width=1280, settings=SETTINGS)
 
 
 @needs_browser
@@ -488,7 +425,7 @@ def test_the_first_of_two_largest_cells_wins(visited):
             greatest = [tap for tap in seen["taps"] if tap["kind"] == "cell" and tap["value"] == seen["value"]]
             assert greatest[0] == seen["winner"]
             tied += len(greatest) > 1
-    assert tied >= 2
+    assert tied
 
 
 @needs_browser
@@ -586,8 +523,8 @@ def luminance(colour):
 
 
 @needs_browser
-def test_a_dark_page_on_a_phone(written, visited, tmp_path):
-    dark = visit(written.read_text(), tmp_path, "--blink-settings=preferredColorScheme=0", width=360)
+def test_a_dark_page_on_a_phone(visit, written, visited):
+    dark = visit(written.read_text(), width=360, theme="dark")
     assert dark["width"] == [360, 360]
     all_is_drawn(dark)
     grounds = [luminance(seen["ground"]) for seen in (visited, dark)]
@@ -599,12 +536,12 @@ def test_a_dark_page_on_a_phone(written, visited, tmp_path):
 
 
 @needs_browser
-def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, untrained):
+def test_colour_images_with_names_of_classes_on_a_phone(visit, untrained):
     image, classes = (3, 40, 28), ("</script><b>", "an extraordinarily long name of a class", "cat")
     data = Data(some(4, image, 3), some(9, image, 3), classes)
     run = untrained(Config(), data)
     setting = {"layer": "correlation", "kernel": 4, "stride": 2, "padding": 1, "dilation": 2, "row": 3, "column": 5}
-    seen = visit(page(facts_of(run)), tmp_path, width=360, settings=[setting])
+    seen = visit(page(facts_of(run)), width=360, settings=[setting])
     assert seen["width"] == [360, 360]
     assert seen["faults"] == []
     assert "</script><b>" in seen["text"]["maps"]
@@ -615,11 +552,10 @@ def test_colour_images_with_names_of_classes_on_a_phone(tmp_path, untrained):
 
 
 @needs_browser
-def test_volumes_without_a_test_split(tmp_path, untrained):
+def test_volumes_without_a_test_split(visit, untrained):
     lines = [{"step": step, "epoch": 1, "loss": 2.0 - step} for step in range(2)]
-    seen = visit(
-        page(facts_of(untrained(Config(), Data(some(4, (1, 16, 18, 20), 10), None), lines))), tmp_path, width=360
-    )
+    run = untrained(Config(), Data(some(4, (1, 16, 18, 20), 10), None), lines)
+    seen = visit(page(facts_of(run)), width=360)
     assert seen["faults"] == []
     assert seen["width"] == [360, 360]
     for section in ("confusion", "mistakes"):
@@ -633,13 +569,13 @@ def test_volumes_without_a_test_split(tmp_path, untrained):
 
 
 @needs_browser
-def test_two_hundred_classes_on_a_phone(tmp_path, untrained):
+def test_two_hundred_classes_on_a_phone(visit, untrained):
     """With so many classes the matrix is drawn as a picture, with a table of the largest confusions."""
     classes = tuple(f"kind {number}" for number in range(200))
     run = untrained(Config(), Data(some(4, (1, 28, 28), 3), some(400, (1, 28, 28), 200), classes))
     text = page(facts_of(run))
     assert len(text) < 2_000_000
-    seen = visit(text, tmp_path, width=360)
+    seen = visit(text, width=360)
     assert seen["faults"] == []
     assert seen["width"] == [360, 360]
     assert "Taken for each other most often" in seen["text"]["confusion"]

