@@ -112,10 +112,12 @@ def lax_is_right(trial):
     pads = oracles.pads_of(
         row.padding, row.x[len(row.x) - n :], window, oracles.per_axis(row.stride or window, n), dilation
     )
-    if hasattr(row, "mode"):  # lax differentiates neither a dilated maximum in reverse, nor a start that is no identity
+    # Of maxima lax differentiates in reverse neither dilated ones nor a cropped map; nor a start that is no identity.
+    if hasattr(row, "mode"):
         spread = getattr(row, "spread", ())
         start = trial.operation == "reduce_window" and (row.fill is not None or row.mode in ("product", "logaddexp"))
-        return not start and (row.mode in ("sum", "mean") or {*dilation, *spread} <= {1})
+        dense = {*dilation, *spread} <= {1} and min(map(min, pads)) >= 0
+        return not start and (row.mode in ("sum", "mean") or dense)
     grouped = n > 3 and getattr(row, "groups", 1) > 1  # where lax's gradient in the kernel is wrong
     return (
         not grouped
