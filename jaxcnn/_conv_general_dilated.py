@@ -17,6 +17,7 @@ from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._lax_arguments import ints, pairs
 from jaxcnn._layout import read_layout
 from jaxcnn._remember import remembered
+from jaxcnn._slices import every
 from jaxcnn._symbolic import is_symbolic
 
 _NAME = "conv_general_dilated"
@@ -114,8 +115,7 @@ def _over_spread(
         Geometry(tuple(a._replace(stride=1) for a in g.axes)).mirrored().axes, spread, x.shape[2:], strict=True
     )
     adjoint = Geometry(tuple(a._replace(stride=s) for a, s, m in mirrored))
-    y = contract_transposed(_NAME, x, rows, adjoint, **options)
-    return y[(slice(None), slice(None), *(slice(None, None, a.stride) for a in g.axes))]
+    return every(contract_transposed(_NAME, x, rows, adjoint, **options), (1, 1, *g.stride))
 
 
 def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:

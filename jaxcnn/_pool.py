@@ -94,7 +94,8 @@ def pool(
     g = geometry("pool", spatial_shape("pool", moved, n), window, stride=stride, padding=padding, dilation=dilation,
                  ceil_mode=ceil_mode)  # fmt: skip
     _check_options(mode, method, x, count_include_pad=count_include_pad, divisor=divisor, p=p)
-    if in_place := list(axes) == sorted(axes) and not is_global(g.trimmed()):
+    # An axis without cells holds no window, not even one of a single tap.
+    if in_place := list(axes) == sorted(axes) and not is_global(g.trimmed()) and 0 not in x.shape:
         g, padding_mode = on_axes_between(g, padding_modes("pool", padding_mode, n), axes, x.shape)
     else:
         x = moved

@@ -26,6 +26,7 @@ from jaxcnn._reduce import (
     sum_windows,
 )
 from jaxcnn._remember import remembered
+from jaxcnn._slices import dilate
 
 _NAME = "reduce_window"
 
@@ -124,9 +125,7 @@ def known_reduction(
     if reducer == "add":
         cells = operand.astype(accumulator(operand.dtype))
     identity = _identity(reducer, cells.dtype)
-    if any(between > 1 for between in base_dilation):
-        cells = lax.pad(cells, jnp.asarray(identity, cells.dtype), [(0, 0, between - 1) for between in base_dilation])
-    g = _without_leading(g)
+    cells, g = dilate(cells, base_dilation, identity), _without_leading(_of_dilated(g, base_dilation))
     border = zeros(g.n)._replace(fill=identity, beyond=identity)
     made = (
         sum_windows(cells, g, border) if reducer == "add" else best_of_windows(cells, g, border, combine, of_cells=True)
@@ -144,8 +143,16 @@ def _without_leading(g: Geometry) -> Geometry:
 
 def _padded(x: jax.Array, start: jax.Array, g: Geometry, base_dilation: tuple[int, ...]) -> jax.Array:
     """x with `start` as padding and between its cells."""
-    config = [(a.low, a.high, between - 1) for a, between in zip(g.axes, base_dilation, strict=True)]
-    return lax.pad(x, start, config) if any(map(any, config)) else x
+    x, g = dilate(x, base_dilation, start), _of_dilated(g, base_dilation)
+    return lax.pad(x, start, [(low, high, 0) for low, high in g.padding]) if any(map(any, g.padding)) else x
+
+
+def _of_dilated(g: Geometry, base_dilation: Sequence[int]) -> Geometry:
+    """The same windows on what `dilate` returns, which ends with cells of padding."""
+    ends = [between - 1 if a.size else 0 for a, between in zip(g.axes, base_dilation, strict=True)]
+    return Geometry(
+        tuple(a._replace(size=a.size + end, high=a.high - end) for a, end in zip(g.axes, ends, strict=True))
+    )
 
 
 def _after_start(starts: Sequence[jax.Array], y: Cells, combine: Combine) -> Cells:

@@ -1,9 +1,11 @@
-"""Slices of padded maps: one for each tap of all windows, or one for each window (the definition); and the adjoint."""
+"""Slices of padded maps: one for each tap of all windows, or one for each window (the definition); and the adjoint.
+Every n-th cell of an array, and zeros between its cells."""
 
 import functools
 import itertools
 import operator
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -140,3 +142,31 @@ def _no_cells(like: jax.Array, at: int, count: int) -> list[jax.Array]:
     """Zeros for `count` neighbouring places of a block that no tap sees."""
     shape = (*like.shape[:at], count, *like.shape[at:])
     return [jnp.zeros(shape, like.dtype)] if count else []
+
+
+# Between the cells of arrays that devices may divide ---------------------------------------------------------------
+# By reshapes: where a whole array is padded between its cells and the result is divided in Auto mode, XLA's numbers are
+# wrong or its compilation fails (`lax.pad`, and the gradient of `x[::2]`; jaxlib 0.10.2).
+
+
+def dilate(x: jax.Array, steps: Sequence[int], fill: Any = 0) -> jax.Array:
+    """x with step - 1 times `fill` behind each cell of an axis, behind the last one too."""
+    for axis, step in enumerate(steps):
+        if step > 1:
+            blocks = jnp.expand_dims(x, axis + 1)
+            around = [(0, step - 1 if at == axis + 1 else 0, 0) for at in range(blocks.ndim)]
+            blocks = lax.pad(blocks, jnp.asarray(fill, x.dtype), around)
+            x = blocks.reshape(*x.shape[:axis], x.shape[axis] * step, *x.shape[axis + 1 :])
+    return x
+
+
+def every(x: jax.Array, steps: Sequence[int]) -> jax.Array:
+    """Every step-th cell of each axis: x[::step, ...]."""
+    for axis, step in enumerate(steps):
+        if step > 1:
+            cells, size = -(-x.shape[axis] // step), x.shape[axis]
+            around = [(0, cells * step - size if at == axis else 0, 0) for at in range(x.ndim)]
+            blocks = lax.pad(x, jnp.zeros((), x.dtype), around)
+            blocks = blocks.reshape(*x.shape[:axis], cells, step, *x.shape[axis + 1 :])
+            x = lax.index_in_dim(blocks, 0, axis + 1, keepdims=False)
+    return x

@@ -43,6 +43,7 @@ OPERATORS, KERNELS, CUDNN = "operators", "large kernels", "cuDNN-sized"
 WAYS = ("forward", "both")
 # Times the largest number. By default a GPU rounds the factors of float32 products to TF32, in all three libraries.
 TOLERANCE = {"cpu": 1e-5, "gpu": 5e-3}
+ROUNDINGS = 4  # of a half precision, by which results may differ
 CAP = 20
 MIB = 2**20
 
@@ -69,6 +70,9 @@ class Row:
     """the same with channels last"""
     first: "Row | None" = None
     """the same with channels first, where these are last"""
+    dtype: str = "float32"
+    wide_kernel: bool = False
+    """the kernel is float32, and a layer converts it first"""
 
 
 def in_both_layouts(make):
@@ -291,7 +295,20 @@ def draw(row: Row) -> list[np.ndarray]:
     generator = np.random.default_rng(0)
     shapes = [jax.ShapeDtypeStruct(shape, np.float32) for shape in row.shapes]
     shapes = [jax.eval_shape(row.theirs, *shapes), *shapes]
-    return [generator.standard_normal(shape.shape, np.float32) for shape in shapes]
+    drawn = [generator.standard_normal(shape.shape, np.float32).astype(row.dtype) for shape in shapes]
+    return [*drawn[:2], *(kernel.astype(np.float32) if row.wide_kernel else kernel for kernel in drawn[2:])]
+
+
+def in_dtype(row: Row, dtype: str, wide_kernel: bool) -> Row:
+    """The same in another dtype; with a wide kernel as a Flax layer of this dtype computes it."""
+
+    def layer(f):
+        return lambda x, *kernels: f(x, *(kernel.astype(x.dtype) for kernel in kernels))
+
+    wide = wide_kernel and len(row.shapes) > 1
+    if wide:
+        row = dataclasses.replace(row, ours=layer(row.ours), theirs=layer(row.theirs))
+    return dataclasses.replace(row, name=f"{row.name}, {dtype}", dtype=dtype, wide_kernel=wide)
 
 
 class Program:
@@ -347,9 +364,11 @@ def distances(answer: list[np.ndarray], expected: list[np.ndarray]) -> list[floa
     return [np.abs(a - b).max() / np.abs(b).max() for a, b in zip(answer, expected, strict=True)]
 
 
-def check(case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], list[np.ndarray]]) -> None:
+def check(
+    case: str, answers: dict[str, list[np.ndarray]], exact: Callable[[], list[np.ndarray]], tolerance: float
+) -> None:
     """Each result must be near ours, or both near float64; without another one ours must be near float64."""
-    near = lambda one, other: np.max(distances(one, other)) <= TOLERANCE[jax.default_backend()]
+    near = lambda one, other: np.max(distances(one, other)) <= tolerance
     far = [whose for whose, answer in answers.items() if whose != "jaxcnn" and not near(answers["jaxcnn"], answer)]
     for whose in ("jaxcnn", *far) if far or len(answers) == 1 else ():
         expected = exact()[: len(answers[whose])]
@@ -377,7 +396,9 @@ def measure(row: Row, way: str, torch, seconds: float) -> dict[str, Any]:
     for whose, call in {"jaxcnn": ours, **rivals}.items():
         first[whose], answer = timed(call)
         answers[whose] = in_numpy(answer)
-    check(f"{row.name}, {way}", answers, functools.cache(lambda: in_float64(row, drawn)))
+    halves = 0.0 if row.dtype == "float32" else ROUNDINGS * float(jnp.finfo(row.dtype).eps)
+    tolerance = max(TOLERANCE[jax.default_backend()], halves)
+    check(f"{row.name}, {way}", answers, functools.cache(lambda: in_float64(row, drawn)), tolerance)
     if torch:
         time.sleep(PAUSE)
 
@@ -516,16 +537,20 @@ def main() -> None:
     parser.add_argument("--json", metavar="FILE", help="write all figures there, after each row")
     parser.add_argument("--no-torch", action="store_true")
     parser.add_argument("--channels-last", action="store_true", help="arrays whose channels lie last, without torch")
+    parser.add_argument("--dtype", choices=["float32", "bfloat16", "float16"], default="float32", help="without torch")
+    parser.add_argument("--wide-kernel", action="store_true", help="float32 kernels, which a layer converts, as Flax's")
     arguments = parser.parse_args()
     chosen = [row for row in ROWS + LARGE * arguments.large if arguments.only in row.name]
     if not chosen:
         parser.error(f"no row's name holds {arguments.only!r}")
     if arguments.channels_last:
         chosen = [row.last() for row in chosen if row.last and not row.exact]
+    if arguments.dtype != "float32":
+        chosen = [in_dtype(row, arguments.dtype, arguments.wide_kernel) for row in chosen]
     configure(arguments.platform)
-    torch = torch_if_there(not arguments.no_torch and not arguments.channels_last)
+    torch = torch_if_there(not arguments.no_torch and not arguments.channels_last and arguments.dtype == "float32")
     facts = machine(torch)
-    print(headline(facts), "; float32, milliseconds, forward / both", sep="")
+    print(headline(facts), f"; {arguments.dtype}, milliseconds, forward / both", sep="")
     last = "channels first / last" if arguments.channels_last else "torch / jaxcnn"
     print(table_head("case", "lax", "torch", "jaxcnn", "lax / jaxcnn", last, ""), flush=True)
     warm_up()

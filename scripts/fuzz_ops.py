@@ -87,6 +87,7 @@ def work(seed: int, kinds: list[str] | None, start: int, stop: int) -> int:
     prepare()
     import conftest  # noqa: F401
     import jax
+    import pytest
     import trials
     import trying
 
@@ -101,7 +102,7 @@ def work(seed: int, kinds: list[str] | None, start: int, stop: int) -> int:
                 trial.operation, trial.transformed, trial.dtype, trial.law, trial.platform, trial.kind
             ])  # fmt: skip
             trying.check(trial)
-        except Exception as error:  # noqa: BLE001  (any exception is a finding)
+        except (Exception, pytest.fail.Exception) as error:  # noqa: BLE001  (any exception is a finding)
             at = traceback.extract_tb(error.__traceback__)[-1]
             fault = f"{type(error).__name__} at {Path(at.filename).name}:{at.lineno}: {error}"
         heard.seek(0)

@@ -101,8 +101,24 @@ mesh = jax.make_mesh((4,), ("a",), axis_types=(jax.sharding.AxisType.Auto,), dev
 x = jax.device_put(jnp.arange(12.0), jax.NamedSharding(mesh, jax.P("a")))
 least = lambda x: jc.pool(x, (3,), "min", dilation=3)  # two windows, four devices
 print(*(jax.device_get(y) for y in jax.jit(lambda x: jax.jvp(least, (x,), (2 * x,)))(x)))
+# Zeros between the cells of a cotangent that each device has whole, which XLA divides wrongly as a `lax.pad`.
+pads, kernel, cotangent = ((0, 0),) * 2, jnp.arange(1.0, 3.0).reshape(1, 1, 2, 1), jnp.arange(16.0).reshape(1, 1, 8, 2)
+spread = lambda x, kernel: jc.conv_general_dilated(x, kernel, (1, 2), pads, lhs_dilation=(2, 1))
+pull = jax.jit(lambda *args: jax.vjp(spread, *args[:2])[1](args[2]))
+for kind in ("Auto", "Explicit"):
+    mesh = jax.make_mesh((2,), ("a",), axis_types=(jax.sharding.AxisType[kind],), devices=jax.devices()[:2])
+    with jax.set_mesh(mesh):
+        x = jax.device_put(jnp.arange(20.0).reshape(1, 1, 5, 4), jax.P(None, None, None, "a"))
+        whole = jax.device_put(cotangent, jax.P(None, None, None, "a" if kind == "Explicit" else None))
+        made = jax.device_get(pull(x, jax.device_put(kernel, jax.P()), whole))
+        between = jc.reduce_window(x, 0.0, jax.lax.add, (1, 1, 1, 4), (1, 1, 1, 2), ((0, 0),) * 3 + ((1, 2),),
+                                   base_dilation=(1, 1, 1, 2))
+    exact = pull(*(jax.device_get(each) for each in (x, kernel, cotangent)))
+    print(all(map(jnp.array_equal, made, exact)), jax.device_get(between)[0, 0, 0])
 """
-    padding, unpooled, groups, in_groups, exported, *wide, three, two_windows = on_eight_devices("-c", program)
+    *lines, one_auto, one_explicit = on_eight_devices("-c", program)
+    padding, unpooled, groups, in_groups, exported, *wide, three, two_windows = lines
+    assert one_auto == one_explicit == "True [1. 3. 5. 3.]"
     assert wide == ["float64 True"] * 2
     assert three == "[ 3. 12.] [15.] (6,)"
     assert two_windows == "[0. 3.] [0. 6.]"

@@ -249,6 +249,18 @@ def test_integer_conv_transpose_is_exact(channels, methods, dtype):
     assert_exact(in_every_way(jc.conv_transpose, methods, x, kernel, stride=3, padding=1), exact, dtype)
 
 
+@pytest.mark.parametrize("window", [1, 3])  # one tap, and a kernel larger than its map: products take it as it lies
+def test_integer_conv_transpose_with_channels_last_is_exact(window):
+    x, kernel = random_integers("int32", 1, 2, 2), random_integers("int32", 1, window, 2)
+    laid = np.einsum("npi,oti->npto", x.astype(np.int64), kernel.astype(np.int64))
+    exact = np.moveaxis(oracles.fold(np.moveaxis(laid, -1, 1), (window + 2,), stride=2), 1, -1).astype("int32")
+    numbers = ("NWC", "OWI", "NWC")
+    results = in_every_way(
+        jc.conv_transpose, ("auto", *cases.CONTRACTIONS), x, kernel, stride=2, dimension_numbers=numbers
+    )
+    assert_exact(results, exact, "int32")
+
+
 def test_bool_conv_transpose_is_or_of_and():
     x, kernel = (np.random.default_rng(i).random(shape) < 0.4 for i, shape in enumerate([(2, 2, 4), (2, 3, 4)]))
     counts = run(jc.conv_transpose, x.astype(np.int32), kernel.astype(np.int32), stride=3, method="windows")

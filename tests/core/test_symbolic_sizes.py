@@ -194,3 +194,12 @@ def test_as_many_values_as_jax_cannot_tell_are_refused_or_known():
 def test_a_symbolic_window_is_refused():
     with pytest.raises(TypeError, match=r"pool: window on axis 0 is the symbolic size h, .*adaptive_pool"):
         export.export(jax.jit(lambda x: jc.pool(x, x.shape[2:], "mean")))(*symbolic()[:1])
+
+
+def test_a_rule_whose_sizes_jax_fails_to_compare():
+    """JAX 0.10.2 ends with an AssertionError where `auto` asks which of two layouts has fewer cells."""
+    rows, columns = export.symbolic_shape("rows, columns", constraints=["rows >= 3", "columns >= 6"])
+    conv = jax.jit(lambda x, kernel: jc.conv(x, kernel, stride=3, padding="SAME_LOWER", dilation=3))
+    x, kernel = (np.random.default_rng(0).normal(size=shape).astype("f") for shape in ((1, 2, 7, 9), (4, 2, 1, 2)))
+    exported = export.export(conv)(jax.ShapeDtypeStruct((1, 2, rows, columns), "f"), kernel)
+    assert_close(exported.call(x, kernel), conv(x, kernel))

@@ -34,6 +34,11 @@ def test_pool(row):
     assert_empty(f, cases.REDUCTIONS, row.arguments("float32"))
 
 
+def test_pool_of_an_axis_before_the_samples():
+    f = lambda args, method: jc.pool(args["x"].T, (3,), "mean", axes=(0,), method=method).T
+    assert_empty(f, cases.REDUCTIONS, {"x": np.ones((2, 7), np.float32)})
+
+
 @pytest.mark.parametrize("row", [row for row in cases.PICKED_WINDOWS if len(row.x) > len(row.size)], ids=str)
 def test_windows(row):
     assert_empty(lambda args, method: jc.windows(**args, **row.options), ["auto"], row.arguments("float32"))

@@ -105,17 +105,21 @@ def lax_is_right(trial):
         return False
     if trial.dtype in INTEGERS and trial.operation == "pool":
         return False
-    if trial.transform == "value":
-        return True
     window = row.kernel[2:] if hasattr(row, "kernel") else getattr(row, "size", ()) or row.window
     dilation = oracles.per_axis(row.dilation, n)
     pads = oracles.pads_of(
         row.padding, row.x[len(row.x) - n :], window, oracles.per_axis(row.stride or window, n), dilation
     )
-    if hasattr(row, "mode"):  # lax differentiates neither a dilated maximum in reverse, nor a start that is no identity
+    if {*window} == {1} and min(map(min, pads)) < 0:
+        return False  # XLA's simplifier aborts
+    if trial.transform == "value":
+        return True
+    # Of maxima lax differentiates in reverse neither dilated ones nor a cropped map; nor a start that is no identity.
+    if hasattr(row, "mode"):
         spread = getattr(row, "spread", ())
         start = trial.operation == "reduce_window" and (row.fill is not None or row.mode in ("product", "logaddexp"))
-        return not start and (row.mode in ("sum", "mean") or {*dilation, *spread} <= {1})
+        dense = {*dilation, *spread} <= {1} and min(map(min, pads)) >= 0
+        return not start and (row.mode in ("sum", "mean") or dense)
     grouped = n > 3 and getattr(row, "groups", 1) > 1  # where lax's gradient in the kernel is wrong
     return (
         not grouped
@@ -139,7 +143,7 @@ def divided(kind, rng, trial, operation):
     """Among devices: some axes of its arrays, each along an axis of a mesh of this kind."""
     if trial.transform == "second" or trial.maps or 0 in _sides(operation):
         return None
-    as_jax_may = trial.method == "definition" or getattr(trial.row, "mode", "") in ("product", "logaddexp")
+    as_jax_may = trial.method == "definition" or getattr(trial.row, "mode", "") in ("product", "logaddexp", "median")
     if kind == "Explicit" and as_jax_may:  # written in jnp, which names no place for what it can't divide
         return None
     mesh, devices = [], 1

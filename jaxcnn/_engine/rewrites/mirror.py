@@ -18,9 +18,8 @@ from jaxcnn._geometry import Geometry
 
 
 def _applies(problem: Problem, _: Algorithm | None) -> bool:
-    if problem.face != "x" or in_place(problem):
-        return False
-    return problem.exact or all(s == 1 for s in problem.geometry.stride)
+    dense = all(s == 1 for s in problem.geometry.stride) and not in_place(problem)
+    return problem.face == "x" and (problem.exact or dense)
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
