@@ -237,8 +237,8 @@ FAULTS = (
     Fault(
         "of more taps than run in one loop the last ones get the first ones' gradient",
         "_engine/algorithms/shifts.py",
-        "products[first : first + SUMS]",
-        "products[:SUMS][: len(products) - first]",
+        "products[first : first + at_once]",
+        "products[:at_once][: len(products) - first]",
         "core/test_error_at_most_twice_lax",
     ),
     Fault(

@@ -33,11 +33,17 @@ MANY_TAPS_OF_A_GRADIENT = {1: (250, 500), 2: (200, 200), 3: (300, 300)}
 # Above this many taps XLA's convolution of several channels is as fast as columns, and lays nothing out in memory.
 LARGE = 100
 # One loop is faster than columns and a product while a cell sums at most this many products, and one position needs at
-# most this many over all output channels.
-FEW_TERMS, FEW_PRODUCTS = 72, 600
+# most this many over all output channels. For one output channel it may sum more: the gradient for the map of LeNet's
+# first layer takes 1.0 ms, and by rows 1.8 ms.
+FEW_TERMS, FEW_TERMS_OF_ONE, FEW_PRODUCTS = 72, 150, 600
+# The same for the gradient in the kernel, but in groups of channels first, whose products are small: 8 groups of 8
+# channels take 1.1 ms so, and 2.9 ms by columns; one such group gains a fifth, and takes long to compile. Channels
+# last, each loop transposes anew.
+FEW_PRODUCTS_OF_A_GRADIENT = 150
 # Channels last, XLA's convolution is faster than columns that are transposed from this many channels in on, or where a
 # cell sums more than FEW_TERMS products: lax takes 6.2 ms for 7x7, stride 2, 3 to 64 (4,224,224,3), and columns 22 ms.
-# With fewer the columns are faster: 3x3, stride 2, 3 to 32 (4,96,96,3) takes 0.5 ms, and XLA 0.8 ms.
+# With fewer the columns are faster: 3x3, stride 2, 3 to 32 (4,96,96,3) takes 0.5 ms, and XLA 0.8 ms. They are so with
+# fewer out as well, up to twice as many in: 16 to 6 of 5x5 (128,14,14,16) takes 1.9 ms, and XLA 2.7 ms.
 MANY_CHANNELS = 16
 # Channels last, XLA's gradient in the kernel is faster up to this many channels out: 3x3, 128 to 32 (4,24,24,128) takes
 # 2.8 ms, and columns 3.8 ms; 64 to 64 (4,56,56,64) takes 27 ms, and columns 12 ms.
@@ -90,12 +96,17 @@ def _dense_channels_last(p: Problem) -> bool:
     if p.face == "kernel":
         few_or_many = p.outs <= FEW_OUTS <= 2 * p.ins or min(p.ins, p.outs) >= 512
         return p.geometry.n == 2 and p.is_at_stride_1 and few_or_many
-    return p.ins >= MANY_CHANNELS or p.terms > FEW_TERMS
+    if p.face == "x":
+        return p.ins >= MANY_CHANNELS
+    many_in = p.ins >= MANY_CHANNELS or p.terms > FEW_TERMS
+    return p.ins >= 2 * MANY_CHANNELS or (many_in and p.outs >= MANY_CHANNELS)
 
 
 def _few_channels(p: Problem) -> bool:
-    few = p.terms <= FEW_TERMS and p.terms * p.outs <= FEW_PRODUCTS
-    return few and p.face == "y" and p.is_at_stride_1
+    by_columns = p.face == "kernel" and (p.channels_last or p.groups == 1)
+    few = FEW_PRODUCTS_OF_A_GRADIENT if by_columns else FEW_PRODUCTS
+    few_terms = FEW_TERMS_OF_ONE if p.face == "y" and p.outs == 1 else FEW_TERMS
+    return p.face != "x" and p.is_at_stride_1 and p.terms <= few_terms and p.terms * p.outs <= few
 
 
 def _keeps_nan(p: Problem) -> bool:
@@ -145,7 +156,11 @@ RULES = (
         _dense_channels_last,
         "channels last, 7x7 of 3 channels: lax takes 6.2 ms; columns, transposed before, 22 ms",
     ),
-    Rule(shifts, _few_channels, "LeNet's first layer: 0.6 ms; the next best takes 0.9 ms"),
+    Rule(
+        shifts,
+        _few_channels,
+        "LeNet's first layer: 0.6 ms, the gradient in the kernel 1.0 ms; the next best 0.9 and 2.5 ms",
+    ),
     Rule(
         xla,
         _large_kernel_of_channels,
