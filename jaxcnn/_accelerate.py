@@ -47,7 +47,7 @@ def accelerate(f: Callable[..., Any], *, platform: str | None = None, explain: b
     >>> print(accelerate(model, platform="cpu", explain=True)(x, kernel))
     conv_general_dilated of (8, 3, 32, 32) and (16, 3, 3, 3) in float32
       value: keep it apart from what reads the result; shifts
-        LeNet's first layer: 0.6 ms; the next best takes 0.9 ms
+        LeNet's first layer: 0.6 ms, the gradient in the kernel 1.0 ms; the next best 0.9 and 2.5 ms
       gradient in lhs: correlate with the flipped kernel; rows
         64 channels of 3x3: only a third of the columns are laid out in memory
       gradient in rhs: windows

@@ -17,6 +17,7 @@ from jaxcnn._engine.platforms import platform_of
 from jaxcnn._engine.problem import MADE_OF
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._explain import contractions_in, how
+from jaxcnn._primitives import as_function
 from jaxcnn._reduce_window import known_reduction, reduce_window
 
 # The parts of a convolution's plan, in the order in which they are planned.
@@ -137,12 +138,11 @@ def _traced_once(traced: Any, f: Callable[..., jax.Array]) -> Callable[..., jax.
 
     Operands on a mesh or of another width are not.
     """
-    from jax.extend.core import jaxpr_as_fun
 
     def call(*operands: jax.Array) -> jax.Array:
         are_traced = all(isinstance(operand, jax.core.Tracer) for operand in operands)
         if are_traced and list(map(jax.typeof, operands)) == traced.in_avals:
-            y: jax.Array = jaxpr_as_fun(traced)(*operands)[0]
+            y: jax.Array = as_function(traced)(*operands)[0]
             return y
         return f(*operands)
 

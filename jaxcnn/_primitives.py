@@ -287,6 +287,14 @@ def bind_again(
         return eqn.primitive.bind(*functions, *values, **params)
 
 
+def as_function(jaxpr: Any) -> Rule:
+    """The function of a closed jaxpr, which makes a list."""
+    from jax.extend.core import jaxpr_as_fun
+
+    evaluate: Rule = jaxpr_as_fun(jaxpr)
+    return evaluate
+
+
 def wrapped_like(given: Any, f: Rule) -> Any:
     """`f` wrapped as JAX wraps the function that is given."""
     from jax.extend import linear_util

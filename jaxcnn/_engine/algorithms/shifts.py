@@ -6,6 +6,7 @@ Of arrays whose channels lie last the loop runs along the channels, and nothing 
 import functools
 import itertools
 import math
+import operator
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -47,9 +48,8 @@ def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 
 def _times(cells: jax.Array, weights: jax.Array, i: int, axes: Sequence[int]) -> jax.Array:
-    """Cells times the weight i of each channel. JAX traces a product of lax faster than one of jnp."""
-    weight = lax.index_in_dim(weights, i, 0, keepdims=False)
-    return lax.mul(cells, lax.broadcast_in_dim(weight, cells.shape, axes))
+    """Cells times the weight i of each channel."""
+    return cells * lax.broadcast_in_dim(lax.index_in_dim(weights, i, 0, keepdims=False), cells.shape, axes)
 
 
 def lies_last(problem: Problem) -> bool:
@@ -63,8 +63,8 @@ def _weights(problem: Problem, kernel: jax.Array) -> jax.Array:
 
 
 def _sum(terms: Sequence[jax.Array]) -> jax.Array:
-    chains = (functools.reduce(lax.add, terms[i::CHAINS]) for i in range(min(CHAINS, len(terms))))
-    return functools.reduce(lax.add, chains)
+    chains = (functools.reduce(operator.add, terms[i::CHAINS]) for i in range(min(CHAINS, len(terms))))
+    return functools.reduce(operator.add, chains)
 
 
 def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -102,7 +102,7 @@ def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     x, y, n = x.astype(problem.summed), y.astype(problem.summed), problem.geometry.n
     if lies_last(problem):
         given = problem.as_given("y", y)
-        products = [lax.mul(seen, given) for seen in _shifted(problem, problem.as_given("x", x), 1)]
+        products = [seen * given for seen in _shifted(problem, problem.as_given("x", x), 1)]
         sums = _sums(problem, products, range(n + 1))
         return problem.as_ours("kernel", jnp.stack(sums).reshape(*problem.geometry.window, 1, problem.groups))
     products = [seen * y for seen in _each_channel_shifted(problem, x)]
