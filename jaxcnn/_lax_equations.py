@@ -123,11 +123,10 @@ def _convolution(eqn: Any, platform: str) -> Choice:
         return _stays_lax("no product")
     ((problem, _),) = contractions
     ours = _traced_once(traced, partial(conv_general_dilated, **eqn.params))
-    faces = [problem.face, *MADE_OF[problem.face]]
-    value, *gradients = (plan(problem.but(face=face)) for face in faces)
+    value, *gradients = (plan(problem.but(wanted=each)) for each in (problem.wanted, *MADE_OF[problem.wanted]))
     parts = [(way, how(made), made.why) for way, made in zip(WAYS, (value, *gradients), strict=True)]
     as_lax = list(map(_as_lax_does, (value, *gradients)))
-    if problem.channels_last and problem.face != "kernel" and as_lax == [True, True, False]:
+    if problem.channels_last and problem.wanted != "kernel" and as_lax == [True, True, False]:
         kept = [(way, "lax's own", why) for way, _, why in parts[:2]]
         return Choice(_with_our_kernel_gradient(eqn, ours), (*kept, parts[2]))
     return Choice(None if all(as_lax) else ours, tuple(parts))

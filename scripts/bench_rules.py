@@ -27,10 +27,9 @@ from jax import lax
 
 import jaxcnn as jc
 from jaxcnn._engine.plan import plan
-from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.problem import MADE_OF, Problem
 from jaxcnn._geometry import geometry
 
-FACES = ("y", "x", "kernel")
 HIGHEST = "highest"
 
 
@@ -62,11 +61,11 @@ class Layer(NamedTuple):
             feature_group_count=self.groups, precision=self.precision,
         )  # fmt: skip
 
-    def chosen(self, face: str) -> str:
+    def chosen(self, wanted: str) -> str:
         g = geometry("bench", self.x[2:], self.kernel[2:], stride=self.stride, padding=self.pad, dilation=self.dilation)
         dtype = jnp.dtype(self.dtype)
         outs, ins = self.kernel[0] // self.groups, self.kernel[1]
-        problem = Problem(face, g, self.x[0], self.groups, ins, outs, (dtype, dtype), dtype,
+        problem = Problem(wanted, g, self.x[0], self.groups, ins, outs, (dtype, dtype), dtype,
                           precision=self.precision, platform=jax.default_backend())  # fmt: skip
         return plan(problem, "auto").algorithm.name
 
@@ -142,7 +141,7 @@ CPU = (
 )
 
 
-def faces(f: Any, x: Any, kernel: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
+def with_adjoints(f: Any, x: Any, kernel: Any) -> dict[str, tuple[Any, tuple[Any, ...]]]:
     """f and its two adjoints, each with the shapes of its operands."""
     y = jax.eval_shape(f, x, kernel)
     return {
@@ -195,7 +194,7 @@ def main() -> None:
     for layer in layers:
         x, kernel = (jax.ShapeDtypeStruct(shape, layer.dtype) for shape in (layer.x, layer.kernel))
         for name, f in candidates(layer):
-            jobs += [(layer, face, name, *of_face) for face, of_face in faces(f, x, kernel).items()]
+            jobs += [(layer, wanted, name, *call) for wanted, call in with_adjoints(f, x, kernel).items()]
 
     def build(job: Any) -> Any:
         if time.monotonic() > end - arguments.seconds * 0.4:
@@ -211,10 +210,10 @@ def main() -> None:
 
     rng, found = np.random.default_rng(0), []
     for layer in layers:
-        for face in FACES:
+        for wanted in MADE_OF:
             times: dict[str, Any] = {}
             for (of, at, name, _, operands), program in zip(jobs, compiled, strict=True):
-                if of is not layer or at != face or program is None or time.monotonic() > end:
+                if of is not layer or at != wanted or program is None or time.monotonic() > end:
                     continue
                 if isinstance(program, str):
                     times[name] = program
@@ -231,8 +230,8 @@ def main() -> None:
             )
             what = f"{layer.name}, {layer.dtype}" + (f", {layer.precision}" if layer.precision else "")
             mark = f" <-- {slow:.2f} times {best}" if slow > 1.05 else ""
-            print(f"{what} | {face} | takes {layer.chosen(face)} | {told}{mark}", flush=True)
-            found.append({**layer._asdict(), "face": face, "chosen": layer.chosen(face), "ms": times})
+            print(f"{what} | {wanted} | takes {layer.chosen(wanted)} | {told}{mark}", flush=True)
+            found.append({**layer._asdict(), "face": wanted, "chosen": layer.chosen(wanted), "ms": times})
     write_json(arguments.json, {"machine": machine(), "rows": found})
 
 

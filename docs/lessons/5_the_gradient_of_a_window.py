@@ -199,8 +199,8 @@ assert jnp.array_equal(jnp.array(moved_x), data_gradient)
 # The first equation is the *adjoint law*: the transposed convolution is to correlation what the transposed matrix is to
 # a matrix. It holds for any arrays, strides and paddings, provided that the transposed convolution is told to return to
 # the size of $X$: where a stride leaves cells over, that takes the `output_padding` of lesson 2. That makes it the best
-# test that such code can have; this library is tested with it throughout. It also ends the matter: the derivative of
-# one face of the sum is another face, so gradients of gradients need nothing new.
+# test that such code can have; this library is tested with it throughout. It also ends the matter: each of the
+# three operations has the two others for its derivatives, so gradients of gradients need nothing new.
 
 # %% [markdown] lang="zh"
 # ## 一个数，三种读法
@@ -213,16 +213,16 @@ assert jnp.array_equal(jnp.array(moved_x), data_gradient)
 #
 # 第一个等号就是*伴随律*：转置卷积之于互相关，正如转置矩阵之于矩阵。不管什么数组、什么步幅、什么填充，它都成立，只要求
 # 转置卷积回到 $X$ 的尺寸：步幅有剩余的格子时，要用第 2 课的 `output_padding`。检验这类代码没有比它更好的试题，本库处
-# 处用它测试。它还让事情到此为止：这个和式一面的导数就是它的另一面，梯度的梯度也不需要任何新东西。
+# 处用它测试。它还让事情到此为止：这三种运算，每一种的导数就是另外两种，梯度的梯度也不需要任何新东西。
 
 # %%
-faces = [
+readings = [
     jnp.vdot(c, jc.corr2d(x, k)),
     jnp.vdot(x, data_gradient),
     jnp.vdot(k, kernel_gradient),
 ]
-assert faces == [105, 105, 105]  # 19 + 2 * 43
-[float(face) for face in faces]
+assert readings == [105, 105, 105]  # 19 + 2 * 43
+[float(reading) for reading in readings]
 
 # %% [markdown] lang="en"
 # ## With a stride

@@ -77,7 +77,7 @@ def carry_out(plan: Plan, a: jax.Array, b: jax.Array) -> jax.Array:
         return first.carry_out(problem, a, b, partial(go_on, others), plan.algorithm)
 
     on_cpu = plan.problem.platform == "cpu"
-    a, b = (_wide(array, 2 if on_cpu and plan.problem.face != "y" else 1) for array in (a, b))
+    a, b = (_wide(array, 2 if on_cpu and plan.problem.wanted != "y" else 1) for array in (a, b))
     return go_on(plan.rewrites, plan.problem, a, b).astype(plan.problem.dtype)
 
 

@@ -1,7 +1,7 @@
-"""What JAX has to know of a contraction: one primitive, whose three faces are each other's derivatives.
+"""What JAX has to know of a contraction: one primitive, from two of three arrays to the one that is wanted.
 
-The gradient of a face is another face: reverse, forward and second order all stay within the three, and each of them is
-planned by itself, for the platform that the program is lowered for.
+The gradient of a contraction is another one: reverse, forward and second order all stay within the three, and each of
+them is planned by itself, for the platform that the program is lowered for.
 """
 
 import math
@@ -59,24 +59,24 @@ def contract_for_kernel(
 
 
 def _of_groups(
-    face: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, border: Border, groups: int,
+    wanted: str, function: str, a: jax.Array, b: jax.Array, g: Geometry, border: Border, groups: int,
     method: str, precision: Any, preferred_element_type: Any, channels_last: bool,
 ) -> jax.Array:  # fmt: skip
     """Bind the primitive, whose arrays have an axis for the groups."""
-    dtype = common_dtype(function, **dict(zip(MADE_OF[face][::-1], (b, a), strict=True)))
+    dtype = common_dtype(function, **dict(zip(MADE_OF[wanted][::-1], (b, a), strict=True)))
     check_method(function, method, dtype)
     a, b = (
         _with_groups(function, role, _wide_kernel(role, array.astype(dtype)), g.n, groups)
-        for role, array in zip(MADE_OF[face], (a, b), strict=True)
+        for role, array in zip(MADE_OF[wanted], (a, b), strict=True)
     )
     if precision is None:  # what is configured where a function is traced, not where its program is lowered
         precision = configured_precision()
     made: jax.Array = contraction.bind(
-        *alike(a, b), face=face, geometry=g, border=border, method=method, precision=precision,
+        *alike(a, b), wanted=wanted, geometry=g, border=border, method=method, precision=precision,
         channels_last=channels_last,
         dtype=jnp.dtype(result_dtype(function, dtype, preferred_element_type)),
     )  # fmt: skip
-    at = _groups_at(face, made.ndim - 1, g.n)
+    at = _groups_at(wanted, made.ndim - 1, g.n)
     devices, division = devices_along(made, at + 1)
     if groups > 1 and devices > 1:
         problem = f"is {groups}, but {devices} devices along {division!r} divide the channels of each group"
@@ -127,35 +127,35 @@ def result_dtype(function: str, dtype: Any, preferred: Any) -> Any:
 # The primitive -------------------------------------------------------------------------------------------------------
 
 
-def _shape(a: Any, b: Any, *, face: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
-    samples, flat = _flat(face, geometry, a, b)
-    return _with_samples(face, Problem.of(face, geometry, flat[0], flat[1], dtype).shape(face), samples), dtype
+def _shape(a: Any, b: Any, *, wanted: str, geometry: Geometry, dtype: Any, **_: Any) -> Any:
+    samples, flat = _flat(wanted, geometry, a, b)
+    return _with_samples(wanted, Problem.of(wanted, geometry, flat[0], flat[1], dtype).shape(wanted), samples), dtype
 
 
 def problem_of(
-    a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str,
+    a: Any, b: Any, *, wanted: str, geometry: Geometry, border: Border, dtype: Any, precision: Any, platform: str,
     channels_last: bool, **_: Any,
 ) -> Problem:  # fmt: skip
     """What is asked for: padding of zeros is left to the algorithms, which may have them for nothing."""
     g = geometry if border.is_zero else geometry.unpadded()
-    flat = _flat(face, geometry, a, b)[1]
+    flat = _flat(wanted, geometry, a, b)[1]
     facts = {"precision": precision, "platform": platform, "channels_last": channels_last}
-    problem = Problem.of(face, g, flat[0], flat[1], dtype, **facts)
+    problem = Problem.of(wanted, g, flat[0], flat[1], dtype, **facts)
     return problem if platform == "cpu" or problem.dtypes[0] != jnp.bfloat16 else _narrow_kernel(problem)
 
 
 def _narrow_kernel(problem: Problem) -> Problem:
     """Only a CPU computes with wide kernels: other platforms have products of bfloat16."""
-    if problem.face != "kernel":
+    if problem.wanted != "kernel":
         return problem.but(dtypes=(jnp.bfloat16, jnp.bfloat16))
     return problem.but(dtype=problem.dtypes[1])
 
 
-def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:
+def _flat(wanted: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list[Any]]:
     """The sides of the samples, and both operands with one axis for all of them."""
     samples: tuple[Any, ...] = ()
     flat = []
-    for role, array in zip(MADE_OF[face], (a, b), strict=True):
+    for role, array in zip(MADE_OF[wanted], (a, b), strict=True):
         if role != "kernel":
             samples = array.shape[: array.ndim - g.n - 2]
             shape = (math.prod(samples), *array.shape[len(samples) :])
@@ -167,21 +167,21 @@ def _flat(face: str, g: Geometry, a: Any, b: Any) -> tuple[tuple[Any, ...], list
     return samples, flat
 
 
-def _with_samples(face: str, shape: tuple[Any, ...], samples: tuple[Any, ...]) -> tuple[Any, ...]:
-    return shape if face == "kernel" else (*samples, *shape[1:])
+def _with_samples(wanted: str, shape: tuple[Any, ...], samples: tuple[Any, ...]) -> tuple[Any, ...]:
+    return shape if wanted == "kernel" else (*samples, *shape[1:])
 
 
-def _lower(a: jax.Array, b: jax.Array, *, method: str, face: str, border: Border, **params: Any) -> jax.Array:
+def _lower(a: jax.Array, b: jax.Array, *, method: str, wanted: str, border: Border, **params: Any) -> jax.Array:
     g, dtype = params["geometry"], params["dtype"]
-    samples, (a, b) = _flat(face, g, a, b)
-    problem = problem_of(a, b, face=face, border=border, **params)
+    samples, (a, b) = _flat(wanted, g, a, b)
+    problem = problem_of(a, b, wanted=wanted, border=border, **params)
     a, b = (array.astype(own) for array, own in zip((a, b), problem.dtypes, strict=True))
-    whole = _with_samples(face, problem.but(geometry=g).shape(face), samples)
+    whole = _with_samples(wanted, problem.but(geometry=g).shape(wanted), samples)
     if 0 in (*a.shape, *b.shape, *whole):
         return jnp.zeros(whole, dtype)
     if border.is_zero:
         made = carry_out(plan(problem, method), a, b)
-    elif face != "x":
+    elif wanted != "x":
         made = carry_out(plan(problem, method), bordered(a, g, border), b)
     else:
         padded = carry_out(plan(problem, method), a, b)
@@ -190,28 +190,28 @@ def _lower(a: jax.Array, b: jax.Array, *, method: str, face: str, border: Border
     return made.reshape(whole).astype(dtype)
 
 
-def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, face: str, dtype: Any, **params: Any) -> Any:
-    """The cotangent of operand `at` is the face that makes it, of the face's own cotangent and the other operand."""
-    wanted, other = MADE_OF[face][at], MADE_OF[face][1 - at]
-    given = {face: cotangent, other: (b, a)[at]}
+def _transpose(cotangent: Any, a: Any, b: Any, *, at: int, wanted: str, dtype: Any, **params: Any) -> Any:
+    """The cotangent of operand `at` is a contraction too, of the result's cotangent and the other operand."""
+    role, other = MADE_OF[wanted][at], MADE_OF[wanted][1 - at]
+    given = {wanted: cotangent, other: (b, a)[at]}
     aval = (a, b)[at].aval
-    made = contraction.bind(*(given[role] for role in MADE_OF[wanted]), face=wanted, dtype=aval.dtype, **params)
+    made = contraction.bind(*(given[each] for each in MADE_OF[role]), wanted=role, dtype=aval.dtype, **params)
     return resharded_like(made, aval)
 
 
-def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
+def _batch(arrays: Any, dims: Any, *, wanted: str, **params: Any) -> Any:
     """A mapped axis becomes one more of samples, if the kernel does not have it; one of the groups, if all three arrays
     have it; else part of the one axis of channels that the other operand lacks."""
-    roles, n = MADE_OF[face], params["geometry"].n
+    roles, n = MADE_OF[wanted], params["geometry"].n
     if "kernel" in roles and dims[roles.index("kernel")] is None:
         front = [array if dim is None else jnp.moveaxis(array, dim, 0) for array, dim in zip(arrays, dims, strict=True)]
-        return contraction.bind(*front, face=face, **params), 0
-    samples = arrays[0].ndim - (dims[0] is not None) - n - 2  # of the operand that has them, the first in each face
+        return contraction.bind(*front, wanted=wanted, **params), 0
+    samples = arrays[0].ndim - (dims[0] is not None) - n - 2  # the first operand always has them
     if None not in dims:
         name = "groups"
     else:
         mapped, other = roles if dims[1] is None else roles[::-1]
-        (name,) = set(AXES[mapped]) & set(AXES[face]) - set(AXES[other])
+        (name,) = set(AXES[mapped]) & set(AXES[wanted]) - set(AXES[other])
 
     def position(role: str) -> int:
         return AXES[role].index(name) + (0 if role == "kernel" else int(samples) - 1)
@@ -225,7 +225,7 @@ def _batch(arrays: Any, dims: Any, *, face: str, **params: Any) -> Any:
         array if dim is None else _merge(array, dim, position(role))
         for array, dim, role in zip(arrays, dims, roles, strict=True)
     ]
-    made, at = contraction.bind(*merged, face=face, **params), position(face)
+    made, at = contraction.bind(*merged, wanted=wanted, **params), position(wanted)
     return made.reshape(*made.shape[:at], size, side, *made.shape[at + 1 :]), at
 
 
@@ -234,24 +234,24 @@ def _merge(array: jax.Array, dim: int, at: int) -> jax.Array:
     return array.reshape(*array.shape[:at], array.shape[at] * array.shape[at + 1], *array.shape[at + 2 :])
 
 
-def _spec(a: Any, b: Any, *, face: str, geometry: Geometry, border: Border, **_: Any) -> Any:
-    return result_spec(_arrays(face, geometry, a.ndim), geometry, (a, b), (border,))
+def _spec(a: Any, b: Any, *, wanted: str, geometry: Geometry, border: Border, **_: Any) -> Any:
+    return result_spec(_arrays(wanted, geometry, a.ndim), geometry, (a, b), (border,))
 
 
-def _divide(on_a_device: Any, ranks: Any, *, face: str, geometry: Geometry, border: Border, **params: Any) -> Any:
+def _divide(on_a_device: Any, ranks: Any, *, wanted: str, geometry: Geometry, border: Border, **params: Any) -> Any:
     def local(g: Geometry, _: Any, a: jax.Array, b: jax.Array) -> Any:
-        return on_a_device(a, b, face=face, geometry=g, border=border, **params)
+        return on_a_device(a, b, wanted=wanted, geometry=g, border=border, **params)
 
-    borders = [border if role == "x" else None for role in MADE_OF[face]]
-    around = border if face == "x" else None
-    return divided(local, _arrays(face, geometry, ranks[0]), geometry, borders, around)
+    borders = [border if role == "x" else None for role in MADE_OF[wanted]]
+    around = border if wanted == "x" else None
+    return divided(local, _arrays(wanted, geometry, ranks[0]), geometry, borders, around)
 
 
-def _arrays(face: str, g: Geometry, rank: int) -> Arrays:
+def _arrays(wanted: str, g: Geometry, rank: int) -> Arrays:
     """`rank` is that of the first operand, which has the samples."""
     samples = tuple(f"samples{axis}" for axis in range(rank - g.n - 2))
     axes = {role: (*samples, *names[1:]) if role != "kernel" else names for role, names in AXES.items()}
-    return Arrays(axes, MADE_OF[face], face, g.n)
+    return Arrays(axes, MADE_OF[wanted], wanted, g.n)
 
 
 def _narrow(x: jax.Array, *, platform: str) -> jax.Array:

@@ -1,7 +1,7 @@
-"""What is asked: one face of a contraction, in integers and names. There is no array in a problem.
+"""What is asked: one contraction, in integers and names. There is no array in a problem.
 
-The sum of y * conv(x, kernel) is linear in each of three arrays. Given two of them, its derivative in the third is the
-correlation (face "y"), its adjoint in x (face "x") or its adjoint in the kernel (face "kernel").
+The sum of y * conv(x, kernel) is linear in each of three arrays. What is wanted is its derivative in one of them, given
+the two others: the correlation ("y"), its adjoint in x ("x") or its adjoint in the kernel ("kernel").
 """
 
 import math
@@ -16,7 +16,7 @@ from jax import lax
 from jaxcnn._arrays import accumulator
 from jaxcnn._geometry import Geometry
 
-# What each face is made of, in order, and the axes of each array before the spatial ones.
+# The two arrays that each one is made of, in order, and the axes of each before the spatial ones.
 MADE_OF = {"y": ("x", "kernel"), "x": ("y", "kernel"), "kernel": ("x", "y")}
 AXES = {"x": ("samples", "groups", "ins"), "kernel": ("groups", "outs", "ins"), "y": ("samples", "groups", "outs")}
 
@@ -31,9 +31,9 @@ def configured_precision() -> Any:
 
 @dataclass(frozen=True)
 class Problem:
-    """One face, made of two arrays; hashable, and without an array."""
+    """One contraction: what is wanted, and of which sizes and dtypes; hashable, and without an array."""
 
-    face: str
+    wanted: str  # "y", "x" or "kernel"
     geometry: Geometry
     samples: Any  # an int, or a symbolic size
     groups: int
@@ -46,12 +46,12 @@ class Problem:
     channels_last: bool = False  # how the caller's arrays lie: an algorithm may use it, and no result depends on it
 
     @classmethod
-    def of(cls, face: str, geometry: Geometry, a: Any, b: Any, dtype: Any, **facts: Any) -> Self:
+    def of(cls, wanted: str, geometry: Geometry, a: Any, b: Any, dtype: Any, **facts: Any) -> Self:
         """The problem that two operands pose."""
         sizes: dict[str, Any] = {}
-        for role, array in zip(MADE_OF[face], (a, b), strict=True):
+        for role, array in zip(MADE_OF[wanted], (a, b), strict=True):
             sizes |= zip(AXES[role], array.shape[:3], strict=True)
-        return cls(face, geometry, **sizes, dtypes=(a.dtype, b.dtype), dtype=dtype, **facts)
+        return cls(wanted, geometry, **sizes, dtypes=(a.dtype, b.dtype), dtype=dtype, **facts)
 
     def shape(self, role: str) -> tuple[Any, ...]:
         """The shape of one of the three arrays."""

@@ -8,9 +8,9 @@ from jaxcnn._engine.plan import plan
 from jaxcnn._engine.problem import Problem
 
 
-def a_problem(g, face="y", *, ins=1, outs=1, groups=1, samples=8, dtype="float32", platform="cpu"):
+def a_problem(g, wanted="y", *, ins=1, outs=1, groups=1, samples=8, dtype="float32", platform="cpu"):
     dtype = jnp.dtype(dtype)
-    return Problem(face, g, samples, groups, ins, outs, (dtype, dtype), dtype, platform=platform)
+    return Problem(wanted, g, samples, groups, ins, outs, (dtype, dtype), dtype, platform=platform)
 
 
 def chosen(*problem, **facts):

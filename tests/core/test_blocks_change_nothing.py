@@ -64,7 +64,7 @@ def test_no_more_cells_are_in_memory_at_a_time(row, cells, method, monkeypatch):
     most, laid_out = [], methods()[method].cells
 
     def watched(algorithm, problem, a, b):
-        least = problem.samples == 1 and (problem.face == "x" or problem.geometry.out[0] == 1)
+        least = problem.samples == 1 and (problem.wanted == "x" or problem.geometry.out[0] == 1)
         most.append((problem.samples * problem.groups * laid_out(problem), least))
         return original(algorithm, problem, a, b)
 

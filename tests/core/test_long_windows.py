@@ -127,5 +127,5 @@ def test_no_method_with_an_operation_a_tap_is_chosen(stride, dtype):
     channels = (1, 2, 8, 16)
     sizes = [{"ins": ins, "outs": outs} for ins in channels for outs in channels]
     with jax.enable_x64(True):
-        found = {chosen(g, face, **each, dtype=dtype) for face in ("y", "kernel") for each in sizes}
+        found = {chosen(g, wanted, **each, dtype=dtype) for wanted in ("y", "kernel") for each in sizes}
     assert not found & {"rows", "shifts"}

@@ -110,7 +110,7 @@ def test_taylor_series(name):
 
 def contractions(f, *args):
     """The number of contractions in a program, recomputed ones included."""
-    return sum("face" in eqn.params for eqn in equations(jax.make_jaxpr(f)(*args)))
+    return sum("wanted" in eqn.params for eqn in equations(jax.make_jaxpr(f)(*args)))
 
 
 POLICIES = {

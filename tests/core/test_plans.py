@@ -106,7 +106,7 @@ MEASURED = {
 }
 
 
-def faces(x, kernel, options, dtype):
+def contractions(x, kernel, options, dtype):
     """The value and its two gradients as functions, each with its operands."""
     x, kernel = (jax.ShapeDtypeStruct(shape, dtype) for shape in (x, kernel))
     f = lambda x, kernel: jc.conv(x, kernel, **options, groups=x.shape[1] // kernel.shape[1])
@@ -126,11 +126,11 @@ def kind(program):
 
 
 @pytest.mark.parametrize("name", MEASURED)
-def test_each_face_is_of_the_kind_that_was_fastest(name):
+def test_value_and_gradients_are_of_the_kind_that_was_fastest(name):
     x, kernel, options, fastest = MEASURED[name]
     dtype = "bfloat16" if name.endswith("bfloat16") else "float32"
     with jax.default_matmul_precision("default"):
-        programs = [lowered(*face) for face in faces(x, kernel, options, dtype)]
+        programs = [lowered(*each) for each in contractions(x, kernel, options, dtype)]
     assert [kind(program) for program in programs] == fastest
     for program in programs:
         assert "stablehlo.while" not in program
@@ -179,8 +179,8 @@ def test_xlas_reduction_equals_ours(lowest):
 def test_all_groups_are_one_convolution():
     x, kernel, options, _ = MEASURED["grouped"]
     counts = [
-        re.findall(r"(batch|feature)_group_count = (\d+)", lowered(*face))
-        for face in faces(x, kernel, options, "float32")
+        re.findall(r"(batch|feature)_group_count = (\d+)", lowered(*each))
+        for each in contractions(x, kernel, options, "float32")
     ]
     assert counts == [
         [("batch", "1"), ("feature", "32")], [("batch", "1"), ("feature", "32")], [("batch", "32"), ("feature", "1")]
@@ -211,7 +211,7 @@ def by_hand(problem, x, kernel):
 
 
 def test_an_algorithm_is_one_file_and_one_line(monkeypatch):
-    toy = Algorithm("toy", by_hand, by_hand, by_hand, can=lambda problem: problem.face == "y")
+    toy = Algorithm("toy", by_hand, by_hand, by_hand, can=lambda problem: problem.wanted == "y")
     line = Rule(toy, lambda problem: problem.geometry.size == (4, 4), "it is a toy")
     monkeypatch.setattr(cpu, "RULES", (line, *cpu.RULES))
     chosen = plan(a_problem(a_geometry((4, 4))))

@@ -140,48 +140,48 @@ def large_and_small():
             yield geometry("test", [4 * k for k in window], window, stride=stride)
 
 
-def all_chosen(face, dtype, platform):
+def all_chosen(wanted, dtype, platform):
     channels = (1, 2, 16, 512)
     sizes = [{"ins": ins, "outs": outs} for ins in channels for outs in channels]
     with jax.default_matmul_precision("default"):
-        return {chosen(g, face, **each, dtype=dtype, platform=platform) for g in large_and_small() for each in sizes}
+        return {chosen(g, wanted, **each, dtype=dtype, platform=platform) for g in large_and_small() for each in sizes}
 
 
 @pytest.mark.parametrize("platform", ["cpu", "gpu", "other"])
-@pytest.mark.parametrize("face", ["y", "x", "kernel"])
+@pytest.mark.parametrize("wanted", ["y", "x", "kernel"])
 @pytest.mark.parametrize("dtype", [*INTEGERS, "float64", "complex128"])
-def test_none_is_chosen_for_what_must_be_exact(face, dtype, platform):
+def test_none_is_chosen_for_what_must_be_exact(wanted, dtype, platform):
     with jax.enable_x64(True):
-        assert not all_chosen(face, dtype, platform) & set(cases.TRANSFORMS)
+        assert not all_chosen(wanted, dtype, platform) & set(cases.TRANSFORMS)
 
 
 BOTH = pytest.mark.parametrize("platform", ["cpu", "gpu"])
-FACES = pytest.mark.parametrize("face", ["y", "kernel"])
+WANTED = pytest.mark.parametrize("wanted", ["y", "kernel"])
 VERY_LARGE = geometry("test", (64, 64), (45, 45), padding="SAME")
 
 
 @BOTH
-@FACES
-def test_one_is_chosen_for_a_large_kernel_in_float32(face, platform):
-    assert all_chosen(face, "float32", platform) & set(cases.TRANSFORMS)
+@WANTED
+def test_one_is_chosen_for_a_large_kernel_in_float32(wanted, platform):
+    assert all_chosen(wanted, "float32", platform) & set(cases.TRANSFORMS)
     with jax.default_matmul_precision("default"):
-        assert chosen(VERY_LARGE, face, platform=platform) in cases.TRANSFORMS
+        assert chosen(VERY_LARGE, wanted, platform=platform) in cases.TRANSFORMS
 
 
 @BOTH
-@FACES
-def test_none_is_chosen_where_more_precision_is_asked_for(face, platform):
+@WANTED
+def test_none_is_chosen_where_more_precision_is_asked_for(wanted, platform):
     with jax.default_matmul_precision("highest"):
-        assert chosen(VERY_LARGE, face, platform=platform) not in cases.TRANSFORMS
+        assert chosen(VERY_LARGE, wanted, platform=platform) not in cases.TRANSFORMS
 
 
-@FACES
+@WANTED
 @pytest.mark.parametrize("side", [11, 15])
-def test_none_is_chosen_on_a_cpu_where_it_does_not_win_by_three(side, face):
+def test_none_is_chosen_on_a_cpu_where_it_does_not_win_by_three(side, wanted):
     """Shifts are faster there for the value; for the kernel's gradient the transform wins by three from 15x15 on."""
     with jax.default_matmul_precision("default"):
-        taken = chosen(geometry("test", (64, 64), (side, side)), face)
-    assert taken == ("fft" if (face, side) == ("kernel", 15) else "shifts")
+        taken = chosen(geometry("test", (64, 64), (side, side)), wanted)
+    assert taken == ("fft" if (wanted, side) == ("kernel", 15) else "shifts")
 
 
 def highest(x, kernel):

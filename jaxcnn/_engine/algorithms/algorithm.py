@@ -1,4 +1,4 @@
-"""What an algorithm is: what it can do, what it lays out in memory, and the three faces."""
+"""What an algorithm is: what it can do, what it lays out in memory, and its three contractions."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -7,18 +7,18 @@ import jax
 
 from jaxcnn._engine.problem import MADE_OF, Problem
 
-# A face takes a problem and its two operands to the third array, of any dtype that holds the sums. All have an axis for
-# the groups: x (samples, groups, ins, *spatial), kernel (groups, outs, ins, *window), y (samples, groups, outs, *out).
-Face = Callable[[Problem, jax.Array, jax.Array], jax.Array]
+# It takes a problem and its two operands to the array that is wanted, of any dtype that holds the sums. All have an axis
+# for the groups: x (samples, groups, ins, *spatial), kernel (groups, outs, ins, *window), y (samples, groups, outs, *out).
+Contraction = Callable[[Problem, jax.Array, jax.Array], jax.Array]
 
 
 class Algorithm(NamedTuple):
-    """One way to compute all three faces."""
+    """One way to compute all three contractions."""
 
     name: str  # what a user calls it: `method=`
-    y: Face  # the correlation
-    x: Face  # its adjoint in x: the transposed convolution, and the gradient for the data
-    kernel: Face  # its adjoint in the kernel: the gradient for the kernel
+    y: Contraction  # the correlation
+    x: Contraction  # its adjoint in x: the transposed convolution, and the gradient for the data
+    kernel: Contraction  # its adjoint in the kernel: the gradient for the kernel
     can: Callable[[Problem], bool] = lambda problem: True
     # How many cells are laid out in memory for each sample of a group.
     cells: Callable[[Problem], int] = lambda problem: 0
@@ -29,23 +29,25 @@ class Algorithm(NamedTuple):
     caution: str = ""  # what a user has to know of its results
 
     def __call__(self, problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
-        face: Face = getattr(self, problem.face)
-        return face(problem, a, b)
+        contraction: Contraction = getattr(self, problem.wanted)
+        return contraction(problem, a, b)
 
 
-def algorithm(name: str, y: Face, x: Face | None = None, kernel: Face | None = None, **facts: Any) -> Algorithm:
-    """An algorithm whose missing faces are JAX's transposes of the first."""
+def algorithm(
+    name: str, y: Contraction, x: Contraction | None = None, kernel: Contraction | None = None, **facts: Any
+) -> Algorithm:
+    """An algorithm whose missing contractions are JAX's transposes of the first."""
 
     def transposed(problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
         """The cotangent of y is one of the operands; the other one stays what it is to the correlation."""
-        wanted = problem.face
+        wanted = problem.wanted
         given = dict(zip(MADE_OF[wanted], (a, b), strict=True))
         cotangent, ((role, other),) = given.pop("y"), given.items()
         # A GPU has its fast kernels for operands of one half precision; on a CPU they are widened first.
         dtype = other.dtype if problem.on_gpu and other.dtype == cotangent.dtype else problem.summed
         struct = jax.ShapeDtypeStruct(problem.shape(wanted), dtype)
         dtypes = {wanted: dtype, role: other.dtype}
-        forward = problem.but(face="y", dtypes=tuple(dtypes[each] for each in MADE_OF["y"]))
+        forward = problem.but(wanted="y", dtypes=tuple(dtypes[each] for each in MADE_OF["y"]))
 
         def correlate(unknown: jax.Array) -> jax.Array:
             arrays = {wanted: unknown, role: other}

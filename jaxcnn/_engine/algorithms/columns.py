@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.algorithms import columns_last
-from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
+from jaxcnn._engine.algorithms.algorithm import Algorithm, Contraction
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._slices import fold_taps, tap_slice, taps
@@ -64,8 +64,8 @@ def _lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
     """Each cell of y lays its kernels down, and what overlaps is summed."""
     g = problem.geometry
     rows = jnp.moveaxis(kernel, (1, 2), (-1, -2))  # (groups, *window, ins, outs)
-    laid = _product(problem, rows, _samples_third(y), ((g.n + 2,), (1,)), (0, 0))
-    return crop(_samples_first(fold_taps(jnp.moveaxis(laid, 0, g.n), g)), g.padding)
+    shares = _product(problem, rows, _samples_third(y), ((g.n + 2,), (1,)), (0, 0))
+    return crop(_samples_first(fold_taps(jnp.moveaxis(shares, 0, g.n), g)), g.padding)
 
 
 def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -93,7 +93,7 @@ def _product(
 
 def _cells(problem: Problem, *, left: int) -> int:
     g = problem.geometry
-    if problem.face != "y":
+    if problem.wanted != "y":
         return problem.ins * math.prod(g.window) * math.prod(g.out)
     left = _left(problem, left)
     unrolled, left_standing = g.axes[: g.n - left], g.axes[g.n - left :]
@@ -110,7 +110,7 @@ def _with(name: str, left: int) -> Algorithm:
 
 
 def _unless_in_place(columns: Algorithm) -> Algorithm:
-    def of(last: Face, first: Face) -> Face:
+    def of(last: Contraction, first: Contraction) -> Contraction:
         return lambda problem, a, b: (last if columns_last.in_place(problem) else first)(problem, a, b)
 
     return columns._replace(

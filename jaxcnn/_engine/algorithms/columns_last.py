@@ -28,15 +28,15 @@ def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
     """Each cell of y lays its kernels down, and what overlaps is summed."""
     g = problem.geometry
     kernel, y = problem.as_given("kernel", kernel), problem.as_given("y", y)
-    laid = _product(problem, y, kernel, ((g.n + 1,), (g.n + 1,)))  # (samples, *out, *window, ins)
+    shares = _product(problem, y, kernel, ((g.n + 1,), (g.n + 1,)))  # (samples, *out, *window, ins)
     if problem.taps == 1:
-        laid = laid.reshape(*laid.shape[: g.n + 1], problem.ins)
+        cells = shares.reshape(*shares.shape[: g.n + 1], problem.ins)
         apart = [(0, a.padded - (a.out - 1) * a.stride - 1, a.stride - 1) for a in g.axes]
-        laid = lax.pad(laid, jnp.zeros((), laid.dtype), [(0, 0, 0), *apart, (0, 0, 0)])
-        return problem.as_ours("x", crop(laid, [*g.padding, (0, 0)]))
+        spread = lax.pad(cells, jnp.zeros((), cells.dtype), [(0, 0, 0), *apart, (0, 0, 0)])
+        return problem.as_ours("x", crop(spread, [*g.padding, (0, 0)]))
     out, window, ins = range(1, g.n + 1), range(g.n + 1, 2 * g.n + 1), 2 * g.n + 1
-    laid = lax.transpose(laid, (*window, 0, ins, *out))
-    return crop(fold_taps(laid, g), g.padding).reshape(problem.shape("x"))
+    shares = lax.transpose(shares, (*window, 0, ins, *out))
+    return crop(fold_taps(shares, g), g.padding).reshape(problem.shape("x"))
 
 
 def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -73,5 +73,5 @@ def in_place(problem: Problem) -> bool:
     positions = (problem.samples, *g.out)
     if not problem.channels_last or problem.groups > 1 or problem.on_gpu or is_symbolic(*positions, *g.size):
         return False
-    one_tap = problem.taps == 1 and (g.n != 1 or problem.face == "kernel")
+    one_tap = problem.taps == 1 and (g.n != 1 or problem.wanted == "kernel")
     return one_tap or math.prod(positions) <= problem.outs

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxcnn._engine.algorithms.algorithm import Algorithm, Face
+from jaxcnn._engine.algorithms.algorithm import Algorithm, Contraction
 from jaxcnn._engine.problem import Problem
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._symbolic import is_symbolic
@@ -28,8 +28,8 @@ def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
     waves = jnp.einsum("sgo...,goi...->sgi...", _outputs(problem, y), _kernel(problem, kernel))
-    laid = _cells(problem, waves)[(..., *(slice(0, a.padded) for a in problem.geometry.axes))]
-    return crop(laid, problem.geometry.padding)
+    padded = _cells(problem, waves)[(..., *(slice(0, a.padded) for a in problem.geometry.axes))]
+    return crop(padded, problem.geometry.padding)
 
 
 def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -37,8 +37,8 @@ def _gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
     return _cells(problem, waves)[(..., *(slice(0, a.span, a.dilation) for a in problem.geometry.axes))]
 
 
-def _scaled(transform: Face) -> Face:
-    """The face of operands over powers of two, and its result given these back."""
+def _scaled(transform: Contraction) -> Contraction:
+    """`transform` of operands over powers of two, and its result given these back."""
 
     def made(problem: Problem, a: jax.Array, b: jax.Array) -> jax.Array:
         powers = [math.ceil(math.log2(max(math.prod(array.shape[3:]), 1))) for array in (a, b)]

@@ -92,9 +92,9 @@ def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
     for axis, a in reversed(list(enumerate(g.axes))):
         parts = [jnp.stack(parts[i : i + a.stride], 2 + axis) for i in range(0, len(parts), a.stride)]
     whole = [side * a.stride for side, a in zip(sides, g.axes, strict=True)]
-    laid = parts[0].reshape(given.shape[0], *whole, given.shape[-1])
+    interleaved = parts[0].reshape(given.shape[0], *whole, given.shape[-1])
     beyond = [(a.low, cells - a.low - a.size) for a, cells in zip(g.axes, whole, strict=True)]
-    return problem.as_ours("x", crop(laid, [*beyond, (0, 0)]))
+    return problem.as_ours("x", crop(interleaved, [*beyond, (0, 0)]))
 
 
 def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:

@@ -77,36 +77,36 @@ def _may_transform(p: Problem, many: dict[int, tuple[int, int]]) -> bool:
 
 
 def _large_kernel(p: Problem) -> bool:
-    return p.face != "kernel" and _may_transform(p, MANY_TAPS)
+    return p.wanted != "kernel" and _may_transform(p, MANY_TAPS)
 
 
 def _gradient_of_a_large_kernel(p: Problem) -> bool:
-    return p.face == "kernel" and _may_transform(p, MANY_TAPS_OF_A_GRADIENT)
+    return p.wanted == "kernel" and _may_transform(p, MANY_TAPS_OF_A_GRADIENT)
 
 
 def _one_channel(p: Problem) -> bool:
-    """Face "x" comes here only with a stride that no rewrite could take up: the others are another face's by then."""
-    return p.is_depthwise and (p.face != "x" or interleaves(p))
+    """The adjoint in x comes here only with a stride that no rewrite takes up: otherwise it is a correlation by then."""
+    return p.is_depthwise and (p.wanted != "x" or interleaves(p))
 
 
 def _dense_channels_last(p: Problem) -> bool:
     """With three axes rows are faster: 3x3x3, 16 to 16 (4,32,32,32,16) takes 32 ms, and XLA 109 ms."""
     if not p.channels_last or p.groups > 1 or p.geometry.n > 2 or p.taps > LARGE or p.exact:
         return False
-    if p.face == "kernel":
+    if p.wanted == "kernel":
         few_or_many = p.outs <= FEW_OUTS <= 2 * p.ins or min(p.ins, p.outs) >= 512
         return p.geometry.n == 2 and p.is_at_stride_1 and few_or_many
-    if p.face == "x":
+    if p.wanted == "x":
         return p.ins >= MANY_CHANNELS
     many_in = p.ins >= MANY_CHANNELS or p.terms > FEW_TERMS
     return p.ins >= 2 * MANY_CHANNELS or (many_in and p.outs >= MANY_CHANNELS)
 
 
 def _few_channels(p: Problem) -> bool:
-    by_columns = p.face == "kernel" and (p.channels_last or p.groups == 1)
+    by_columns = p.wanted == "kernel" and (p.channels_last or p.groups == 1)
     few = FEW_PRODUCTS_OF_A_GRADIENT if by_columns else FEW_PRODUCTS
-    few_terms = FEW_TERMS_OF_ONE if p.face == "y" and p.outs == 1 else FEW_TERMS
-    return p.face != "x" and p.is_at_stride_1 and p.terms <= few_terms and p.terms * p.outs <= few
+    few_terms = FEW_TERMS_OF_ONE if p.wanted == "y" and p.outs == 1 else FEW_TERMS
+    return p.wanted != "x" and p.is_at_stride_1 and p.terms <= few_terms and p.terms * p.outs <= few
 
 
 def _keeps_nan(p: Problem) -> bool:
@@ -128,7 +128,7 @@ def _wide(p: Problem) -> bool:
 
 def _dilated(p: Problem) -> bool:
     wide = p.geometry.n == 2 and p.ins * p.outs >= 1024
-    return _keeps_nan(p) and p.face != "x" and wide and any(a.dilation > 1 for a in p.geometry.axes)
+    return _keeps_nan(p) and p.wanted != "x" and wide and any(a.dilation > 1 for a in p.geometry.axes)
 
 
 def _strided(p: Problem) -> bool:
@@ -143,7 +143,7 @@ def _fewer_cells(p: Problem) -> bool:
     The cells are equal where rows leave no axis, since its window is too long.
     """
     of_windows, of_rows = windows.cells(p), rows.cells(p)
-    return p.face != "y" or of_windows == of_rows or 4 * of_windows <= 3 * of_rows
+    return p.wanted != "y" or of_windows == of_rows or 4 * of_windows <= 3 * of_rows
 
 
 RULES = (

@@ -83,18 +83,18 @@ def _may_transform(p: Problem) -> bool:
 
 
 def _large_kernel(p: Problem) -> bool:
-    return _may_transform(p) and p.face != "kernel" and p.taps >= MANY_TAPS[p.geometry.n]
+    return _may_transform(p) and p.wanted != "kernel" and p.taps >= MANY_TAPS[p.geometry.n]
 
 
 def _gradient_of_a_large_kernel(p: Problem) -> bool:
-    return _may_transform(p) and p.face == "kernel" and p.taps >= MANY_TAPS_OF_A_GRADIENT[p.geometry.n]
+    return _may_transform(p) and p.wanted == "kernel" and p.taps >= MANY_TAPS_OF_A_GRADIENT[p.geometry.n]
 
 
 def _has_kernels_of_cudnn(p: Problem) -> bool:
     """Depthwise, two axes: half precisions of 5x5 and more, and the gradient in a kernel of few taps."""
     if not p.is_depthwise or p.geometry.n != 2 or not (_float32(p) or _half(p)):
         return False
-    if p.face != "kernel":
+    if p.wanted != "kernel":
         return _half(p) and p.taps >= 25
     return _half(p) or (FEWEST_AT_STRIDE_1 if p.is_at_stride_1 else 2) <= p.taps <= FEW_TAPS
 
@@ -104,7 +104,7 @@ def _few_taps(p: Problem) -> bool:
 
 
 def _few_channels(p: Problem) -> bool:
-    return p.terms <= 25 and p.outs <= 8 and p.groups == 1 and p.face == "y" and p.geometry.n > 0 and _float32(p)
+    return p.terms <= 25 and p.outs <= 8 and p.groups == 1 and p.wanted == "y" and p.geometry.n > 0 and _float32(p)
 
 
 def _convolved(p: Problem) -> bool:

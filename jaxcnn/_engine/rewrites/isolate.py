@@ -19,16 +19,16 @@ def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
 
 def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
     """The arrays go in and out as the caller has them: in a function XLA would copy others."""
-    roles, made = MADE_OF[problem.face], problem.face
+    wanted, roles = problem.wanted, MADE_OF[problem.wanted]
 
     def contract(*inside: jax.Array) -> jax.Array:
         whole = (array.reshape(given.shape) for array, given in zip(inside, outside, strict=True))
         y = then(problem, *(problem.as_ours(role, array) for role, array in zip(roles, whole, strict=True)))
-        return problem.as_given(made, y)
+        return problem.as_given(wanted, y)
 
     outside = [problem.as_given(role, array) for role, array in zip(roles, (a, b), strict=True)]
     y = called(contract)(*(array.reshape(without_ones(array.shape)) for array in outside))
-    return problem.as_ours(made, y)
+    return problem.as_ours(wanted, y)
 
 
 def called(f: Callable[..., jax.Array]) -> Callable[..., jax.Array]:

@@ -19,12 +19,12 @@ from jaxcnn._geometry import Geometry
 
 def _applies(problem: Problem, _: Algorithm | None) -> bool:
     dense = all(s == 1 for s in problem.geometry.stride) and not in_place(problem)
-    return problem.face == "x" and (problem.exact or dense)
+    return problem.wanted == "x" and (problem.exact or dense)
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
     dense = _at_stride_1(problem.geometry)
-    return problem.but(face="y", geometry=dense.mirrored(), ins=problem.outs, outs=problem.ins)
+    return problem.but(wanted="y", geometry=dense.mirrored(), ins=problem.outs, outs=problem.ins)
 
 
 def _carry_out(problem: Problem, y: jax.Array, kernel: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:

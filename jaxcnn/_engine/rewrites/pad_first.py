@@ -15,7 +15,7 @@ from jaxcnn._padding import zero_pad
 def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
     one_loop = algorithm is not None and algorithm.one_loop
     padded = any(map(any, problem.geometry.padding))
-    return one_loop and problem.channels_last and problem.face != "x" and padded
+    return one_loop and problem.channels_last and problem.wanted != "x" and padded
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:

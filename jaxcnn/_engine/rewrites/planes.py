@@ -29,17 +29,17 @@ MOST_CELLS = 2**22
 def _applies(problem: Problem, _: Algorithm | None) -> bool:
     g = problem.geometry
     dense = problem.channels_last and problem.groups == 1 and problem.ins >= FEWEST_CHANNELS and problem.taps > 1
-    if g.n != 3 or problem.face == "x" or not dense or is_symbolic(problem.samples, *g.size):
+    if g.n != 3 or problem.wanted == "x" or not dense or is_symbolic(problem.samples, *g.size):
         return False
-    if problem.face == "y" and g.stride[0] > 1:
+    if problem.wanted == "y" and g.stride[0] > 1:
         return False
-    laid_out = math.prod(_leaves(problem, None).shape("y" if problem.face == "y" else "x"))
+    laid_out = math.prod(_leaves(problem, None).shape("y" if problem.wanted == "y" else "x"))
     return bool(laid_out <= MOST_CELLS)
 
 
 def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
     first, *others = problem.geometry.axes
-    if problem.face == "y":
+    if problem.wanted == "y":
         more = {"samples": problem.samples * first.padded, "outs": first.window * problem.outs}
     else:
         more = {"samples": problem.samples * first.out, "ins": first.window * problem.ins}
@@ -49,8 +49,8 @@ def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
 def _carry_out(problem: Problem, x: jax.Array, other: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
     first = problem.geometry.axes[0]
     x = zero_pad(x, [(first.low, first.high), (0, 0), (0, 0)])
-    of_face = _correlate if problem.face == "y" else _gather
-    return of_face(problem, _leaves(problem, algorithm), x, other, then)
+    contract = _correlate if problem.wanted == "y" else _gather
+    return contract(problem, _leaves(problem, algorithm), x, other, then)
 
 
 def _correlate(problem: Problem, left: Problem, x: jax.Array, kernel: jax.Array, then: Then) -> jax.Array:

@@ -51,7 +51,7 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     def of(some: jax.Array, array: jax.Array) -> jax.Array:
         return some.reshape(block, *array.shape[1:])
 
-    if problem.face == "kernel":
+    if problem.wanted == "kernel":
 
         def add(total: jax.Array, pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
             return total + then(left, of(pair[0], a), of(pair[1], b)), None

@@ -41,9 +41,9 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     around = [
         (axis.low, cells - axis.size - axis.low) for axis, cells in zip(problem.geometry.axes, whole, strict=True)
     ]
-    if problem.face == "y":
+    if problem.wanted == "y":
         return then(left, _split(zero_pad(a, around), sides), _split(b, sides))
-    if problem.face == "kernel":
+    if problem.wanted == "kernel":
         return _join(then(left, _split(zero_pad(a, around), sides), b), sides)
     return crop(_join(then(left, a, _split(b, sides)), sides), around)
 

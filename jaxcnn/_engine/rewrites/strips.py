@@ -34,7 +34,7 @@ def _cut(problem: Problem, algorithm: Algorithm | None) -> _Cut:
 
 def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
     cells = sample_blocks.laid_out(problem, algorithm)
-    if not problem.geometry.n or problem.face == "x" or is_symbolic(problem.samples, cells):
+    if not problem.geometry.n or problem.wanted == "x" or is_symbolic(problem.samples, cells):
         return False
     return cells > sample_blocks.CELLS and _cut(problem, algorithm).strips > 1
 
@@ -52,7 +52,7 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     x = zero_pad(a, [(first.low, rows - first.size - first.low), *whole_axes])
     x = jnp.moveaxis(_overlapping(x, strips, strip.size, out * first.stride), 3, 1)
     x = x.reshape(a.shape[0] * strips, *x.shape[2:])
-    if problem.face == "kernel":
+    if problem.wanted == "kernel":
         y = zero_pad(b, [(0, strips * out - first.out), *whole_axes])
         y = jnp.moveaxis(y.reshape(*y.shape[:3], strips, out, *y.shape[4:]), 3, 1)
         return then(left, x, y.reshape(x.shape[0], *y.shape[2:]))

@@ -29,7 +29,7 @@ def lax_transpose(x, kernel):
     )
 
 
-# Our function, lax's, and our face.
+# Our function, lax's, and the array that is wanted.
 OPERATIONS = {
     "conv": (lambda x, kernel: jc.conv(x, kernel, **CONV), lambda x, k: oracles.lax_conv(x, k, **CONV), "y"),
     "conv_transpose": (lambda x, kernel: jc.conv_transpose(x, kernel, **TRANSPOSE), lax_transpose, "x"),
@@ -90,11 +90,11 @@ def assert_as_lax(name, made, *arrays):
 # What the program is made of ------------------------------------------------------------------------------------------
 
 
-def program(f, *arrays, told="face"):
+def program(f, *arrays, told="wanted"):
     """One parameter of each contraction in f, and the names of its other primitives."""
     found = list(equations(jax.make_jaxpr(f)(*arrays)))
-    contractions = [eqn.params[told] for eqn in found if "face" in eqn.params]
-    return contractions, {eqn.primitive.name for eqn in found if "face" not in eqn.params}
+    contractions = [eqn.params[told] for eqn in found if "wanted" in eqn.params]
+    return contractions, {eqn.primitive.name for eqn in found if "wanted" not in eqn.params}
 
 
 # Primitives that sum products, or that loop or scatter.
@@ -104,18 +104,18 @@ COSTLY = {"conv_general_dilated", "dot_general", "reduce_window_sum", "gather", 
 @pytest.mark.parametrize("made", DERIVATIVES)
 @EACH
 def test_nothing_else_is_computed(name, made):
-    ours, _, face = OPERATIONS[name]
-    faces, others = program(lambda *args: DERIVATIVES[made](ours, *args), X, K)
-    assert face in faces
-    assert set(faces) <= {"y", "x", "kernel"}
+    ours, _, wanted = OPERATIONS[name]
+    contractions, others = program(lambda *args: DERIVATIVES[made](ours, *args), X, K)
+    assert wanted in contractions
+    assert set(contractions) <= {"y", "x", "kernel"}
     assert not others & COSTLY
 
 
 @EACH
 def test_a_gradient_is_one_contraction_more(name):
-    """The value is one face, its gradients are the two others."""
-    ours, _, face = OPERATIONS[name]
-    assert program(ours, X, K)[0] == [face]
+    """The value is one of the three, its gradients are the two others."""
+    ours, _, wanted = OPERATIONS[name]
+    assert program(ours, X, K)[0] == [wanted]
     assert sorted(program(gradients(ours), X, K)[0]) == ["kernel", "x", "y"]
     assert len(program(jax.grad(loss(ours), 1), X, K)[0]) == 2
 
@@ -130,9 +130,9 @@ def test_method_and_precision_hold_for_the_derivatives(told):
 @pytest.mark.parametrize("over", MAPS)
 @EACH
 def test_a_map_is_one_contraction(name, over):
-    ours, _, face = OPERATIONS[name]
-    faces, others = program(lambda *args: MAPS[over](ours, *args), XS, KERNELS)
-    assert faces == [face]
+    ours, _, wanted = OPERATIONS[name]
+    contractions, others = program(lambda *args: MAPS[over](ours, *args), XS, KERNELS)
+    assert contractions == [wanted]
     assert not others & COSTLY
 
 
