@@ -7,8 +7,8 @@ import jax
 
 from jaxcnn._engine.problem import MADE_OF, Problem
 
-# It takes a problem and its two operands to the array that is wanted, of any dtype that holds the sums. All have an axis
-# for the groups: x (samples, groups, ins, *spatial), kernel (groups, outs, ins, *window), y (samples, groups, outs, *out).
+# It takes a problem and its two operands to the array wanted, of any dtype that holds the sums. All have an axis for
+# the groups: x (samples, groups, ins, *spatial), kernel (groups, outs, ins, *window), y (samples, groups, outs, *out).
 Contraction = Callable[[Problem, jax.Array, jax.Array], jax.Array]
 
 

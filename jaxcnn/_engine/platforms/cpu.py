@@ -85,7 +85,7 @@ def _gradient_of_a_large_kernel(p: Problem) -> bool:
 
 
 def _one_channel(p: Problem) -> bool:
-    """The adjoint in x comes here only with a stride that no rewrite takes up: otherwise it is a correlation by then."""
+    """The adjoint in x comes here only with a stride that no rewrite takes up: any other is a correlation by then."""
     return p.is_depthwise and (p.wanted != "x" or interleaves(p))
 
 
