@@ -134,7 +134,7 @@ def _dilated(p: Problem) -> bool:
 def _strided(p: Problem) -> bool:
     """A first layer of large windows; its gradients are faster by columns."""
     first = p.groups == 1 and p.geometry.n == 2 and p.ins < MANY_CHANNELS and p.terms > FEW_TERMS
-    return first and p.face == "y" and not p.is_at_stride_1 and not p.exact
+    return first and p.wanted == "y" and not p.is_at_stride_1 and not p.exact
 
 
 def _fewer_cells(p: Problem) -> bool:
