@@ -231,7 +231,7 @@ def main() -> None:
             what = f"{layer.name}, {layer.dtype}" + (f", {layer.precision}" if layer.precision else "")
             mark = f" <-- {slow:.2f} times {best}" if slow > 1.05 else ""
             print(f"{what} | {wanted} | takes {layer.chosen(wanted)} | {told}{mark}", flush=True)
-            found.append({**layer._asdict(), "face": wanted, "chosen": layer.chosen(wanted), "ms": times})
+            found.append({**layer._asdict(), "wanted": wanted, "chosen": layer.chosen(wanted), "ms": times})
     write_json(arguments.json, {"machine": machine(), "rows": found})
 
 
