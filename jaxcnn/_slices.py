@@ -49,7 +49,9 @@ def tap_slices(x: jax.Array, axis: int, g: Geometry) -> list[jax.Array]:
 def tap_slice(x: jax.Array, axis: int, tap: int, g: Geometry) -> jax.Array:
     """The cells that one tap sees."""
     a, first = g.axes[axis], tap * g.axes[axis].dilation
-    return lax.slice_in_dim(x, first, first + (a.out - 1) * a.stride + 1, a.stride, x.ndim - g.n + axis)
+    # In Auto mode XLA takes a wrong cell, or fails, where the stride to a cell that is not there crosses devices.
+    stride = 1 if a.out == 1 else a.stride
+    return lax.slice_in_dim(x, first, first + (a.out - 1) * a.stride + 1, stride, x.ndim - g.n + axis)
 
 
 def taps(x: jax.Array, g: Geometry, axes: Sequence[int] | None = None) -> jax.Array:

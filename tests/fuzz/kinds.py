@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any, NamedTuple
 
 import oracles
+from gathered import CALLABLES
 from judging import INTEGERS
 
 MOST_DEVICES = 8
@@ -132,6 +133,9 @@ def exported(rng, trial, operation):
     """As a program for sizes that are not known yet, called with these."""
     if trial.transform not in ("value", "gradient") or trial.maps or 0 in _sides(operation):
         return None
+    row = trial.row
+    if getattr(row, "ceil_mode", False) and row.mode in CALLABLES and row.fill is None:
+        return None  # larger maps have an overhang, for which a callable needs a fill
     return replace(trial, run="export", law="loops", cells=None)
 
 
@@ -146,6 +150,8 @@ def divided(kind, rng, trial, operation):
     as_jax_may = trial.method == "definition" or getattr(trial.row, "mode", "") in ("product", "logaddexp", "median")
     if kind == "Explicit" and as_jax_may:  # written in jnp, which names no place for what it can't divide
         return None
+    if getattr(trial.row, "mode", "") == "median" and trial.transform != "value":
+        return None  # the gradient of `jnp.median` is a scatter, and XLA aborts where devices divide one unevenly
     mesh, devices = [], 1
     shapes = {name: shape for name, shape in operation.shapes.items() if name != "bias"}  # which lies as it is added
     places = [(name, axis, side) for name, shape in shapes.items() for axis, side in enumerate(shape)]
