@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._geometry import Axis, Geometry
+from jaxcnn._symbolic import at_least
 
 # The definition ----------------------------------------------------------------------------------------------------
 
@@ -50,7 +51,7 @@ def tap_slice(x: jax.Array, axis: int, tap: int, g: Geometry) -> jax.Array:
     """The cells that one tap sees."""
     a, first = g.axes[axis], tap * g.axes[axis].dilation
     # In Auto mode XLA takes a wrong cell, or fails, where the stride to a cell that is not there crosses devices.
-    stride = 1 if a.out == 1 else a.stride
+    stride = 1 if at_least(1, a.out) else a.stride
     return lax.slice_in_dim(x, first, first + (a.out - 1) * a.stride + 1, stride, x.ndim - g.n + axis)
 
 

@@ -101,6 +101,10 @@ mesh = jax.make_mesh((4,), ("a",), axis_types=(jax.sharding.AxisType.Auto,), dev
 x = jax.device_put(jnp.arange(12.0), jax.NamedSharding(mesh, jax.P("a")))
 least = lambda x: jc.pool(x, (3,), "min", dilation=3)  # two windows, four devices
 print(*(jax.device_get(y) for y in jax.jit(lambda x: jax.jvp(least, (x,), (2 * x,)))(x)))
+for stride in (3, 5):  # one window, whose taps lie on two of the devices
+    product = lambda x: jc.reduce_window(x, 1.0, jax.lax.mul, (2,), (stride,), ((0, 0),), None, (3,))
+    x = jax.device_put(jnp.arange(5.0, 9.0), jax.NamedSharding(mesh, jax.P("a")))
+    print(*(jax.device_get(y) for y in jax.jit(lambda x: (product(x), jax.grad(lambda x: product(x)[0])(x)))(x)))
 # Zeros between the cells of a cotangent that each device has whole, which XLA divides wrongly as a `lax.pad`.
 pads, kernel, cotangent = ((0, 0),) * 2, jnp.arange(1.0, 3.0).reshape(1, 1, 2, 1), jnp.arange(16.0).reshape(1, 1, 8, 2)
 spread = lambda x, kernel: jc.conv_general_dilated(x, kernel, (1, 2), pads, lhs_dilation=(2, 1))
@@ -117,11 +121,12 @@ for kind in ("Auto", "Explicit"):
     print(all(map(jnp.array_equal, made, exact)), jax.device_get(between)[0, 0, 0])
 """
     *lines, one_auto, one_explicit = on_eight_devices("-c", program)
-    padding, unpooled, groups, in_groups, exported, *wide, three, two_windows = lines
+    padding, unpooled, groups, in_groups, exported, *wide, three, two_windows, one, one_far = lines
     assert one_auto == one_explicit == "True [1. 3. 5. 3.]"
     assert wide == ["float64 True"] * 2
     assert three == "[ 3. 12.] [15.] (6,)"
     assert two_windows == "[0. 3.] [0. 6.]"
+    assert one == one_far == "[40.] [8. 0. 0. 5.]"
     assert padding.startswith("pool: padding makes 18 cells of spatial axis 0, which 8 devices along 'a' divide; ")
     assert unpooled.startswith("max_unpool: x is divided on axis 2 among 8 devices along 'a'; an index may name any ")
     assert groups.startswith("conv: groups is 2, but 8 devices along 'a' divide the 8 channels; reshard so that ")
