@@ -15,12 +15,14 @@ from jaxcnn._engine.primitive import contract, contract_for_kernel, contract_tra
 from jaxcnn._errors import check_groups, integer, is_sequence, message
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._lax_arguments import ints, pairs
-from jaxcnn._layout import read_layout
+from jaxcnn._layout import Layout, read_layout
 from jaxcnn._remember import remembered
 from jaxcnn._slices import every
 from jaxcnn._symbolic import is_symbolic
 
 _NAME = "conv_general_dilated"
+# A kernel has at most so many taps where lax's gradient in it is known by its layout.
+MOST_OUTPUTS = 256
 
 
 @remembered("lhs", "rhs")
@@ -85,7 +87,7 @@ def conv_general_dilated(
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0] // batch_group_count, kernel.shape[0], *g.out), dtype)
-    elif _is_gradient_in_kernel(kernel, g, spread):
+    elif _is_gradient_in_kernel(layout, kernel, g, spread):
         # Seen as a layer, its channels are the samples and output channels that lax's caller wrote.
         options["channels_last"] = layout.lhs[0] == layout.rhs[0] == lhs.ndim - 1 > 1
         maps = x.swapaxes(0, 1) if batch_group_count > 1 else _samples_as_channels(x, groups)
@@ -96,7 +98,9 @@ def conv_general_dilated(
             x = x.reshape(groups, x.shape[0] // groups, *x.shape[1:]).swapaxes(0, 1)
             x = x.reshape(x.shape[0], x.shape[1] * x.shape[2], *x.shape[3:])
         if any(s > 1 for s in spread):
-            y = _over_spread(x, kernel, g, spread, options)
+            # lax's gradient of a strided layer flips the kernel: XLA drops both flips, with no transposition between.
+            flipped = jnp.transpose(jnp.flip(rhs, layout.rhs[2:]), layout.rhs)
+            y = _over_spread(x, flipped, g, spread, options)
         else:
             y = contract(_NAME, x, kernel, g, **options)
     y = jnp.transpose(y, [layout.out.index(i) for i in range(y.ndim)])
@@ -104,13 +108,12 @@ def conv_general_dilated(
 
 
 def _over_spread(
-    x: jax.Array, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
+    x: jax.Array, flipped: jax.Array, g: Geometry, spread: tuple[int, ...], options: dict[str, Any]
 ) -> jax.Array:
     """Correlate x dilated by `spread`, as a transposed layer: no zero between the cells is multiplied."""
-    groups, n = options["groups"], g.n
-    flipped = jnp.flip(kernel, range(2, 2 + n))
-    grouped = flipped.reshape(groups, kernel.shape[0] // groups, *kernel.shape[1:]).swapaxes(1, 2)
-    rows = grouped.reshape(x.shape[1], kernel.shape[0] // groups, *g.window)
+    groups, outs = options["groups"], flipped.shape[0] // options["groups"]
+    grouped = flipped.reshape(groups, outs, *flipped.shape[1:]).swapaxes(1, 2)
+    rows = grouped.reshape(x.shape[1], outs, *g.window)
     mirrored = zip(
         Geometry(tuple(a._replace(stride=1) for a in g.axes)).mirrored().axes, spread, x.shape[2:], strict=True
     )
@@ -118,12 +121,15 @@ def _over_spread(
     return every(contract_transposed(_NAME, x, rows, adjoint, **options), (1, 1, *g.stride))
 
 
-def _is_gradient_in_kernel(kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
-    """Whether there are more taps than outputs, as lax writes the gradient of a layer in its kernel: map over map."""
+def _is_gradient_in_kernel(layout: Layout, kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
+    """Whether this is how lax writes the gradient of a layer in its kernel, map over map: with more taps than outputs,
+    or as few outputs as a kernel has taps, where lax reads the samples of both maps as channels.
+    """
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
-    is_known = not is_symbolic(*g.window, *g.out)  # JAX cannot compare products of several symbols
-    more = is_known and math.prod(g.window) > math.prod(g.out)
-    return spelled and more and jnp.issubdtype(kernel.dtype, jnp.inexact)
+    if not spelled or is_symbolic(*g.window, *g.out) or not jnp.issubdtype(kernel.dtype, jnp.inexact):
+        return False  # JAX cannot compare products of several symbols
+    taps, outputs = math.prod(g.window), math.prod(g.out)
+    return taps > outputs or (outputs <= MOST_OUTPUTS and layout.lhs[1] == layout.rhs[1] == 0)
 
 
 def _gradient_in_kernel(

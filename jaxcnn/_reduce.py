@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxcnn._arrays import float_info
+from jaxcnn._arrays import float_info, plus
 from jaxcnn._engine.platforms import platform_of
 from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import Border, bordered
@@ -30,23 +30,23 @@ Combine = Callable[[Cells, Cells], Cells]
 
 
 def add(a: Cells, b: Cells) -> Cells:
-    return (a[0] + b[0],)
+    return (plus(a[0], b[0]),)
 
 
 def first_max(a: Cells, b: Cells) -> Cells:
     """The larger of two. A tie or a NaN in `a` keeps `a`, so the first winner gets the whole gradient."""
-    return _keep((a[0] >= b[0]) | (a[0] != a[0]), a, b)
+    return _keep(lax.bitwise_or(lax.ge(a[0], b[0]), lax.ne(a[0], a[0])), a, b)
 
 
 def first_min(a: Cells, b: Cells) -> Cells:
     """The smaller of two, by the same rule."""
-    return _keep((a[0] <= b[0]) | (a[0] != a[0]), a, b)
+    return _keep(lax.bitwise_or(lax.le(a[0], b[0]), lax.ne(a[0], a[0])), a, b)
 
 
 def _keep(keep: jax.Array, a: Cells, b: Cells) -> Cells:
     if len(a) > 1:  # an index below 0 is padding, which never wins against a cell
         keep = keep & ((a[1] >= 0) | (b[1] < 0))
-    return tuple(jnp.where(keep, x, y) for x, y in zip(a, b, strict=True))
+    return tuple(lax.select(keep, x, y) for x, y in zip(a, b, strict=True))
 
 
 def _best(best: Callable[[jax.Array, jax.Array], jax.Array]) -> Combine:

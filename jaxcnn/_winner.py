@@ -2,7 +2,6 @@
 
 import functools
 import itertools
-import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
@@ -98,8 +97,13 @@ def _seen_by_taps(x: jax.Array, axes: Axes, g: Geometry) -> list[jax.Array]:
 
 
 def _pick(x: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
-    seen = (jnp.where(tap == i, cells, 0) for i, cells in enumerate(_seen_by_taps(x, axes, geometry)))
-    return functools.reduce(operator.add, seen)
+    seen = (_where_won(tap, i, cells) for i, cells in enumerate(_seen_by_taps(x, axes, geometry)))
+    return functools.reduce(lax.add, seen)
+
+
+def _where_won(tap: jax.Array, i: int, cells: jax.Array) -> jax.Array:
+    """The cells of the windows that tap i won, and zeros."""
+    return lax.select(lax.eq(tap, lax.full_like(tap, i)), cells, lax.full_like(cells, 0))
 
 
 def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platform: str) -> jax.Array:
@@ -109,7 +113,7 @@ def _drop(y: jax.Array, tap: jax.Array, *, axes: Axes, geometry: Geometry, platf
     a, at = geometry.axes[axes[0]], y.ndim - geometry.n + axes[0]
     around = overlap_padding(a, at, y.ndim)
     wide, tap = lax.pad(wide, jnp.zeros((), wide.dtype), around), lax.pad(tap, jnp.int8(-1), around)
-    return overlap(lambda i: jnp.where(tap == i, wide, 0), a, at).astype(y.dtype)
+    return overlap(lambda i: _where_won(tap, i, wide), a, at).astype(y.dtype)
 
 
 def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
@@ -130,9 +134,9 @@ def _drop_on_blocks(y: jax.Array, tap: jax.Array, g: Geometry) -> jax.Array:
     seen = []
     for before in itertools.product(*(range(-(-a.window // a.stride)) for a in g.axes)):
         own = lax.broadcast_in_dim(_taps_of_a_block(g, before), sides, range(at + 1, at + 2 * g.n, 2))
-        won = of_windows_before(tap, -1, before) == own
-        seen.append(jnp.where(won, of_windows_before(y, 0, before), jnp.zeros((), y.dtype)))
-    cells = functools.reduce(operator.add, seen)
+        won, cells = lax.eq(of_windows_before(tap, -1, before), own), of_windows_before(y, 0, before)
+        seen.append(lax.select(won, cells, lax.full_like(cells, 0)))
+    cells = functools.reduce(lax.add, seen)
     cells = cells.reshape(*lead, *(b * stride for b, stride in zip(blocks, g.stride, strict=True)))
     return cells[(..., *(slice(a.padded) for a in g.axes))]
 

@@ -6,7 +6,6 @@ product leaves each tap's share standing where its cell stands, and the shares a
 
 import functools
 import math
-import operator
 from collections.abc import Sequence
 from functools import partial
 
@@ -14,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxcnn._arrays import plus
 from jaxcnn._engine.algorithms import columns_last
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Contraction
 from jaxcnn._engine.problem import Problem
@@ -56,7 +56,7 @@ def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array, *, left: int) 
     y = _product(problem, rows, _columns(problem, x, unrolled), contracted, (0, unrolled))
     for axis in range(unrolled, g.n):
         shares = (lax.index_in_dim(y, tap, 1, keepdims=False) for tap in range(g.window[axis]))
-        y = functools.reduce(operator.add, (tap_slice(share, axis, tap, g) for tap, share in enumerate(shares)))
+        y = functools.reduce(plus, (tap_slice(share, axis, tap, g) for tap, share in enumerate(shares)))
     return _samples_first(y)
 
 
