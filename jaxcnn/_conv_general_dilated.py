@@ -87,7 +87,7 @@ def conv_general_dilated(
     if 0 in (*kernel.shape, *g.out) or 0 in x.shape[1:]:
         dtype = result_dtype(_NAME, lhs.dtype, preferred_element_type)
         y = jnp.zeros((x.shape[0] // batch_group_count, kernel.shape[0], *g.out), dtype)
-    elif _is_gradient_in_kernel(layout, kernel, g, spread):
+    elif _is_gradient_in_kernel(layout, kernel, g, spread, groups):
         # Seen as a layer, its channels are the samples and output channels that lax's caller wrote.
         options["channels_last"] = layout.lhs[0] == layout.rhs[0] == lhs.ndim - 1 > 1
         maps = x.swapaxes(0, 1) if batch_group_count > 1 else _samples_as_channels(x, groups)
@@ -121,15 +121,20 @@ def _over_spread(
     return every(contract_transposed(_NAME, x, rows, adjoint, **options), (1, 1, *g.stride))
 
 
-def _is_gradient_in_kernel(layout: Layout, kernel: jax.Array, g: Geometry, spread: tuple[int, ...]) -> bool:
-    """Whether this is how lax writes the gradient of a layer in its kernel, map over map: with more taps than outputs,
-    or as few outputs as a kernel has taps, where lax reads the samples of both maps as channels.
+def _is_gradient_in_kernel(
+    layout: Layout, kernel: jax.Array, g: Geometry, spread: tuple[int, ...], groups: int
+) -> bool:
+    """Whether this is how lax writes the gradient of a layer in its kernel, map over map: with more taps than outputs.
+
+    On small maps of dense layers it is known by its layout, in which the samples of both maps are channels. In groups
+    the reading with fewer taps is the faster one: 7x7 on (4,6,6,384) takes 0.46 ms, as the gradient 0.7 ms.
     """
     spelled = all(s == 1 for s in spread) or all(d == 1 for d in g.dilation)
     if not spelled or is_symbolic(*g.window, *g.out) or not jnp.issubdtype(kernel.dtype, jnp.inexact):
         return False  # JAX cannot compare products of several symbols
     taps, outputs = math.prod(g.window), math.prod(g.out)
-    return taps > outputs or (outputs <= MOST_OUTPUTS and layout.lhs[1] == layout.rhs[1] == 0)
+    small = groups == 1 and outputs <= MOST_OUTPUTS
+    return taps > outputs or (small and layout.lhs[1] == layout.rhs[1] == 0)
 
 
 def _gradient_in_kernel(

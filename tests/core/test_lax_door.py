@@ -44,7 +44,16 @@ def a_call(rng):
 
 
 RNG = random.Random(0)
-CALLS = [a_call(RNG) for _ in range(30)]
+# As lax writes the gradient of a layer in its kernel: its samples are the channels here.
+ON_A_SMALL_MAP = {"dimension_numbers": lax.ConvDimensionNumbers((3, 0, 1, 2), (3, 0, 1, 2), (2, 3, 0, 1))}
+CALLS = [a_call(RNG) for _ in range(30)] + [
+    (((4, 3, 3, 5), (4, 3, 3, 6)), {"window_strides": (1, 1), "padding": [(1, 1)] * 2, **ON_A_SMALL_MAP}),
+    (
+        ((4, 5, 5, 5), (4, 2, 3, 6)),
+        {"window_strides": (1, 1), "padding": [(1, 0)] * 2, "rhs_dilation": (2, 2), **ON_A_SMALL_MAP},
+    ),
+    (((2, 3, 3, 4), (2, 2, 2, 6)), {"window_strides": (2, 1), "padding": [(2, 2)] * 2, **ON_A_SMALL_MAP}),
+]
 
 
 def on_lax(lhs, rhs, *, padding, lhs_dilation=None, **options):

@@ -51,7 +51,7 @@ GROWING = {
     },
     **{
         f"conv, map with {mode} padding": lambda n, mode=mode: (
-            partial(jc.conv, padding=[(3, 2)], padding_mode=mode), (1, 1, n), (1, 1, 3),
+            partial(jc.conv, padding=3, padding_mode=mode), (1, 1, n), (1, 1, 3),
         )
         for mode in MODES
     },

@@ -114,7 +114,7 @@ def _sums(problem: Problem, products: Sequence[jax.Array], axes: Sequence[int]) 
     """Each product summed over these axes: many short sums first, which round less than a long one."""
     shape, (*rest, last) = products[0].shape, axes
     axis, count = max(((axis, _short(shape[axis])) for axis in axes), key=lambda pair: pair[1])
-    if problem.on_gpu or 2 * count < SHORT:
+    if problem.on_gpu or 2 * count <= SHORT:
         return [_total(some, rest) for some in _summed(products, last, SUMS)]
     # The cells of a sum lie apart, so that those along the last axis stay neighbours where it is the one that is split.
     split = (*shape[:axis], count, shape[axis] // count, *shape[axis + 1 :])
