@@ -12,6 +12,7 @@ from jaxcnn._engine.algorithms.shifts import interleaves, shifts
 from jaxcnn._engine.algorithms.xla import xla
 from jaxcnn._engine.platforms.rule import Rule, always
 from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.channels_first import channels_first
 from jaxcnn._engine.rewrites.isolate import isolate
 from jaxcnn._engine.rewrites.mirror import mirror
 from jaxcnn._engine.rewrites.pad_first import pad_first
@@ -23,7 +24,7 @@ from jaxcnn._geometry import Geometry
 
 NAMES = ("cpu",)
 EASIER = (stride_as_blocks, mirror, planes)
-PIECES = (pad_first, isolate, strips, sample_blocks)
+PIECES = (channels_first, pad_first, isolate, strips, sample_blocks)
 
 # From this many taps on, by the number of axes, the transform is three times as fast as what keeps small numbers beside
 # large ones: for a kernel in each of several groups, and for one kernel (31x31: 0.11 ms; rows take 0.18 ms).
@@ -103,7 +104,7 @@ def _dense_channels_last(p: Problem) -> bool:
 
 
 def _few_channels(p: Problem) -> bool:
-    by_columns = p.wanted == "kernel" and (p.channels_last or p.groups == 1)
+    by_columns = p.wanted == "kernel" and p.groups == 1
     few = FEW_PRODUCTS_OF_A_GRADIENT if by_columns else FEW_PRODUCTS
     few_terms = FEW_TERMS_OF_ONE if p.wanted == "y" and p.outs == 1 else FEW_TERMS
     return p.wanted != "x" and p.is_at_stride_1 and p.terms <= few_terms and p.terms * p.outs <= few

@@ -1,0 +1,22 @@
+"""A map transposed once, before one loop that is kept apart."""
+
+import jax
+
+from jaxcnn._engine.algorithms.algorithm import Algorithm
+from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
+
+
+def _applies(problem: Problem, algorithm: Algorithm | None) -> bool:
+    return algorithm is not None and algorithm.one_loop and problem.channels_last and not problem.is_depthwise
+
+
+def _leaves(problem: Problem, _: Algorithm | None) -> Problem:
+    return problem.but(channels_last=False)
+
+
+def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
+    return then(_leaves(problem, algorithm), a, b)
+
+
+channels_first = Rewrite("transpose it to channels first", _applies, _leaves, _carry_out)
