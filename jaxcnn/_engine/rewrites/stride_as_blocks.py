@@ -55,7 +55,7 @@ def _split(array: jax.Array, sides: tuple[int, ...]) -> jax.Array:
     blocks = [m // side for m, side in zip(spatial, sides, strict=True)]
     apart = [number for pair in zip(blocks, sides, strict=True) for number in pair]
     split = array.reshape(first, second, channels, *apart)
-    split = lax.transpose(split, (0, 1, 2, *range(4, 4 + 2 * n, 2), *range(3, 3 + 2 * n, 2)))
+    split = lax.transpose(split, (0, 1, *range(4, 4 + 2 * n, 2), 2, *range(3, 3 + 2 * n, 2)))
     return split.reshape(first, second, channels * math.prod(sides), *blocks)
 
 
@@ -63,8 +63,8 @@ def _join(array: jax.Array, sides: tuple[int, ...]) -> jax.Array:
     """The inverse of `_split`."""
     first, second, channels, *blocks = array.shape
     n, channels = len(sides), channels // math.prod(sides)
-    order = (0, 1, 2, *(axis for i in range(n) for axis in (3 + n + i, 3 + i)))
-    joined = lax.transpose(array.reshape(first, second, channels, *sides, *blocks), order)
+    order = (0, 1, 2 + n, *(axis for i in range(n) for axis in (3 + n + i, 2 + i)))
+    joined = lax.transpose(array.reshape(first, second, *sides, channels, *blocks), order)
     return joined.reshape(first, second, channels, *(b * side for b, side in zip(blocks, sides, strict=True)))
 
 
