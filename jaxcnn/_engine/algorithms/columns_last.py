@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.problem import Problem
+from jaxcnn._geometry import Axis, Geometry
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._slices import fold_taps, taps
 from jaxcnn._symbolic import is_symbolic
@@ -34,9 +35,9 @@ def lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
         apart = [(0, a.padded - (a.out - 1) * a.stride - 1, a.stride - 1) for a in g.axes]
         spread = lax.pad(cells, jnp.zeros((), cells.dtype), [(0, 0, 0), *apart, (0, 0, 0)])
         return problem.as_ours("x", crop(spread, [*g.padding, (0, 0)]))
-    out, window, ins = range(1, g.n + 1), range(g.n + 1, 2 * g.n + 1), 2 * g.n + 1
-    shares = lax.transpose(shares, (*window, 0, ins, *out))
-    return crop(fold_taps(shares, g), g.padding).reshape(problem.shape("x"))
+    shares = lax.transpose(shares, (*range(g.n + 1, 2 * g.n + 1), *range(g.n + 1), 2 * g.n + 1))
+    laid = fold_taps(jnp.expand_dims(shares, g.n), _with_channels(problem))
+    return problem.as_ours("x", crop(laid, [*g.padding, (0, 0)]))
 
 
 def gather(problem: Problem, x: jax.Array, y: jax.Array) -> jax.Array:
@@ -52,9 +53,15 @@ def _columns(problem: Problem, x: jax.Array) -> jax.Array:
     if problem.taps == 1:
         padded = zero_pad(problem.as_given("x", x), [*g.padding, (0, 0)])
         return padded[(slice(None), *(slice(0, (a.out - 1) * a.stride + 1, a.stride) for a in g.axes))]
-    seen = taps(zero_pad(x.reshape(problem.samples, problem.ins, *g.size), g.padding), g)
-    out, window = range(g.n + 2, 2 * g.n + 2), range(g.n)  # of (*window, samples, ins, *out)
-    return lax.transpose(seen, (g.n, *out, *window, g.n + 1)).reshape(problem.samples, *g.out, problem.terms)
+    padded = zero_pad(problem.as_given("x", x), [*g.padding, (0, 0)])
+    seen = taps(padded, _with_channels(problem), range(g.n))  # (*window, samples, *out, ins)
+    seen = lax.transpose(seen, (*range(g.n, 2 * g.n + 1), *range(g.n), 2 * g.n + 1))
+    return seen.reshape(problem.samples, *g.out, problem.terms)
+
+
+def _with_channels(problem: Problem) -> Geometry:
+    """The windows with one more axis behind them, that of the channels, of one cell."""
+    return Geometry((*problem.geometry.axes, Axis(problem.ins, 1, 1, 0, 0, 1)))
 
 
 def _product(
@@ -74,4 +81,4 @@ def in_place(problem: Problem) -> bool:
     if not problem.channels_last or problem.groups > 1 or problem.on_gpu or is_symbolic(*positions, *g.size):
         return False
     one_tap = problem.taps == 1 and (g.n != 1 or problem.wanted == "kernel")
-    return one_tap or math.prod(positions) <= problem.outs
+    return one_tap or math.prod(positions) <= (max(problem.ins, problem.outs) if problem.wanted == "x" else problem.outs)
