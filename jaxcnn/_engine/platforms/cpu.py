@@ -37,9 +37,8 @@ LARGE = 100
 # most this many over all output channels. For one output channel it may sum more: the gradient for the map of LeNet's
 # first layer takes 1.0 ms, and by rows 1.8 ms.
 FEW_TERMS, FEW_TERMS_OF_ONE, FEW_PRODUCTS = 72, 150, 600
-# The same for the gradient in the kernel, but in groups of channels first, whose products are small: 8 groups of 8
-# channels take 1.1 ms so, and 2.9 ms by columns; one such group gains a fifth, and takes long to compile. Channels
-# last, each loop transposes anew.
+# The same for the gradient in the kernel, but in several groups, whose products are small: 8 groups of 8 channels take
+# 1.1 ms so, and 2.9 ms by columns; one such group gains a fifth, and takes long to compile.
 FEW_PRODUCTS_OF_A_GRADIENT = 150
 # Channels last, XLA's convolution is faster than columns that are transposed from this many channels in on, or where a
 # cell sums more than FEW_TERMS products: lax takes 6.2 ms for 7x7, stride 2, 3 to 64 (4,224,224,3), and columns 22 ms.

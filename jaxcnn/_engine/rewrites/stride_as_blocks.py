@@ -30,8 +30,11 @@ def _applies(problem: Problem, _: Algorithm | None) -> bool:
 
 
 def _takes_strides(problem: Problem) -> bool:
-    """Channels last, a convolution takes the stride as it is, unless the blocks leave one tap, which is a product: 4x4,
-    stride 2, 32 to 64 (4,64,64,32) takes 2.0 ms so, and 2.7 ms in blocks."""
+    """Whether XLA's convolution is as fast with the stride, and nothing has to be copied into blocks.
+
+    Channels last, 4x4, stride 2, 32 to 64 (4,64,64,32) takes 2.0 ms so, and 2.7 ms in blocks. Blocks that leave one tap
+    are a product.
+    """
     dense = problem.channels_last and problem.groups == 1 and problem.ins >= FEWEST_CHANNELS
     one_tap = _sides(problem) == problem.geometry.window
     return dense and problem.wanted == "y" and problem.geometry.n < 3 and not one_tap
@@ -60,7 +63,10 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
 
 
 def _split(array: jax.Array, sides: tuple[int, ...]) -> jax.Array:
-    """(_, _, channels, *spatial) to (_, _, channels * cells of a block, *blocks)."""
+    """(_, _, channels, *spatial) to (_, _, cells of a block * channels, *blocks).
+
+    The channels come last of the two: where they lie last in memory, they are copied as they lie.
+    """
     first, second, channels, *spatial = array.shape
     n = len(sides)
     blocks = [m // side for m, side in zip(spatial, sides, strict=True)]
