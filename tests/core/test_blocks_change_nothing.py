@@ -56,6 +56,15 @@ def test_conv_transpose(monkeypatch):
         assert_blocks_change_nothing(f, args, cotangent, 40, monkeypatch)
 
 
+def test_channels_last(monkeypatch):
+    numbers = ("NHWC", "HWIO", "NHWC")
+    f = lambda args, method: jc.conv(*args, padding=1, groups=2, dimension_numbers=numbers, method=method)
+    args = normal(SAMPLES, 4, 3, 4, dtype="float64"), normal(3, 2, 2, 6, dtype="float64")
+    cotangent = normal(SAMPLES, 4, 4, 6, dtype="float64")
+    with jax.enable_x64(True):
+        assert_blocks_change_nothing(f, args, cotangent, 600, monkeypatch)
+
+
 @pytest.mark.parametrize("method", ["windows", "rows"])
 @pytest.mark.parametrize("cells", [*CELLS, 1000])
 @pytest.mark.parametrize("row", cases.FEW_CONVS[-8::5], ids=str)

@@ -64,6 +64,8 @@ LAYERS = {  # the map (samples, *spatial, channels), the window, the channels ou
         {"stride": (2, 1), "dilation": (1, 2), "padding": ((-1, 2), (1, 0))},
     ),
     "dense": ((2, 6, 5, 16), (3, 3), 4, {"stride": (2, 1), "padding": 1}),
+    "dense, few channels, strided": ((2, 9, 8, 3), (3, 3), 4, {"stride": (2, 2), "padding": 1}),
+    "dense, a stride that divides the window": ((2, 8, 9, 8), (4, 2), 4, {"stride": (2, 2), "padding": (1, 0)}),
 }
 
 
