@@ -46,7 +46,7 @@ def _carry_out(problem: Problem, a: jax.Array, b: jax.Array, then: Then, algorit
     rest = problem.but(samples=samples - whole)
 
     def blocks(array: jax.Array) -> jax.Array:
-        return array[:whole].reshape(whole // block, block, *without_ones(array.shape[1:]))
+        return array[:whole].reshape(whole // block, *without_ones((block, *array.shape[1:])))
 
     def of(some: jax.Array, array: jax.Array) -> jax.Array:
         return some.reshape(block, *array.shape[1:])
