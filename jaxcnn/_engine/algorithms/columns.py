@@ -1,7 +1,8 @@
 """Windows as columns: the windows of all samples are contracted with all kernels by one matrix product a group.
 
 A copy of x for every tap costs more than the product where there are many taps. On the axes that are `left` the
-product leaves each tap's share standing where its cell stands, and the shares are shifted and summed afterwards.
+product leaves each tap's share standing where its cell stands, and the shares are shifted and summed afterwards. The
+padding of these axes comes last, so that no product is made of it.
 """
 
 import functools
@@ -17,6 +18,7 @@ from jaxcnn._arrays import plus
 from jaxcnn._engine.algorithms import columns_last
 from jaxcnn._engine.algorithms.algorithm import Algorithm, Contraction
 from jaxcnn._engine.problem import Problem
+from jaxcnn._geometry import Geometry
 from jaxcnn._padding import crop, zero_pad
 from jaxcnn._slices import fold_taps, tap_slice, taps
 
@@ -31,11 +33,13 @@ def _left(problem: Problem, left: int) -> int:
 
 
 def _columns(problem: Problem, x: jax.Array, unrolled: int) -> jax.Array:
-    """(*window[:unrolled], groups, ins, samples, *out[:unrolled], *padded[unrolled:])
+    """(*window[:unrolled], groups, ins, samples, *out[:unrolled], *size[unrolled:])
 
     Channel-major: each tap is copied as one block, and what the product contracts lies in front.
     """
-    return taps(zero_pad(_samples_third(x), problem.geometry.padding), problem.geometry, range(unrolled))
+    g = problem.geometry
+    padding = [*g.padding[:unrolled], *[(0, 0)] * (g.n - unrolled)]
+    return taps(zero_pad(_samples_third(x), padding), g, range(unrolled))
 
 
 def _samples_third(array: jax.Array) -> jax.Array:
@@ -61,8 +65,15 @@ def _correlate(problem: Problem, x: jax.Array, kernel: jax.Array, *, left: int) 
     y = _product(problem, rows, _columns(problem, x, unrolled), contracted, (0, unrolled))
     for axis in range(unrolled, g.n):
         shares = (lax.index_in_dim(y, tap, 1, keepdims=False) for tap in range(g.window[axis]))
-        y = functools.reduce(plus, (tap_slice(share, axis, tap, g) for tap, share in enumerate(shares)))
+        y = functools.reduce(plus, (_shifted(share, axis, tap, g) for tap, share in enumerate(shares)))
     return _samples_first(y)
+
+
+def _shifted(share: jax.Array, axis: int, tap: int, g: Geometry) -> jax.Array:
+    """A tap's share of each output along an axis: none where the tap sees the padding."""
+    a, before = g.axes[axis], tap * g.axes[axis].dilation
+    edges = (a.low - before, a.high - (a.span - 1 - before))
+    return tap_slice(zero_pad(share, [edges, *[(0, 0)] * (g.n - 1 - axis)]), axis, 0, g)
 
 
 def _lay_down(problem: Problem, y: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -110,7 +121,7 @@ def _cells(problem: Problem, *, left: int) -> int:
     unrolled, left_standing = g.axes[: g.n - left], g.axes[g.n - left :]
     columns, shares = (math.prod(a.window for a in axes) for axes in (unrolled, left_standing))
     shares = shares if left else 0
-    positions = math.prod(a.out for a in unrolled) * math.prod(a.padded for a in left_standing)
+    positions = math.prod(a.out for a in unrolled) * math.prod(a.size for a in left_standing)
     return (problem.ins * columns + problem.outs * shares) * positions
 
 
