@@ -50,7 +50,7 @@ def correlate(problem: Problem, x: jax.Array, kernel: jax.Array) -> jax.Array:
 
 def _times(cells: jax.Array, weights: jax.Array, i: int, axes: Sequence[int]) -> jax.Array:
     """Cells times the weight i of each channel."""
-    return times(cells, lax.broadcast_in_dim(lax.index_in_dim(weights, i, 0, keepdims=False), cells.shape, axes))
+    return times(cells, lax.broadcast_in_dim(lax.slice_in_dim(weights, i, i + 1), cells.shape, (0, *axes)))
 
 
 def lies_last(problem: Problem) -> bool:
