@@ -52,8 +52,9 @@ def _samples_first(array: jax.Array) -> jax.Array:
 
 
 def _lies_last(problem: Problem) -> bool:
-    """Whether a product takes y as the caller has it. Nobody has measured that on a GPU, nor of groups; a WaveNet's step
-    takes 1.03 times as long so.
+    """Whether a product takes y as the caller has it. On one axis a WaveNet's step takes 1.03 times as long so.
+
+    Nobody has measured that on a GPU, nor of groups.
     """
     return problem.channels_last and problem.groups == 1 and problem.geometry.n > 1 and not problem.on_gpu
 
